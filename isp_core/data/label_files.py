@@ -1,0 +1,87 @@
+"""Label maps on disk that belong to a data set's pictures: found by folder and name, read at the network's size.
+
+Not here: what the class numbers mean (eval's label spaces) and label maps made by training (isp_core/runs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isp_core.data.pictures import PictureError, read_label_map
+from isp_core.data.records import DataError
+
+SUFFIXES = (".png", ".npy")
+PARSER_FOLDER = "_parsing_pgt"  # SCHP's labels lie in bounding_box_train_parsing_pgt beside bounding_box_train
+
+
+def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
+    """The label map of every record, None where there is none.
+
+    Looked for, in this order: the `label` column of FOLDER/records.parquet (Walkers); the picture's path under
+    FOLDER with `_parsing_pgt` behind its folder's name (SCHP beside Market-1501's layout) and the ending .png or .npy;
+    the same without `_parsing_pgt`; its name alone, directly in FOLDER.
+
+    Raises:
+        DataError: FOLDER does not exist, or holds the label map of no record.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of label maps")
+    listed = _listed(folder)
+    found = [_find(folder, PurePosixPath(path), listed) for path in records["path"]]
+    if len(found) and all(path is None for path in found):
+        example = PurePosixPath(records["path"].iloc[0])
+        raise DataError(
+            f"{folder}: no label map for any of {len(found)} pictures; for {example} it would be "
+            f"{_beside(example).with_suffix('.png')}, {example.with_suffix('.png')} or {example.stem}.png"
+        )
+    return found
+
+
+def read_label_maps(paths: Sequence[Path | None], size: tuple[int, int], missing: int = 255) -> NDArray[np.uint8]:
+    """Label maps at (h, w), each cell taking the label at its centre (nearest).
+
+    Returns:
+        (N, h, w) uint8; `missing` where a path is None.
+    """
+    maps = np.full((len(paths), *size), missing, dtype=np.uint8)
+    for i, path in enumerate(paths):
+        if path is not None:
+            full = read_label_map(path)
+            if 0 in full.shape:
+                raise PictureError(f"{path}: an empty label map")
+            rows, columns = (
+                ((np.arange(n) + 0.5) * whole / n).astype(int) for n, whole in zip(size, full.shape, strict=True)
+            )
+            maps[i] = full[rows[:, None], columns]
+    return maps
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    table = folder / "records.parquet"
+    if not table.is_file():
+        return {}
+    frame = pd.read_parquet(table)
+    if not {"path", "label"} <= set(frame.columns):
+        return {}
+    return {str(path): str(label) for path, label in zip(frame["path"], frame["label"], strict=True) if label}
+
+
+def _beside(path: PurePosixPath) -> PurePosixPath:
+    return path.parent.with_name(path.parent.name + PARSER_FOLDER) / path.name if path.parent.name else path
+
+
+def _find(folder: Path, path: PurePosixPath, listed: dict[str, str]) -> Path | None:
+    if label := listed.get(str(path)):
+        return folder / label if (folder / label).is_file() else None
+    # beside comes first: where pictures are PNGs too, FOLDER may be the data set itself
+    for candidate in (_beside(path), path, PurePosixPath(path.name)):
+        for suffix in SUFFIXES:
+            full = folder / candidate.with_suffix(suffix)
+            if full.is_file():
+                return full
+    return None

@@ -1,0 +1,62 @@
+"""What every reader is and returns. Not here: any one layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from isp_core.data.records import make_records
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures of one layout: the folder that the paths are relative to, the table of records, notes."""
+
+    root: Path
+    records: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One layout.
+
+    Attributes:
+        layout: its name in messages and in `isp data`.
+        looks_like: what lies in such a folder, for the message where no layout fits.
+        recognises: whether a folder has this layout, from a few names in it; must be cheap and never raise.
+        read: the table of a folder that `recognises` accepted.
+    """
+
+    layout: str
+    looks_like: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path], Found]
+
+
+@dataclass
+class Collector:
+    """Gathers pictures one by one while a reader walks a folder."""
+
+    root: Path
+    paths: list[str] = field(default_factory=list)
+    identities: list[int] = field(default_factory=list)
+    cameras: list[int] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
+    subsets: list[str] = field(default_factory=list)
+
+    def add(self, path: Path, identity: int, camera: int, split: str, subset: str = "") -> None:
+        """Appends one picture; `path` lies under the root."""
+        self.paths.append(path.relative_to(self.root).as_posix())
+        self.identities.append(identity)
+        self.cameras.append(camera)
+        self.splits.append(split)
+        self.subsets.append(subset)
+
+    def found(self, *notes: str) -> Found:
+        """The table, with the reader's own notes before those of the table."""
+        records, more = make_records(self.paths, self.identities, self.cameras, self.splits, self.subsets)
+        return Found(self.root, records, (*notes, *more))

@@ -1,0 +1,46 @@
+"""The layout of Occluded-REID: occluded queries, whole bodies as gallery, one folder per identity, no cameras.
+
+    occluded_body_images/001/001_01.tif      queries
+    whole_body_images/001/001_01.tif         gallery
+
+There is nothing to train on; the field trains on Market-1501.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isp_core.data.readers.files import pictures_in, subfolders
+from isp_core.data.readers.layout import Collector, Found, Reader
+from isp_core.data.readers.naming import number_people
+from isp_core.data.records import UNKNOWN_CAMERA, DataError, Split
+
+FOLDERS: dict[str, tuple[Split, str]] = {
+    "occluded_body_images": ("query", "occluded"),
+    "whole_body_images": ("gallery", ""),
+}
+
+
+def _recognises(root: Path) -> bool:
+    return all((root / folder).is_dir() for folder in FOLDERS)
+
+
+def _read(root: Path) -> Found:
+    # some copies are flat: then the name says who it is ("001_01.tif")
+    pictures = [
+        (path, path.parent.name if path.parent.parent == root / folder else path.name.partition("_")[0], folder)
+        for folder in FOLDERS
+        for place in (root / folder, *subfolders(root / folder))
+        for path in pictures_in(place)
+    ]
+    if not pictures:
+        raise DataError(f"{root}: no pictures in {' or '.join(FOLDERS)}, nor in the identities' folders under them")
+    numbers, notes = number_people([name for _, name, _ in pictures])
+    collector = Collector(root)
+    for path, name, folder in pictures:
+        split, subset = FOLDERS[folder]
+        collector.add(path, numbers[name], UNKNOWN_CAMERA, split, subset)
+    return collector.found(*notes)
+
+
+READER = Reader("Occluded-REID", "occluded_body_images/ + whole_body_images/", _recognises, _read)

@@ -1,0 +1,161 @@
+"""The one table of a data set: which picture shows whom, seen by which camera, in which split.
+
+Not here: how the table is found on disk (readers/) and what is odd about it (report.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from isp_core.errors import IspError
+
+Split = Literal["train", "query", "gallery"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+COLUMNS = ("path", "identity", "camera", "split", "subset")
+
+JUNK = -1  # a picture that neither helps nor harms a ranking (Market-1501's "-1")
+DISTRACTOR = 0  # a picture of nobody who is searched for (Market-1501's "0000")
+UNKNOWN_CAMERA = -1
+
+
+class DataError(IspError):
+    """A data set that cannot be used as it is: the message names the folder or file, the value and the way out."""
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Pictures of people with identity, camera and split.
+
+    Attributes:
+        name: what the data set is called ("Market-1501", or its folder's name).
+        root: the folder that `records.path` is relative to.
+        records: one row per picture, sorted by (split, path), with a fresh RangeIndex:
+            path (str, "/" as separator), identity (int64: 1.. a person, 0 distractor, -1 junk; training has people
+            only), camera (int64: 1.., -1 unknown), split ("train" | "query" | "gallery"),
+            subset (str: "" or a name such as "occluded").
+        notes: what the reader decided and the user should know, one sentence each.
+        layout: which reader read it ("Market-1501", "CSV", ...).
+    """
+
+    name: str
+    root: Path
+    records: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        missing = [column for column in COLUMNS if column not in self.records.columns]
+        if missing:
+            raise DataError(f"{self.root}: the table of records has no column {', '.join(missing)}")
+        if self.records.empty:
+            raise DataError(f"{self.root}: no pictures in this data set")
+
+    def split(self, name: Split) -> pd.DataFrame:
+        """The rows of one split in the table's order, index 0..n-1 (empty if the data set lacks the split)."""
+        if name not in SPLITS:
+            raise DataError(f"{self.name}: there is no split {name!r}; choose one of {', '.join(SPLITS)}")
+        return self.records[self.records["split"] == name].reset_index(drop=True)
+
+    def paths(self, frame: pd.DataFrame) -> list[Path]:
+        """Absolute (root-prefixed) paths of the rows of `frame`."""
+        return [self.root / path for path in frame["path"]]
+
+    @cached_property
+    def has_cameras(self) -> bool:
+        """Whether every picture's camera is known. Matching across cameras and contrast labels need it."""
+        return bool((self.records["camera"] > 0).all())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over relative names, file sizes, identities, cameras and splits: the same on every machine.
+
+        A missing file counts with size -1, so that a run can still say which data set it was made from.
+        """
+        digest = hashlib.sha256()
+        for path, identity, camera, split in zip(
+            *(self.records[column] for column in ("path", "identity", "camera", "split")), strict=True
+        ):
+            digest.update(f"{path}\t{_file_size(self.root / path)}\t{identity}\t{camera}\t{split}\n".encode())
+        return digest.hexdigest()
+
+    def take_identities(self, n: int) -> DataSet:
+        """The data set with the first `n` training identities (lowest numbers); query and gallery unchanged."""
+        train = self.records["split"] == "train"
+        identities = np.unique(self.records.loc[train, "identity"].to_numpy())
+        if not 1 <= n <= len(identities):
+            raise DataError(
+                f"{self.name}: cannot take {n} training identities of {len(identities)}; "
+                f"choose a number from 1 to {len(identities)}"
+            )
+        if n == len(identities):
+            return self
+        keep = ~train | (self.records["identity"] <= identities[n - 1])
+        note = f"Training is reduced to the first {n} of {len(identities)} identities."
+        return replace(self, records=self.records[keep].reset_index(drop=True), notes=(*self.notes, note))
+
+
+def make_records(
+    paths: Sequence[str],
+    identities: Sequence[int] | NDArray[np.int64],
+    cameras: Sequence[int] | NDArray[np.int64],
+    splits: Sequence[str],
+    subsets: Sequence[str] | None = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Puts columns of equal length into the one form and order that every room relies on.
+
+    Zero-based numbers are moved up by one, because 0 has a meaning of its own: an identity 0 in training can only be
+    a person (nobody trains on distractors), and a camera 0 can only be the first camera.
+
+    Returns:
+        The table, and one note per thing that was changed.
+
+    >>> table, notes = make_records(["b.jpg", "a.jpg"], [4, 4], [2, 1], ["train", "train"])
+    >>> table[["path", "camera"]].to_dict("list"), notes
+    ({'path': ['a.jpg', 'b.jpg'], 'camera': [1, 2]}, ())
+    """
+    notes: list[str] = []
+    table = pd.DataFrame(
+        {
+            "path": pd.Series(list(paths), dtype="str"),
+            "identity": np.asarray(identities, dtype=np.int64),
+            "camera": np.asarray(cameras, dtype=np.int64),
+            "split": pd.Series(list(splits), dtype="str"),
+            "subset": pd.Series(list(subsets) if subsets is not None else [""] * len(paths), dtype="str"),
+        }
+    )
+    train = table["split"] == "train"
+    if (table.loc[train, "identity"] == DISTRACTOR).any():
+        table.loc[table["identity"] >= 0, "identity"] += 1
+        notes.append("Identities were numbered from 0; all are moved up by one, since 0 means distractor.")
+    junk = train & (table["identity"] < 0)
+    if junk.any():
+        table = table[~junk]
+        notes.append(f"{int(junk.sum())} training pictures with a negative identity (junk) are left out.")
+    if (table["camera"] == 0).any():
+        table.loc[table["camera"] >= 0, "camera"] += 1
+        notes.append("Cameras were numbered from 0; all are moved up by one.")
+    if len(table) and (table["camera"] < 1).any():
+        known = int((table["camera"] > 0).sum())
+        notes.append(
+            ("No camera numbers" if known == 0 else f"Only {known} of {len(table)} pictures have a camera number")
+            + ": pictures of the query's own camera cannot be taken out of its ranking, so that scores come out higher "
+            "than across cameras, and contrast labels, which compare cameras, cannot be made."
+        )
+    table = table.sort_values(["split", "path"], kind="stable", ignore_index=True)
+    return table, tuple(notes)
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -1,0 +1,5 @@
+"""The one root of the errors that a user can cause and mend; the command line prints them without a traceback."""
+
+
+class IspError(Exception):
+    """Something a user can put right. The message names the file or value at fault and the way out."""

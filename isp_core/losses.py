@@ -1,0 +1,111 @@
+"""Eq. 6-7: what a batch costs. Triplet mining is pytorch-metric-learning's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner
+from pytorch_metric_learning.reducers import MeanReducer
+from torch import nn
+from torch.nn import functional as F
+
+from isp_core.models import Output
+
+IGNORED = 255
+"""The label of pixels that count in no loss and no measure: padding, and what a truth leaves open."""
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The terms of Eq. 7, each a scalar; `total` is their weighted sum."""
+
+    total: torch.Tensor
+    identity: torch.Tensor
+    triplet: torch.Tensor
+    parsing: torch.Tensor
+    center: torch.Tensor
+
+    def detached(self) -> dict[str, float]:
+        """The terms as numbers, for logging."""
+        names = ("total", "identity", "triplet", "parsing", "center")
+        return {f"loss_{name}": float(getattr(self, name).detach()) for name in names}
+
+
+def parsing_loss(
+    logits: torch.Tensor, labels: torch.Tensor, reduction: Literal["mean", "sum"] = "mean"
+) -> torch.Tensor:
+    """Eq. 6, averaged over the batch: logits (B, K, h, w), labels (B, h, w) int64 with 255 ignored -> scalar.
+
+    "sum" adds the pixels of a picture up, as the equation is written; "mean" divides by the pixels that count.
+
+    >>> flat = torch.zeros(1, 2, 1, 2)  # two pixels, P = 1/2 everywhere
+    >>> round(parsing_loss(flat, torch.tensor([[[0, 1]]]), "sum").item(), 4)
+    1.3863
+    >>> round(parsing_loss(flat, torch.tensor([[[0, 255]]]), "mean").item(), 4)
+    0.6931
+    """
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+    if reduction == "sum":
+        return total / len(logits)
+    return total / (labels != IGNORED).sum().clamp(min=1)
+
+
+class CenterLoss(nn.Module):
+    """Half the mean squared distance to a learnt centre per identity (the authors' extra on Market-1501)."""
+
+    def __init__(self, identities: int, features: int) -> None:
+        super().__init__()
+        self.centers = nn.Parameter(torch.zeros(identities, features))
+
+    def forward(self, features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
+        return (features.float() - self.centers[identities]).square().sum(1).mean() / 2
+
+
+class Objective(nn.Module):
+    """Eq. 7: for the global, foreground and part groups label-smoothed cross-entropy and batch-hard triplet loss, plus
+    alpha times the parsing loss."""
+
+    def __init__(
+        self,
+        alpha: float,
+        reduction: Literal["mean", "sum"],
+        smoothing: float,
+        margin: float,
+        center: CenterLoss | None = None,
+        center_weight: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.alpha, self.reduction, self.smoothing = alpha, reduction, smoothing
+        self.center, self.center_weight = center, center_weight
+        distance = LpDistance(normalize_embeddings=False)  # Euclidean, before the BNNeck [28]
+        self._mine = BatchHardMiner(distance=distance)
+        self._triplet = TripletMarginLoss(margin=margin, distance=distance, reducer=MeanReducer())
+
+    def forward(self, output: Output, identities: torch.Tensor, labels: torch.Tensor | None) -> LossTerms:
+        """identities (B,) int64 in 0..n-1; labels (B, h, w) int64 pseudo-labels, or None for the baseline."""
+        groups = [output.pooled.global_]
+        if output.pooled.foreground is not None and output.pooled.parts is not None:
+            groups += [output.pooled.foreground, output.pooled.parts.flatten(1)]
+        identity = torch.stack(
+            [F.cross_entropy(logits, identities, label_smoothing=self.smoothing) for logits in output.identity_logits]
+        ).sum()
+        triplet = torch.stack([self.triplet(group, identities) for group in groups]).sum()
+        zero = identity.new_zeros(())
+        parsing, center = zero, zero
+        if output.logits is not None and labels is not None:
+            parsing = parsing_loss(output.logits, labels, self.reduction)
+        if self.center is not None:
+            center = self.center(output.pooled.global_, identities)
+        total = identity + triplet + self.alpha * parsing + self.center_weight * center
+        return LossTerms(total, identity, triplet, parsing, center)
+
+    def triplet(self, features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
+        """Batch-hard triplet loss: features (B, C), identities (B,) -> mean of max(0, d+ - d- + margin), a scalar."""
+        features = features.float()
+        triplets = self._mine(features, identities)
+        loss: torch.Tensor = self._triplet(features, identities, triplets)
+        return loss

@@ -1,0 +1,73 @@
+"""Any encoder of segmentation-models-pytorch or timm, from pictures to stages of feature maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from torch import nn
+
+from isp_core.errors import IspError
+from isp_core.models.weights import load_weights
+
+DEPTH = 5
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Channel means and deviations that the initial weights were trained with, for pictures in [0, 1]."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Backbone(nn.Module):
+    """f_θ of Eq. 1, up to stages: pictures (B, 3, H, W) -> five maps (B, C_i, H / s_i, W / s_i).
+
+    `name` is a timm name ("mobilenetv2_100") or a name of segmentation-models-pytorch ("resnet50", "mit_b0").
+    `output_stride` 8 or 16 dilates the last stages where the encoder allows it.
+    """
+
+    def __init__(self, name: str, output_stride: int = 32, weights: str = "package") -> None:
+        super().__init__()
+        self.name = name
+        self.encoder = _encoder(name, output_stride)
+        self.channels: tuple[int, ...] = tuple(cast("list[int]", self.encoder.out_channels)[1:])
+        load_weights(self.encoder, name, weights)
+
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        return cast("list[torch.Tensor]", self.encoder(pictures)[1:])  # the first is the picture itself
+
+
+def _encoder(name: str, output_stride: int) -> nn.Module:
+    try:
+        timm_name = timm.is_model(name)
+        known = f"tu-{name}" if timm_name else name
+        return cast(
+            nn.Module,
+            smp.encoders.get_encoder(known, in_channels=3, depth=DEPTH, weights=None, output_stride=output_stride),
+        )
+    except KeyError:
+        raise IspError(
+            f"no backbone is called {name!r}: give a timm name (mobilenetv2_100, resnet50, hrnet_w32, ...) "
+            "or one of segmentation-models-pytorch (mit_b0, ...)"
+        ) from None
+    except (ValueError, NotImplementedError, TypeError, RuntimeError) as error:
+        raise IspError(f"backbone {name} does not allow output stride {output_stride}: {error}") from error
+
+
+def normalisation(name: str) -> Normalisation:
+    """How pictures are to be normalised for the weights of backbone `name` (ImageNet's figures where unknown)."""
+    if timm.is_model(name):
+        known = timm.get_pretrained_cfg(name)
+        if known is not None:
+            return Normalisation(tuple(known.mean), tuple(known.std))
+    return Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def count_parameters(module: nn.Module) -> int:
+    """The number of trainable and frozen parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())

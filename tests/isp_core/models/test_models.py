@@ -1,0 +1,168 @@
+"""Every backbone gives M_g at a quarter of the input; pooling is the paper's, however it is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from isp_core.errors import IspError
+from isp_core.models import ISPNet, NetworkSpec, count_parameters, map_size, normalisation, weighted_pooling
+from isp_core.models.backbone import Backbone
+from isp_core.models.feature_map import adjoint_upsample, upsample
+from isp_core.models.weights import WeightsError, packaged_weights
+
+PRESETS = [
+    # backbone, output stride, stages, grid, channels of M_g
+    ("mobilenetv2_100", 16, (5,), 16, 320),
+    ("tf_efficientnet_lite0", 16, (3, 4, 5), 8, 472),
+    ("resnet50", 32, (5,), 32, 2048),
+    ("seresnet50", 16, (5,), 16, 2048),
+    ("hrnet_w32", 32, (2, 3, 4, 5), 4, 1920),
+]
+
+
+def spec(**changes: object) -> NetworkSpec:
+    fields: dict[str, object] = {
+        "backbone": "test_efficientnet",
+        "output_stride": 32,
+        "stages": (3, 4, 5),
+        "grid": 8,
+        "channels": 16,
+        "level_stages": False,
+        "attention": False,
+        "classifier": "linear",
+        "global_from": "map",
+        "parts": 4,
+        "identities": 5,
+    }
+    return NetworkSpec(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "stride", "stages", "grid", "channels"), PRESETS)
+def test_a_preset_backbone_gives_maps_at_a_quarter(
+    name: str, stride: int, stages: tuple[int, ...], grid: int, channels: int
+) -> None:
+    given = spec(backbone=name, output_stride=stride, stages=stages, grid=grid, channels=None)
+    network = ISPNet(given, weights="none").eval()
+    pictures = torch.rand(2, 3, 64, 32)
+    with torch.inference_mode():
+        maps, output = network.feature_maps(pictures), network(pictures)
+    assert maps.shape == (2, channels, 16, 8)
+    assert output.logits.shape == (2, 4, 16, 8)
+    assert output.pooled.parts.shape == (2, 3, channels)
+    assert [logits.shape for logits in output.identity_logits] == [(2, 5)] * 3
+    assert count_parameters(network) > count_parameters(network.backbone) > 0
+
+
+def test_pooling_is_that_of_the_large_map() -> None:
+    """Eq. 2 and GAP written out on M_g upsampled, against the product on its own grid."""
+    generator = torch.Generator().manual_seed(0)
+    small = torch.rand(2, 5, 4, 2, generator=generator, dtype=torch.float64)
+    confidence = torch.rand(2, 3, 16, 8, generator=generator, dtype=torch.float64).softmax(1)
+    large = upsample(small, (16, 8))
+    expected = torch.stack([(confidence[:, k, None] * large).mean((2, 3)) for k in (1, 2)], dim=1)
+    foreground, parts = weighted_pooling(small, confidence)
+    torch.testing.assert_close(parts, expected)
+    torch.testing.assert_close(foreground, expected.sum(1))
+
+
+def test_the_adjoint_is_the_transpose() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(1, 1, 3, 5, generator=generator, dtype=torch.float64)
+    y = torch.rand(1, 1, 12, 20, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close((upsample(x, (12, 20)) * y).sum(), (x * adjoint_upsample(y, (3, 5))).sum())
+
+
+def test_a_linear_classifier_may_come_before_the_upsampling() -> None:
+    network = ISPNet(spec(), weights="none").eval()
+    pictures = torch.rand(1, 3, 64, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.classifier(network.feature_maps(pictures)), network(pictures).logits)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attention": True},
+        {"classifier": "deep"},
+        {"global_from": "stages"},
+        {"level_stages": True},
+        {"channels": None},
+        {"parts": 0},
+    ],
+    ids=str,
+)
+def test_every_option_trains(changes: dict[str, object]) -> None:
+    network = ISPNet(spec(**changes), weights="none").train()
+    output = network(torch.rand(4, 3, 64, 32))
+    sum(logits.square().mean() for logits in output.identity_logits).backward()
+    assert all(p.grad is not None for p in network.neck_global.classifier.parameters())
+    assert (output.logits is None) == (changes.get("parts") == 0)
+
+
+def test_map_size_is_a_quarter() -> None:
+    assert map_size((256, 128)) == (64, 32)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_100", "tf_efficientnet_lite0"])
+def test_packaged_weights_are_image_nets(name: str) -> None:
+    try:
+        tensors = packaged_weights(name)
+    except WeightsError as error:
+        pytest.skip(str(error))
+    loaded = Backbone(name, weights="package").state_dict()
+    assert torch.equal(loaded["encoder.model.conv_stem.weight"], tensors["conv_stem.weight"])
+    # running variances of a trained network are not all one
+    assert tensors["bn1.running_var"].std() > 0.01
+
+
+def test_efficientnet_lite_is_normalised_as_it_was_trained() -> None:
+    assert normalisation("tf_efficientnet_lite0").mean == (0.5, 0.5, 0.5)
+    assert normalisation("resnet50").mean == (0.485, 0.456, 0.406)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pt", "nested pth"])
+def test_weights_from_a_file(tmp_path: Path, kind: str) -> None:
+    tensors = timm.create_model("test_efficientnet", num_classes=7).state_dict()
+    file = tmp_path / f"weights.{kind.split()[-1]}"
+    if kind == "safetensors":
+        save_file(tensors, file)
+    else:
+        torch.save(
+            {"state_dict": {f"module.{k}": v for k, v in tensors.items()}} if "nested" in kind else tensors, file
+        )
+    loaded = Backbone("test_efficientnet", weights=str(file)).state_dict()
+    assert torch.equal(loaded["encoder.model.conv_stem.weight"], tensors["conv_stem.weight"])
+
+
+def test_wrong_weights_are_explained(tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), other)
+    (tmp_path / "text.pt").write_text("no tensors")
+    torch.save({"a": [1, 2]}, tmp_path / "list.pt")
+    for source, message in [
+        (str(other), "another backbone's weights: it lacks"),
+        (str(tmp_path / "none.pt"), "does not exist"),
+        (str(tmp_path / "text.pt"), "no tensors that can be read safely"),
+        (str(tmp_path / "list.pt"), "not a table of tensors"),
+        ("package", "no installed package ships weights of test_efficientnet"),
+    ]:
+        with pytest.raises(WeightsError, match=message):
+            Backbone("test_efficientnet", weights=source)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbone": "resnet9000"}, "no backbone is called 'resnet9000'"),
+        ({"backbone": "test_mambaout", "output_stride": 16}, "does not allow output stride 16"),
+        ({"stages": (6,)}, "has the stages 1 to 5"),
+    ],
+)
+def test_impossible_networks_are_explained(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(IspError, match=message):
+        ISPNet(spec(**changes), weights="none")

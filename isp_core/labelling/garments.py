@@ -1,0 +1,83 @@
+"""Where one garment ends and the next begins, from identities alone.
+
+A person wears the same trousers in all pictures, and other people wear others. So the mean colours of two heights of
+the body vary together over identities where they belong to one garment, and apart where they do not: the correlation
+of heights is a matrix of blocks (head, upper body, legs), and cutting it into blocks finds the parts that everybody
+has, at the same heights for everybody.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+BINS = 32
+
+
+def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
+    """Height of each pixel within its picture's foreground, 0 at its top (its 1 % highest pixels aside), 1 at its end.
+
+    (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty picture counts as all foreground.
+    """
+    n, h, w = foreground.shape
+    rows = foreground.sum(2).astype(np.float64)
+    rows[rows.sum(1) == 0] = w
+    reached = rows.cumsum(1) / rows.sum(1, keepdims=True)
+    top, bottom = (reached > 0.01).argmax(1), (reached >= 0.99).argmax(1)
+    height = (np.arange(h) - top[:, None]) / np.maximum(bottom - top, 8)[:, None]
+    return np.broadcast_to(height[:, :, None], (n, h, w))
+
+
+def garment_correlation(
+    pictures: npt.NDArray[np.uint8],
+    foreground: npt.NDArray[np.bool_],
+    identities: npt.NDArray[np.int64],
+    bins: int = BINS,
+) -> Floats:
+    """Correlation over identities of the mean colours (CIE Lab) at two heights of the body: (bins, bins).
+
+    pictures: (n, h, w, 3) RGB uint8 at the masks' size; foreground: (n, h, w); identities: (n,).
+    """
+    people, person = np.unique(identities, return_inverse=True)
+    place = (np.clip(body_height(foreground), 0, 1 - 1e-9) * bins).astype(np.int64)
+    index = (person[:, None, None] * bins + place)[foreground]  # (pixels,)
+    counts = np.bincount(index, minlength=len(people) * bins)
+    lab = np.stack([cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for picture in pictures])
+    colours = lab[foreground]  # (pixels, 3)
+    sums = np.stack([np.bincount(index, colours[:, c], len(people) * bins) for c in range(3)], axis=1)
+    with np.errstate(invalid="ignore"):
+        means = (sums / counts[:, None]).reshape(len(people), bins, 3)
+    average = np.nanmean(means, axis=0) if len(people) else np.zeros((bins, 3))
+    varied = np.nan_to_num(np.where(np.isnan(means), average, means) - average)  # (people, bins, 3)
+    covariance = np.einsum("pbc,pdc->bd", varied, varied)
+    deviation = np.sqrt(np.diag(covariance)).clip(1e-9)
+    return np.asarray(covariance / deviation[:, None] / deviation[None])
+
+
+def cut_garments(correlation: Floats, parts: int) -> Floats:
+    """The heights in (0, 1) at which the body is cut into `parts` pieces, such that the correlation within the pieces
+    (its mean, times their length) is largest; by dynamic programming. Returns (parts - 1,), rising.
+
+    >>> blocks = np.kron(np.eye(2), np.ones((4, 4)))  # two garments of four bins each
+    >>> cut_garments(blocks, 2)
+    array([0.5])
+    """
+    bins = len(correlation)
+    total = np.zeros((bins + 1, bins + 1))
+    total[1:, 1:] = correlation.cumsum(0).cumsum(1)
+    start, end = np.triu_indices(bins + 1, 1)
+    worth = np.full((bins + 1, bins + 1), -np.inf)
+    worth[start, end] = (total[end, end] - total[start, end] - total[end, start] + total[start, start]) / (end - start)
+    best, came_from = np.full(bins + 1, -np.inf), []
+    best[0] = 0
+    for _ in range(parts):
+        reach = best[:, None] + worth  # (start, end)
+        came_from.append(reach.argmax(0))
+        best = reach.max(0)
+    cuts, position = [], bins
+    for previous in reversed(came_from):
+        position = int(previous[position])
+        cuts.append(position / bins)
+    return np.asarray(cuts[:-1][::-1])

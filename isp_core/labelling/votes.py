@@ -1,0 +1,172 @@
+"""From rough parts to parts that follow the body: visual words vote.
+
+Heights cut at the garments give every foreground pixel a first part; all bands are straight, whatever the pose. Words
+of [look, height] are then learnt over everybody, and each passes on to its pixels what most of its pixels were given:
+a hand that hangs as low as the hip goes with the arms, a bent head with the heads. Several vocabularies vote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+from torch.nn import functional as F
+
+from isp_core.clustering.kmeans import kmeans, two_means_1d
+from isp_core.labelling.garments import body_height
+from isp_core.labelling.source import Labels
+
+Mask = npt.NDArray[np.bool_]
+SHOES = 0.92
+"""Height below which shoes are: garments do not tell them, too few of their pixels are seen as foreground at first."""
+HEIGHT_WEIGHTS, VOCABULARIES = (1.0, 1.5, 2.0), (24, 36, 48)
+SAMPLED_PIXELS = 80_000
+
+
+def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int) -> Labels:
+    """First parts 1..K-1 by height, and the torso's sides as a part of their own from K = 6 on.
+
+    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin. K = 4: head, upper body,
+    legs; 5: and shoes; 6: the upper body's sides (arms and what people carry there) as part 3; 7: legs cut at the
+    knee; 8: the upper body cut at its middle.
+    """
+    height = body_height(masks)
+    upper, legs = float(cuts[0]), float(cuts[1])
+    bounds = [upper, legs] + ([SHOES] if parts >= 5 else [])
+    band = np.digitize(height, bounds)  # 0 head, 1 upper body, 2 legs, 3 shoes
+    pieces: list[Mask] = [band == 0]
+    torso = [band == 1]
+    if parts >= 6:
+        sides = (band == 1) & (_distance_from_axis(masks) > _side_threshold(masks & (band == 1), masks))
+        torso = [(band == 1) & ~sides, sides]
+        if parts >= 8:
+            middle = (upper + legs) / 2
+            torso = [torso[0] & (height < middle), torso[0] & (height >= middle), sides]
+    pieces += torso
+    knee = (legs + SHOES) / 2
+    pieces += [(band == 2) & (height < knee), (band == 2) & (height >= knee)] if parts >= 7 else [band == 2]
+    if parts >= 5:
+        pieces.append(band == 3)
+    labels = np.zeros(masks.shape, np.uint8)
+    for part, piece in enumerate(pieces, start=1):
+        labels[piece & masks] = part
+    return labels
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Vocabularies of [look, height, distance from the body's axis] and the parts that their words stand for.
+
+    origins: mean and second mean that looks are centred by, (C,) each. words: (centres (W, C + 2), height weight,
+    shares (W, K-1)) of each vocabulary.
+    """
+
+    origin: Tensor
+    foreground_origin: Tensor
+    words: tuple[tuple[Tensor, float, Tensor], ...]
+
+    def label(self, looks: Tensor, masks: Mask) -> Labels:
+        """Parts of the foreground: looks (n, C, h0, w0), masks (n, h, w) -> (n, h, w), 0 outside the masks.
+
+        Votes are taken on half the masks' grid; pixels that it misses take the nearest part.
+        """
+        coarse = _halve(masks)
+        chosen = torch.from_numpy(coarse)
+        labels = np.zeros(coarse.shape, np.uint8)
+        if chosen.any():
+            points = _points(looks, coarse, self.origin, self.foreground_origin)
+            shares = torch.stack([table[_nearest(points, weight, c)] for c, weight, table in self.words]).sum(0)
+            labels[coarse] = shares.argmax(1).to(torch.uint8).numpy() + 1
+        return np.stack([_fill(label, mask) for label, mask in zip(labels, masks, strict=True)])
+
+
+def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int = 0) -> Votes:
+    """Vocabularies from sample pictures: looks (n, C, h0, w0) of one level, masks and first parts (n, h, w)."""
+    coarse = _halve(masks)
+    origin = looks.float().mean((0, 2, 3))
+    nothing = torch.zeros_like(origin)
+    foreground_origin = _points(looks, coarse, origin, nothing)[:, :-2].mean(0)
+    points = _points(looks, coarse, origin, foreground_origin)
+    given = torch.from_numpy(_halve_labels(seeds, coarse)[coarse].astype(np.int64))  # (pixels,)
+    words = []
+    for weight in HEIGHT_WEIGHTS:
+        for count in VOCABULARIES:
+            generator = torch.Generator().manual_seed(seed + count)
+            sample = torch.randperm(len(points), generator=generator)[:SAMPLED_PIXELS]
+            centres = kmeans(_weighted(points[sample], weight), count, seed=seed + count, iterations=12).centres
+            found = _nearest(points, weight, centres)
+            table = torch.zeros(len(centres), parts)
+            table.index_put_((found, given), torch.ones(len(given)), accumulate=True)
+            table = table[:, 1:] / table[:, 1:].sum(1, keepdim=True).clamp(min=1)
+            words.append((centres, weight, table))
+    return Votes(origin, foreground_origin, tuple(words))
+
+
+def row_thresholds(log_odds: npt.NDArray[np.float32], share: float = 0.7) -> npt.NDArray[np.float64]:
+    """For each row of a data set's foreground log-odds (n, h, w) the split between its two groups, never above 0: (h,).
+
+    A network that learns from masks without feet is unsure of feet everywhere; within their rows they still stand out.
+    """
+    rows = range(log_odds.shape[1])
+    near = [np.ascontiguousarray(log_odds[:, max(0, row - 1) : row + 2].ravel()[::7]) for row in rows]
+    splits = [two_means_1d(torch.from_numpy(values)).threshold for values in near]
+    return np.asarray(share * np.minimum(splits, 0.0), np.float64)
+
+
+def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor) -> Tensor:
+    """Look, height and distance from the axis of all foreground pixels: (pixels, C + 2)."""
+    large = F.interpolate(looks.float(), size=masks.shape[1:], mode="bilinear", align_corners=False)
+    pixels = (large - origin[None, :, None, None]).permute(0, 2, 3, 1)[torch.from_numpy(masks)]
+    look = F.normalize(F.normalize(pixels, dim=1) - foreground_origin, dim=1)
+    height = torch.from_numpy(body_height(masks)[masks]).float()
+    aside = torch.from_numpy(_distance_from_axis(masks)[masks]).float()
+    return torch.cat([look, height[:, None], aside[:, None]], dim=1)
+
+
+def _weighted(points: Tensor, weight: float) -> Tensor:
+    scale = torch.ones(points.shape[1])
+    scale[-2], scale[-1] = weight, 0.1 * weight
+    return points * scale
+
+
+def _nearest(points: Tensor, weight: float, centres: Tensor) -> Tensor:
+    return (_weighted(points, weight) @ centres.T - centres.square().sum(1) / 2).argmax(1)
+
+
+def _distance_from_axis(masks: Mask) -> npt.NDArray[np.float64]:
+    """Columns between a pixel and its person's mean column: (n, h, w), in sixteenths of the width."""
+    width = masks.shape[2]
+    columns = np.arange(width) * 16 / width
+    axis = (masks * columns).sum((1, 2)) / np.maximum(masks.sum((1, 2)), 1)
+    return np.broadcast_to(np.abs(columns[None, None] - axis[:, None, None]), masks.shape)
+
+
+def _side_threshold(torso: Mask, masks: Mask) -> float:
+    """Where the sides of the upper body begin: the two-means split of its pixels' distances from the axis."""
+    values = _distance_from_axis(masks)[torso][::3]
+    return two_means_1d(torch.from_numpy(values.astype(np.float32))).threshold if len(values) else np.inf
+
+
+def _halve(masks: Mask) -> Mask:
+    """Half the size, by majority (half counts): (n, h, w) -> (n, h / 2, w / 2)."""
+    n, h, w = masks.shape
+    return np.asarray(masks.reshape(n, h // 2, 2, w // 2, 2).mean((2, 4)) >= 0.5)
+
+
+def _halve_labels(labels: Labels, masks: Mask) -> Labels:
+    """The part of each foreground cell of half the size: the largest of its four, so that none is background."""
+    n, h, w = labels.shape
+    return np.where(masks, labels.reshape(n, h // 2, 2, w // 2, 2).max((2, 4)), 0).astype(np.uint8)
+
+
+def _fill(labels: Labels, mask: Mask) -> Labels:
+    """Half-size labels at the mask's size, missed foreground pixels by their nearest labelled one."""
+    large = labels.repeat(2, 0).repeat(2, 1)
+    if (mask & (large == 0)).any() and (large > 0).any():
+        nearest = distance_transform_edt(large == 0, return_distances=False, return_indices=True)
+        large = large[tuple(nearest)]
+    return np.where(mask, large, 0).astype(np.uint8)

@@ -1,0 +1,68 @@
+"""Rough parts by height become parts that follow the body; feet are found row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from isp_core.labelling.votes import learn_votes, row_thresholds, seed_parts
+
+CUTS = np.array([0.2, 0.6])
+
+
+def upright(count: int = 4) -> np.ndarray:
+    masks = np.zeros((count, 64, 32), bool)
+    masks[:, 4:60, 8:24] = True
+    return masks
+
+
+@pytest.mark.parametrize("parts", [4, 5, 6, 7, 8])
+def test_seeds_lie_from_top_to_bottom(parts: int) -> None:
+    masks = upright()
+    seeds = seed_parts(masks, CUTS, parts)
+    assert ((seeds > 0) == masks).all()
+    assert sorted(set(np.unique(seeds)) - {0}) == list(range(1, parts))
+    rows = np.arange(64)[None, :, None]
+    heights = [np.broadcast_to(rows, seeds.shape)[seeds == part].mean() for part in range(1, parts)]
+    sides = 3 if parts in (6, 7) else 4 if parts == 8 else None  # beside the torso, not below it
+    ordered = [height for part, height in enumerate(heights, start=1) if part != sides]
+    assert ordered == sorted(ordered)
+    if sides is not None:
+        columns = np.broadcast_to(np.abs(np.arange(32) - 15.5)[None, None], seeds.shape)
+        assert columns[seeds == sides].mean() > columns[seeds == sides - 1].mean()
+
+
+def test_words_give_a_low_hand_to_the_hands() -> None:
+    """A look that is mostly seen above the cut stays one part where a few of its pixels lie below it."""
+    masks = upright(12)
+    looks = torch.zeros(12, 3, 32, 16)
+    looks[:, 0, :7], looks[:, 1, 7:19], looks[:, 2, 19:] = 1, 1, 1  # head, upper, legs
+    looks[0, :, 19:22, 4:6] = torch.tensor([0.0, 1.0, 0.0])[:, None, None]  # a sleeve that hangs low
+    looks = looks + 0.05 * torch.randn(looks.shape, generator=torch.Generator().manual_seed(0))
+    seeds = seed_parts(masks, CUTS, 4)
+    labels = learn_votes(looks, masks, seeds, 4).label(looks, masks)
+    assert ((labels > 0) == masks).all()
+    sleeve = np.s_[0, 39:43, 9:11]
+    assert (seeds[sleeve] == 3).all()
+    assert (labels[sleeve] == 2).mean() > 0.7
+    assert (labels[1:] == seeds[1:])[masks[1:]].mean() > 0.9
+
+
+def test_an_empty_mask_stays_empty() -> None:
+    masks = upright(3)
+    masks[1] = False
+    looks = torch.randn(3, 3, 16, 8, generator=torch.Generator().manual_seed(0))
+    labels = learn_votes(looks, masks, seed_parts(masks, CUTS, 5), 5).label(looks, masks)
+    assert (labels[1] == 0).all()
+    assert (labels[0] > 0).any()
+
+
+def test_rows_with_two_groups_are_split_between_them() -> None:
+    rng = np.random.default_rng(0)
+    log_odds = np.where(rng.random((50, 4, 32)) < 0.5, -4.0, 4.0).astype(np.float32)
+    log_odds[:, 2:] -= 3  # the lowest rows are unsure: -7 and 1
+    thresholds = row_thresholds(log_odds)
+    assert thresholds.shape == (4,)
+    assert (thresholds <= 0).all()
+    assert -4.9 <= thresholds[3] < thresholds[0] <= 0

@@ -1,0 +1,216 @@
+"""Colours of parts: Okabe-Ito, one colour a body part, the same across K, epochs and runs.
+
+A colour follows what a part is, never its index: the class that evaluation assigned to it where truth exists, else
+its mean height in the pictures. Not here: who assigned the classes (evaluation documents of a run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A colour, the body part it stands for, and the mean height (0 top, 1 bottom) where that part lies."""
+
+    body_part: str
+    height: float
+    rgb: Rgb
+    colour: str
+
+
+# "Belongings" has no height of its own: it is taken last.
+SLOTS = (
+    Slot("head", 0.12, (0xE6, 0x9F, 0x00), "orange"),
+    Slot("upper", 0.33, (0x56, 0xB4, 0xE9), "sky blue"),
+    Slot("arms", 0.43, (0x00, 0x9E, 0x73), "green"),
+    Slot("hips", 0.55, (0xD5, 0x5E, 0x00), "vermilion"),
+    Slot("legs", 0.72, (0x00, 0x72, 0xB2), "blue"),
+    Slot("shoes", 0.92, (0xF0, 0xE4, 0x42), "yellow"),
+    Slot("belongings", 0.50, (0xCC, 0x79, 0xA7), "purple"),
+)
+_LAST_RESORT = 1.0  # what purple costs a part that is not known to be a belonging
+_OTHER_CLASS = 8.0  # what any colour of another body part costs a part whose class is known
+_SHADE = 1.5  # what a darker or lighter shade costs: for second legs, or more than seven parts
+_SHADES = (1.0, 0.62, 1.35, 0.4)
+IGNORED: Rgb = (128, 128, 128)
+UNKNOWN: Rgb = (170, 170, 170)
+UNKNOWN_CODE = 200
+
+# black to yellow, perceptually even (cividis), for activations
+RAMP: list[list[int]] = [
+    [round(a + (b - a) * t) for a, b in zip(low, high, strict=True)]
+    for low, high, t in (
+        ((0, 34, 78), (124, 123, 120), i / 127) if i < 128 else ((124, 123, 120), (254, 232, 56), (i - 128) / 127)
+        for i in range(256)
+    )
+]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a run: its index in label maps, the words for it, its colour.
+
+    code: the colour's number (1..), the same wherever that colour is used: viewers toggle parts by it, so that a hidden
+    body part stays hidden from run to run and page to page.
+    """
+
+    index: int
+    name: str
+    rgb: Rgb
+    code: int
+    body_part: str | None = None
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The parts of one run in their colours. `rule` says in words how they were named and coloured."""
+
+    parts: tuple[Part, ...]
+    rule: str
+
+    def as_data(self) -> list[dict[str, object]]:
+        """For the components."""
+        return [{"k": part.code, "name": part.name, "rgb": list(part.rgb)} for part in self.parts]
+
+    def coded(self, maps: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Label maps of any shape with parts replaced by their colours' codes; 0 and 255 stay."""
+        table = np.full(256, UNKNOWN_CODE, np.uint8)
+        table[0], table[255] = 0, 255
+        for part in self.parts:
+            table[part.index] = part.code
+        coded: npt.NDArray[np.uint8] = table[maps]
+        return coded
+
+    def name(self, index: int) -> str:
+        """The words for a label: background and ignored pixels included."""
+        if index == 0:
+            return "background"
+        if index == 255:
+            return "ignored"
+        return next((part.name for part in self.parts if part.index == index), f"part {index}")
+
+    def table(self) -> npt.NDArray[np.uint8]:
+        """Colours by label, (256, 3)."""
+        table = np.full((256, 3), UNKNOWN, np.uint8)
+        table[0], table[255] = 0, IGNORED
+        for part in self.parts:
+            table[part.index] = part.rgb
+        return table
+
+
+def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -> Palette:
+    """Colours for parts 1..n.
+
+    heights: mean height of each part in the pictures, 0 top to 1 bottom, NaN where a part never occurs.
+    classes: part -> body part, as evaluation assigned them; None or partial where there is no truth.
+
+    One colour a part, chosen together so that the sum of misfits is least: a head stays orange with K = 4 and K = 8.
+
+    >>> [part.name for part in assign([0.1, 0.4, 0.8]).parts]
+    ['1 · height 10 %', '2 · height 40 %', '3 · height 80 %']
+    >>> assign([0.1, 0.8], {1: "head", 2: "belongings"}).parts[1].rgb == SLOTS[-1].rgb
+    True
+    """
+    classes = classes or {}
+    colours = [(slot, shade) for shade in range(len(_SHADES)) for slot in SLOTS]
+    chosen: dict[int, int] = {}
+    if len(heights):
+        from scipy.optimize import linear_sum_assignment  # takes a second to load: not before it is needed
+
+        cost = [
+            [_misfit(slot, h, classes.get(k)) + _SHADE * shade for slot, shade in colours]
+            for k, h in enumerate(heights, start=1)
+        ]
+        rows, columns = linear_sum_assignment(np.array(cost))
+        chosen = {int(row) + 1: int(column) for row, column in zip(rows, columns, strict=True)}
+    names = _names(heights, classes)
+    parts = tuple(
+        Part(k, names[k], _shaded(*colours[chosen[k]]), chosen[k] + 1, classes.get(k))
+        if k in chosen
+        else Part(k, names[k], UNKNOWN, UNKNOWN_CODE)
+        for k in range(1, len(heights) + 1)
+    )
+    rule = (
+        "Colours follow the body part that evaluation assigned to each part."
+        if classes
+        else "No part is assigned to a body part yet, so colours follow each part's mean height in the pictures."
+    )
+    return Palette(parts, rule)
+
+
+def _shaded(slot: Slot, shade: int) -> Rgb:
+    """The slot's colour, darker or lighter; shade 0 is the colour itself."""
+    r, g, b = (min(255, round(channel * _SHADES[shade])) for channel in slot.rgb)
+    return r, g, b
+
+
+def _misfit(slot: Slot, height: float, body_part: str | None) -> float:
+    distance = 0.5 if np.isnan(height) else abs(slot.height - height)
+    if body_part is not None:
+        return 0.0 if slot.body_part == body_part else _OTHER_CLASS + distance
+    return distance + (_LAST_RESORT if slot.body_part == "belongings" else 0.0)
+
+
+def _names(heights: Sequence[float], classes: Mapping[int, str]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for k, height in enumerate(heights, start=1):
+        if k in classes:
+            names[k] = f"{k} · {classes[k]}"
+        elif np.isnan(height):
+            names[k] = f"{k} · not seen"
+        else:
+            names[k] = f"{k} · height {100 * height:.0f} %"
+    return names
+
+
+def class_palette(names: Mapping[int, str]) -> Palette:
+    """The palette of a truth map: its classes are body parts already."""
+    slots = {slot.body_part: (slot.rgb, code) for code, slot in enumerate(SLOTS, start=1)}
+    parts = tuple(
+        Part(k, name, *slots.get(name, (UNKNOWN, UNKNOWN_CODE)), name) for k, name in sorted(names.items()) if k > 0
+    )
+    return Palette(parts, "Colours of the truth's own classes.")
+
+
+def union(palettes: Sequence[Palette]) -> Palette:
+    """One legend for several runs, or a run and its truth: a colour once, named by its body part.
+
+    Use each run's own `coded` for its maps.
+    """
+    named: dict[int, Part] = {}
+    for palette in palettes:
+        for part in palette.parts:
+            words = part.body_part or (named[part.code].name if part.code in named else _slot_words(part.code))
+            if part.code not in named or part.body_part:
+                named[part.code] = Part(part.code, words, part.rgb, part.code, part.body_part)
+    order = sorted(named.values(), key=lambda part: part.code)
+    return Palette(tuple(order), " ".join(dict.fromkeys(palette.rule for palette in palettes)))
+
+
+def _slot_words(code: int) -> str:
+    if code == UNKNOWN_CODE:
+        return "other"
+    slot = SLOTS[(code - 1) % len(SLOTS)]
+    return slot.body_part if slot.body_part == "belongings" else f"about height {100 * slot.height:.0f} %"
+
+
+def mean_heights(maps: npt.NDArray[np.uint8], parts: int) -> list[float]:
+    """Mean height of the pixels of each part 1..parts-1 over maps (n, h, w): 0 top, 1 bottom, NaN where there is none.
+
+    >>> mean_heights(np.array([[[1], [0], [2], [2]]], np.uint8), 4)
+    [0.125, 0.75, nan]
+    """
+    h = maps.shape[1]
+    heights = []
+    for k in range(1, parts):
+        counts = (maps == k).sum(axis=(0, 2)).astype(float)  # (h,)
+        total = counts.sum()
+        heights.append(float((counts * (np.arange(h) + 0.5)).sum() / total / h) if total else float("nan"))
+    return heights

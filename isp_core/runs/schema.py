@@ -1,0 +1,110 @@
+"""What stands where in a run directory, and what run.json says. No reading or writing of arrays here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from isp_core.errors import IspError
+
+SCHEMA = "isp-run/1"
+
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.parquet"
+RECORDS_FILE = "records.parquet"
+CHECKPOINTS = "checkpoints"
+LABELS = "labels"
+EMBEDDINGS = "embeddings"
+EVALUATION = "evaluation"
+WEIGHTS_FILE = "model.safetensors"
+STATE_FILE = "state.pt"
+
+MapKind = Literal["train", "test", "activation"]
+"""Stores of one map a picture: pseudo-labels of the training set, predictions of query + gallery, and Eq. 3 of the
+training set."""
+
+Split = Literal["train", "query", "gallery"]
+SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
+
+
+class RunError(IspError):
+    """A run directory that is missing, broken, of another schema, or lacks what was asked for."""
+
+
+class SplitCount(BaseModel):
+    """How many pictures, identities and cameras a split of the data set holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pictures: int
+    identities: int
+    cameras: int
+
+
+class DataInfo(BaseModel):
+    """The data set a run was made of: named by fingerprint, never copied."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    fingerprint: str
+    splits: dict[str, SplitCount]
+
+
+class RunInfo(BaseModel):
+    """The content of run.json."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    # "schema" on disk; the attribute's name keeps clear of pydantic's own
+    schema_version: str = Field(alias="schema", default=SCHEMA)
+    created: dt.datetime
+    data: DataInfo
+    config: dict[str, Any]
+    parts: int = Field(description="K: the parts of Eq. 5, background included; 0 where there are none")
+    backbone: str = ""
+    size: tuple[int, int] = Field(description="height and width of the network's input")
+    labels: str = Field(default="", description="where pseudo-labels came from: clustering, contrast, none, a folder")
+    seed: int = 0
+    weights: str = Field(default="", description="where the initial weights came from")
+    versions: dict[str, str] = {}
+    imported: bool = False
+    parent: str | None = None
+
+
+def read_info(path: Path) -> RunInfo:
+    """run.json of the run directory `path`; RunError says what is wrong with it and what to do."""
+    file = path / RUN_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(f"{path} is not a run: it has no {RUN_FILE}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{file} cannot be read: {error}") from error
+    try:
+        info = RunInfo.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise RunError(f"{file} is not a run description: {where}: {first['msg']}") from None
+    if info.schema_version != SCHEMA:
+        raise RunError(
+            f"{file} has schema {info.schema_version!r}; this version reads {SCHEMA!r}. "
+            "Open it with the version that wrote it, or train the run again"
+        )
+    return info
+
+
+def epoch_name(epoch: int) -> str:
+    """The name of an epoch's file or folder; they sort as numbers up to epoch 9999."""
+    return f"epoch_{epoch:04d}"
+
+
+def epoch_of(name: str) -> int | None:
+    """The epoch that a file or folder name stands for, None where it stands for none."""
+    stem = name.split(".")[0]
+    digits = stem.removeprefix("epoch_")
+    return int(digits) if stem.startswith("epoch_") and digits.isdigit() else None

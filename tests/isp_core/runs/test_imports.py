@@ -1,0 +1,176 @@
+"""Other tools' results as runs: torchreid's and fast-reid's files, tables in any order, and files not to be trusted."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from isp_core.errors import IspError
+from isp_core.runs.imports import import_run, stored_distances
+
+SHUFFLED = pd.DataFrame(
+    {
+        "img_path": ["g/2.jpg", "q/1.jpg", "t/1.jpg", "g/1.jpg", "q/2.jpg", "g/3.jpg"],
+        "pid": [8, 7, 3, 7, 8, 0],
+        "camid": [1, 0, 0, 1, 0, 1],  # counted from 0, as torchreid does
+        "split": ["gallery", "query", "train", "gallery", "query", "gallery"],
+    }
+)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    SHUFFLED.to_csv(tmp_path / "records.csv", index=False)
+    return tmp_path / "records.csv"
+
+
+def features(n: int = 6, c: int = 4) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((n, c)).astype(np.float32)
+
+
+def test_rows_follow_the_records_whatever_their_order(tmp_path: Path, table: Path) -> None:
+    f = features()
+    np.savez(tmp_path / "f.npz", embeddings=f)
+    run, notes = import_run(tmp_path / "run", table, embeddings=tmp_path / "f.npz", tool="torchreid")
+    assert list(run.records("query").path) == ["q/1.jpg", "q/2.jpg"]
+    np.testing.assert_allclose(run.embeddings("query", 0).global_, f[[1, 4]], rtol=1e-3)
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, f[[3, 0, 5]], rtol=1e-3)
+    assert run.info.imported
+    assert run.epochs == [0]
+    assert set(run.records().camera) == {1, 2}
+    assert any("numbered from 0" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["npz", "pt", "parquet", "parquet with columns"])
+def test_every_file_type_gives_the_same_run(tmp_path: Path, table: Path, kind: str) -> None:
+    f, file = features(), tmp_path / f"f.{kind.split()[0]}"
+    if kind == "npz":
+        np.savez(file, features=f)
+    elif kind == "pt":
+        torch.save({"feat": torch.from_numpy(f)}, file)
+    elif kind == "parquet":  # has paths, so that its order is free
+        order = [3, 1, 5, 0, 2, 4]
+        pd.DataFrame({"path": SHUFFLED.img_path[order], "embedding": list(f[order])}).to_parquet(file)
+    else:
+        pd.DataFrame(f, columns=[f"f{i}" for i in range(4)]).to_parquet(file)
+    run, _ = import_run(tmp_path / "run", table, embeddings=file)
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, f[[3, 0, 5]], rtol=1e-3)
+
+
+def test_a_file_with_its_own_identities_needs_no_table(tmp_path: Path) -> None:
+    q, g = features(3), features(5)
+    content = {"qf": torch.from_numpy(q), "gf": torch.from_numpy(g), "q_pids": [1, 2, 3], "g_pids": [1, 2, 3, 0, -1]}
+    torch.save(
+        content | {"q_camids": torch.tensor([1, 1, 1]), "g_camids": torch.tensor([2, 2, 2, 2, 2])}, tmp_path / "f.pt"
+    )
+    run, _ = import_run(tmp_path / "run", None, embeddings=tmp_path / "f.pt")
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, g, rtol=1e-3)
+    assert run.records("gallery").identity.tolist() == [1, 2, 3, 0, -1]
+
+
+def test_parts_and_visibility_come_along(tmp_path: Path, table: Path) -> None:
+    parts, visible = np.random.default_rng(1).random((6, 3, 4)), np.eye(6, 3) > 0
+    np.savez(tmp_path / "f.npz", embeddings=features(), parts=parts, visibility=visible, foreground=features())
+    run, _ = import_run(tmp_path / "run", table, embeddings=tmp_path / "f.npz")
+    found = run.embeddings("gallery", 0)
+    assert run.info.parts == 4
+    np.testing.assert_allclose(found.parts, parts[[3, 0, 5]], rtol=1e-2, atol=1e-3)
+    np.testing.assert_array_equal(found.visibility, visible[[3, 0, 5]])
+
+
+def test_a_distance_matrix_is_brought_into_the_records_order(tmp_path: Path, table: Path) -> None:
+    d = np.arange(6, dtype=float).reshape(2, 3)  # queries 1, 2; gallery 2, 1, 3: the table's order
+    np.save(tmp_path / "d.npy", d)
+    run, _ = import_run(tmp_path / "run", table, distances=tmp_path / "d.npy")
+    np.testing.assert_array_equal(stored_distances(run), d[:, [1, 0, 2]])
+    assert run.embedding_epochs() == []
+
+
+def test_label_maps_of_another_tool_become_parts(tmp_path: Path, table: Path) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    labels = np.repeat(np.array([[0], [13], [5], [9], [18], [6], [0], [0]], np.uint8), 4, axis=1)
+    for name in ("1", "2"):
+        (maps / "q").mkdir(exist_ok=True)
+        Image.fromarray(labels).save(maps / "q" / f"{name}.png")
+    run, notes = import_run(tmp_path / "run", table, labels=maps, space="lip", size=(32, 16))
+    stored = run.labels("test", 0)
+    np.testing.assert_array_equal(stored[0, :, 0], [0, 1, 2, 3, 4, 6, 0, 0])
+    assert (stored[2:] == 255).all()
+    assert run.info.parts == 7
+    assert run.label_epochs("train") == []
+    assert any("3 of 5 pictures have no truth" in note for note in notes)
+
+
+def test_nothing_is_unpickled(tmp_path: Path, table: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "pwned",))  # type: ignore[return-value]
+
+    (tmp_path / "f.pt").write_bytes(pickle.dumps({"features": Evil()}))
+    np.savez(tmp_path / "f.npz", embeddings=np.array([Evil()], dtype=object))
+    np.save(tmp_path / "d.npy", np.array([Evil()], dtype=object), allow_pickle=True)
+    torch.save({"features": Evil()}, tmp_path / "g.pt")
+    for name in ("f.pt", "f.npz", "g.pt"):
+        with pytest.raises(IspError, match=name.replace(".", r"\.")):
+            import_run(tmp_path / "run", table, embeddings=tmp_path / name)
+    with pytest.raises(IspError, match=r"d\.npy"):
+        import_run(tmp_path / "run", table, distances=tmp_path / "d.npy")
+    assert not (tmp_path / "pwned").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_files_that_do_not_fit_the_records_are_explained(tmp_path: Path, table: Path) -> None:
+    def refuse(message: str, **arrays: np.ndarray) -> None:
+        np.savez(tmp_path / "f.npz", **arrays)
+        with pytest.raises(IspError, match=message):
+            import_run(tmp_path / "run", table, embeddings=tmp_path / "f.npz")
+        assert not (tmp_path / "run").exists()
+
+    refuse("5 rows of global, but the records have 6", embeddings=features(5))
+    refuse("row 2 is not finite", embeddings=np.where(np.arange(6)[:, None] == 2, np.nan, features()))
+    refuse("beyond half precision", embeddings=features() * 1e6)
+    refuse("holds weights", weights=features())
+    refuse("two networks", query=features(2, 4), gallery=features(3, 5))
+    refuse("not numbers", embeddings=np.array(["a"] * 6))
+    refuse("3 rows of global, but the records have 2", query=features(3), gallery=features(3))
+    np.save(tmp_path / "d.npy", np.zeros((3, 3)))
+    with pytest.raises(IspError, match=r"shape \(3, 3\); the records have 2 queries and 3 gallery"):
+        import_run(tmp_path / "run", table, distances=tmp_path / "d.npy")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"drop": "pid"}, "no column identity; it has img_path"),
+        ({"split": "test"}, "split 'test' is not train, query or gallery"),
+        ({"pid": "seven"}, "column identity must hold whole numbers"),
+    ],
+)
+def test_tables_that_are_not_understood_say_so(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    frame = SHUFFLED.astype(object)
+    for column, value in change.items():
+        frame = frame.drop(columns=value) if column == "drop" else frame.assign(**{column: value})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    np.savez(tmp_path / "f.npz", embeddings=features())
+    with pytest.raises(IspError, match=message):
+        import_run(tmp_path / "run", tmp_path / "t.csv", embeddings=tmp_path / "f.npz")
+
+
+def test_an_existing_run_is_never_overwritten(tmp_path: Path, table: Path) -> None:
+    np.savez(tmp_path / "f.npz", embeddings=features())
+    run, _ = import_run(tmp_path / "run", table, embeddings=tmp_path / "f.npz")
+    with pytest.raises(IspError, match="holds a run already"):
+        import_run(tmp_path / "run", table, embeddings=tmp_path / "f.npz")
+    assert run.epochs == [0]
+
+
+def test_nothing_and_both_are_refused(tmp_path: Path, table: Path) -> None:
+    with pytest.raises(IspError, match="nothing to import"):
+        import_run(tmp_path / "run", table)
+    with pytest.raises(IspError, match="not both"):
+        import_run(tmp_path / "run", table, embeddings=tmp_path / "a.npz", distances=tmp_path / "b.npy")

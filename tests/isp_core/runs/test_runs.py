@@ -1,0 +1,243 @@
+"""A run directory gives back what was written, whatever interrupted the writer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from isp_core.matching import Embeddings
+from isp_core.runs import DataInfo, RunError, RunInfo, RunWriter, SplitCount, list_runs, open_run
+from isp_core.runs.files import atomic
+from isp_core.runs.maintenance import prune, verify
+from isp_core.runs.writer import require_room
+
+TRAIN, QUERY, GALLERY, PARTS = 40, 3, 5, 4
+
+
+def records() -> pd.DataFrame:
+    rows = [("train", i, i // 4 + 1) for i in range(TRAIN)]
+    rows += [("query", i, 100 + i) for i in range(QUERY)] + [("gallery", i, 100 + i % QUERY) for i in range(GALLERY)]
+    return pd.DataFrame(
+        {
+            "path": [f"{split}/{i:04d}.jpg" for split, i, _ in rows],
+            "identity": [identity for *_, identity in rows],
+            "camera": [i % 2 + 1 for _, i, _ in rows],
+            "split": [split for split, *_ in rows],
+            "subset": "",
+        }
+    )
+
+
+def info() -> RunInfo:
+    counts = {"train": SplitCount(pictures=TRAIN, identities=10, cameras=2)}
+    return RunInfo(
+        created=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+        data=DataInfo(name="tiny", fingerprint="0" * 64, splits=counts),
+        config={"run": {"epochs": 2}},
+        parts=PARTS,
+        backbone="mobilenetv2_100",
+        size=(64, 32),
+        labels="clustering",
+    )
+
+
+def maps_of(epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng(epoch).integers(0, PARTS, (count, 16, 8), dtype=np.uint8)
+
+
+def embeddings_of(count: int) -> Embeddings:
+    rng = np.random.default_rng(count)
+    return Embeddings(
+        rng.normal(size=(count, 6)).astype(np.float16),
+        rng.normal(size=(count, 6)).astype(np.float16),
+        rng.normal(size=(count, PARTS - 1, 6)).astype(np.float16),
+        rng.random((count, PARTS - 1)) > 0.5,
+        rng.random((count, PARTS - 1)).astype(np.float16),
+    )
+
+
+def write_epoch(writer: RunWriter, epoch: int) -> None:
+    train = maps_of(epoch, TRAIN)
+    shuffled = np.random.default_rng(epoch).permutation(TRAIN)
+    writer.write_maps("train", epoch, ((rows, train[rows]) for rows in np.array_split(shuffled, 7)), TRAIN)
+    test = maps_of(epoch + 50, QUERY + GALLERY)
+    writer.write_maps("test", epoch, [(np.arange(len(test)), test)], len(test))
+    writer.write_embeddings("query", epoch, embeddings_of(QUERY))
+    writer.write_embeddings("gallery", epoch, embeddings_of(GALLERY))
+    weights = {"layer.weight": torch.full((2, 2), float(epoch))}
+    writer.write_checkpoint(epoch, weights, {"step": epoch, "rng": torch.arange(3)})
+    writer.finish_epoch(epoch, {"loss_total": 1.0 / (epoch + 1), "mAP": 0.5 - 0.1 * epoch})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "first"
+    writer = RunWriter.create(folder, info(), records())
+    for epoch in range(3):
+        write_epoch(writer, epoch)
+    return folder
+
+
+def test_reads_back_what_was_written(path: Path) -> None:
+    run = open_run(path)
+    assert run.epochs == [0, 1, 2]
+    assert run.info.size == (64, 32)
+    assert list(run.metrics().columns) == ["loss_total", "mAP"]
+    np.testing.assert_array_equal(run.labels("train", 1), maps_of(1, TRAIN))
+    np.testing.assert_array_equal(run.labels("train", 1, [39, 0, 39]), maps_of(1, TRAIN)[[39, 0, 39]])
+    assert run.labels("train", 1, []).shape == (0, 16, 8)
+    np.testing.assert_array_equal(run.embeddings("query", 2).visibility, embeddings_of(QUERY).visibility)
+    assert list(run.test_records()["split"].unique()) == ["query", "gallery"]
+    assert run.activation(1) is None
+    assert run.weight_epochs() == [0, 1, 2]
+
+
+def test_history_is_one_picture_over_the_epochs(path: Path) -> None:
+    epochs, maps = open_run(path).label_history("train", 7)
+    assert epochs == [0, 1, 2]
+    np.testing.assert_array_equal(maps, np.stack([maps_of(epoch, TRAIN)[7] for epoch in epochs]))
+
+
+def test_an_epoch_without_its_metrics_row_does_not_exist(path: Path) -> None:
+    writer = RunWriter(path)
+    writer.write_maps("train", 3, [(np.arange(TRAIN), maps_of(3, TRAIN))], TRAIN)
+    writer.write_checkpoint(3, {"w": torch.zeros(1)}, None)
+    run = open_run(path)
+    assert run.last_epoch == 2
+    assert run.label_epochs("train") == [0, 1, 2]
+    assert run.weight_epochs() == [0, 1, 2]
+    writer.drop_after(2)
+    assert not (path / "labels/train/epoch_0003.h5").exists()
+    assert not (path / "checkpoints/epoch_0003").exists()
+
+
+def test_a_failing_writer_leaves_the_old_file_and_no_other(path: Path) -> None:
+    writer = RunWriter(path)
+
+    def interrupted():
+        yield np.arange(5), maps_of(9, 5)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.write_maps("train", 1, interrupted(), TRAIN)
+    np.testing.assert_array_equal(open_run(path).labels("train", 1), maps_of(1, TRAIN))
+    assert not list(path.rglob("*.tmp"))
+
+
+def test_maps_that_never_arrive_are_counted(path: Path) -> None:
+    with pytest.raises(RunError, match="35 of 40 maps never arrived"):
+        RunWriter(path).write_maps("train", 5, [(np.arange(5), maps_of(9, 5))], TRAIN)
+
+
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    def write_half() -> None:
+        with atomic(tmp_path / "table.json") as file:
+            file.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(RunError, match=r"table.json could not be written .*No space left.*intact"):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_room_is_refused_before_the_run(tmp_path: Path) -> None:
+    require_room(tmp_path / "not" / "there", 1)
+    with pytest.raises(RunError, match="this run will take about"):
+        require_room(tmp_path, 10**18)
+
+
+def test_a_run_is_not_written_over(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        RunWriter.create(path, info(), records())
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("x")
+    with pytest.raises(RunError, match="not empty and not a run"):
+        RunWriter.create(tmp_path / "letters", info(), records())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not a run description"),
+        ('{"schema": "isp-run/1"}', "created: Field required"),
+        ("\xff", "not a run description"),
+    ],
+)
+def test_a_broken_description_is_explained(path: Path, text: str, message: str) -> None:
+    (path / "run.json").write_text(text)
+    with pytest.raises(RunError, match=message):
+        open_run(path)
+    assert list_runs(path.parent)[0].problem is not None
+
+
+def test_another_schema_is_explained(path: Path) -> None:
+    text = (path / "run.json").read_text().replace("isp-run/1", "isp-run/99")
+    (path / "run.json").write_text(text)
+    with pytest.raises(RunError, match="schema 'isp-run/99'"):
+        open_run(path)
+
+
+def test_missing_things_say_how_to_get_them(path: Path, tmp_path: Path) -> None:
+    run = open_run(path)
+    with pytest.raises(RunError, match="isp extract"):
+        run.embeddings("query", 9)
+    with pytest.raises(RunError, match=r"epoch_0009.h5 is missing"):
+        run.labels("train", 9)
+    with pytest.raises(RunError, match="asked for row 40"):
+        run.labels("train", 1, [40])
+    with pytest.raises(RunError, match="not a name"):
+        run.read_evaluation("../../etc/passwd")
+    with pytest.raises(RunError, match="does not exist"):
+        open_run(tmp_path / "nowhere")
+
+
+def test_evaluations_keep_empty_cells(path: Path) -> None:
+    run = open_run(path)
+    run.write_evaluation("parsing", {"iou": {"head": float("nan"), "legs": np.float32(0.5)}})
+    assert run.read_evaluation("parsing") == {"iou": {"head": None, "legs": 0.5}}
+    assert run.evaluation_names() == ["parsing"]
+
+
+def test_token_changes_with_the_run(path: Path) -> None:
+    run = open_run(path)
+    before = run.token()
+    assert run.token() == before
+    write_epoch(RunWriter(path), 3)
+    assert run.token() != before
+
+
+def test_verify_names_every_damage(path: Path) -> None:
+    assert verify(open_run(path)) == []
+    (path / "labels/train/epoch_0001.h5").write_bytes(b"no maps")
+    weights = path / "checkpoints/epoch_0002/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-3])
+    (path / "embeddings/epoch_0000/query.safetensors").unlink()
+    found = {finding.file for finding in verify(open_run(path))}
+    assert found == {
+        "labels/train/epoch_0001.h5",
+        "checkpoints/epoch_0002/model.safetensors",
+        "embeddings/epoch_0000/query.safetensors",
+    }
+
+
+def test_prune_keeps_the_last_and_the_best(path: Path) -> None:
+    assert prune(open_run(path), "best") > 0
+    run = open_run(path)
+    assert run.weight_epochs() == [0, 2]  # mAP falls from epoch to epoch
+    assert (path / "checkpoints/epoch_0002/state.pt").exists()
+    assert not (path / "checkpoints/epoch_0000/state.pt").exists()
+    assert prune(run, "last") > 0
+    assert open_run(path).weight_epochs() == [2]
+    with pytest.raises(RunError, match=r"no metric 'R-9'.*loss_total"):
+        prune(open_run(path), "best", "R-9")
+
+
+def test_states_of_the_last_two_epochs_are_kept(path: Path) -> None:
+    RunWriter(path).keep_states(2)
+    kept = [folder.name for folder in sorted((path / "checkpoints").iterdir()) if (folder / "state.pt").exists()]
+    assert kept == ["epoch_0001", "epoch_0002"]

@@ -1,0 +1,48 @@
+"""`isp`, the command line (also `python -m isp_core`): data, train, label, parse, extract, runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+# Threads that spin while they wait are up to ten times slower beside another busy process; must be set before torch
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import typer
+
+from isp_core.commands import data, networks, runs, training
+from isp_core.errors import IspError
+
+app = typer.Typer(
+    help="Human parts learnt from identity labels alone (ISP, ECCV 2020).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("data")(data.describe_data)
+app.command("train")(training.train_run)
+app.command("label")(networks.label_pictures)
+app.command("parse")(networks.parse_pictures)
+app.command("extract")(networks.extract_embeddings)
+app.add_typer(runs.app, name="runs")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line (default: the process's own arguments) and exits.
+
+    Errors a user can mend are one or two lines on standard error and exit status 1; wrong usage is status 2.
+    """
+    try:
+        app(arguments)
+    except IspError as error:
+        print(f"isp: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("isp: interrupted; finished epochs are kept (isp train --resume)", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

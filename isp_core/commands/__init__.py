@@ -1,0 +1,1 @@
+"""The commands of `isp`, thin: they read options, call the package and print."""

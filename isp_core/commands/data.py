@@ -1,0 +1,24 @@
+"""`isp data`: what a folder of pictures holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isp_core.commands.options import JsonOption, print_json
+from isp_core.data import describe, load
+
+
+def describe_data(
+    folder: Annotated[Path, typer.Argument(help="Folder (or CSV file) of the data set.")],
+    check: Annotated[bool, typer.Option("--check", help="Also decode every picture and name the broken ones.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print splits, identities, pictures, cameras and oddities of a data set."""
+    report = describe(load(folder), check_pictures=check)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        typer.echo(report.to_text())

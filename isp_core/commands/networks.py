@@ -1,0 +1,97 @@
+"""`isp label`, `isp parse` and `isp extract`: what a trained network says, written to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from tqdm import tqdm
+
+from isp_core.commands.options import DataOption, EpochOption, JsonOption, OutOption, RunOption, print_json
+from isp_core.errors import IspError
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def label_pictures(
+    run: RunOption, data: DataOption, out: OutOption, epoch: EpochOption = None, as_json: JsonOption = False
+) -> None:
+    """Cluster a data set's training pictures with a run's network, as in training, and write the label maps."""
+    from isp_core.drawing import save_label_map
+    from isp_core.extraction import label_data
+
+    count = 0
+    for path, labels in tqdm(label_data(run, epoch, data), "pictures", delay=2, leave=False):
+        save_label_map(labels, (out / path).with_suffix(".png"))
+        count += 1
+    _done(as_json, {"out": str(out), "pictures": count}, f"{out}: label maps of {count} pictures")
+
+
+def parse_pictures(
+    run: RunOption,
+    out: OutOption,
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    epoch: EpochOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures."""
+    from isp_core.data import read_picture
+    from isp_core.drawing import overlay, save_label_map
+    from isp_core.parser import HumanParser
+
+    files = _picture_files(pictures)
+    parser = HumanParser.load(run, epoch)
+    rows = []
+    for file, name in tqdm(files, "pictures", delay=2, leave=False):
+        picture = read_picture(file)
+        parsing = parser.parse(picture)
+        save_label_map(parsing.labels[0], out / "labels" / f"{name}.png", size=picture.size)
+        target = out / "overlays" / f"{name}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        overlay(picture, parsing.labels[0]).save(target)
+        shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[0], start=1)}
+        seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[0], start=1)}
+        rows.append({"picture": str(file)} | seen | shares)
+    pd.DataFrame(rows).to_csv(out / "parts.csv", index=False, float_format="%.4f")
+    _done(
+        as_json, {"out": str(out), "pictures": len(files)}, f"{out}: label maps and overlays of {len(files)} pictures"
+    )
+
+
+def extract_embeddings(
+    run: RunOption, data: DataOption, epoch: EpochOption = None, as_json: JsonOption = False
+) -> None:
+    """Write the embeddings and predicted label maps of a run's query and gallery into the run."""
+    from isp_core.extraction import extract
+
+    done, counts = extract(run, epoch, data)
+    _done(as_json, {"run": str(run), "epoch": done} | counts, f"{run}: embeddings of epoch {done}: {counts}")
+
+
+def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
+    """All pictures, each with a name of its own for what is written."""
+    files: list[tuple[Path, str]] = []
+    for path in given:
+        if path.is_dir():
+            below = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
+            if not below:
+                raise IspError(f"{path} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
+            files += [(file, file.relative_to(path).with_suffix("").as_posix()) for file in below]
+        elif path.exists():
+            files.append((path, path.stem))
+        else:
+            raise IspError(f"{path}: no such picture or folder")
+    names = pd.Series([name for _, name in files])
+    if names.duplicated().any():
+        twice = names[names.duplicated()].iloc[0]
+        raise IspError(f"two of the pictures are called {twice}: parse them into two folders")
+    return files
+
+
+def _done(as_json: bool, document: dict[str, object], text: str) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(text)

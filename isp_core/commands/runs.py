@@ -1,0 +1,73 @@
+"""`isp runs`: list, show, verify, prune."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isp_core.commands.options import JsonOption, print_json
+from isp_core.runs import list_runs, open_run
+from isp_core.runs.maintenance import Keep, prune, verify
+
+app = typer.Typer(help="Look after run directories.", no_args_is_help=True)
+RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
+
+
+@app.command("list")
+def list_folder(folder: Annotated[Path, typer.Argument(help="A folder of runs.")], as_json: JsonOption = False) -> None:
+    """List the runs of a folder, broken ones with what is wrong."""
+    runs = list_runs(folder)
+    if as_json:
+        print_json([asdict(run) for run in runs])
+        return
+    if not runs:
+        typer.echo(f"{folder} holds no runs")
+    for run in runs:
+        what = run.problem or f"epoch {run.epochs}  K = {run.parts or '-'}  {run.backbone}  {run.data}  {run.labels}"
+        typer.echo(f"{run.name:30}  {what}")
+
+
+@app.command("show")
+def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Show a run's description and its metrics."""
+    opened = open_run(run)
+    metrics = opened.metrics().reset_index()
+    if as_json:
+        print_json({"info": opened.info.model_dump(mode="json", by_alias=True), "metrics": metrics.to_dict("records")})
+        return
+    info = opened.info
+    typer.echo(f"{opened.name}: {info.backbone}, K = {info.parts or '-'}, input {info.size[0]}x{info.size[1]}")
+    typer.echo(f"data {info.data.name} ({info.data.fingerprint[:12]}), labels {info.labels}, seed {info.seed}")
+    typer.echo(metrics.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
+
+
+@app.command("verify")
+def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Read every file of a run and name what is damaged; exit status 1 where anything is."""
+    findings = verify(open_run(run))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.file}: {finding.problem}")
+        typer.echo(f"{run}: {len(findings) or 'no'} problem{'' if len(findings) == 1 else 's'}")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command("prune")
+def prune_run(
+    run: RunArgument,
+    keep: Annotated[Keep, typer.Option(help="Weights to keep: all (only clean up), best and last, or last.")] = "best",
+    metric: Annotated[str, typer.Option(help="What the best epoch is chosen by.")] = "mAP",
+    as_json: JsonOption = False,
+) -> None:
+    """Remove checkpoints that are not wanted any more."""
+    freed = prune(open_run(run), keep, metric)
+    if as_json:
+        print_json({"run": str(run), "freed_bytes": freed})
+    else:
+        typer.echo(f"{run}: {freed / 1e6:.1f} MB freed")

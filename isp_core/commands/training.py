@@ -1,0 +1,88 @@
+"""`isp train`: every option of a run, from a preset, a YAML file and the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isp_core.commands.options import DataOption, JsonOption, print_json
+from isp_core.config import Config, ConfigError, check_config, load_config, parse_assignments, preset_names
+from isp_core.data import load
+from isp_core.runs import open_run
+
+
+def train_run(
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="The run directory to write (or to go on with).")],
+    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(preset_names())} (default: cpu).")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with any of the options.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs to train.")] = None,
+    parts: Annotated[int | None, typer.Option(help="K: number of parts, background included.")] = None,
+    identities: Annotated[int | None, typer.Option(help="Use only the first so many training identities.")] = None,
+    size: Annotated[str | None, typer.Option(help="Height x width of the input, such as 256x128.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Source of pseudo-labels: clustering, contrast, none, or a folder of maps.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="Folder of label maps to measure IoU by (never to learn).")] = None,
+    space: Annotated[str, typer.Option(help="Label space of --truth, and of a folder given as --labels.")] = "lip",
+    eval_every: Annotated[int | None, typer.Option(help="Epochs between evaluations; 0: only the last.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="Any option: section.key=value.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a run, one checkpoint an epoch; kill it at any time and go on with --resume."""
+    # imported here: `isp --help` and `isp data` need not wait for torch
+    from isp_core.training import train
+
+    options: dict[str, Any] = {
+        "run.epochs": epochs,
+        "labels.parts": parts,
+        "data.identities": identities,
+        "data.size": None if size is None else parse_size(size),
+        "run.seed": seed,
+        "labels.source": labels,
+        "labels.space": space if labels is not None else None,
+        "run.eval_every": eval_every,
+    }
+    options = {key: value for key, value in options.items() if value is not None}
+    options |= parse_assignments(assignments or [])
+    if resume:
+        settings = _resumed(out, options, preset is not None or config is not None)
+    else:
+        settings = load_config(preset or "cpu", config, options)
+    run = train(
+        settings,
+        load(data),
+        out,
+        resume=resume,
+        truth=None if truth is None else (truth, space),
+        report=lambda line: typer.echo(line, err=True),
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    if as_json:
+        last = run.metrics().iloc[-1].to_dict()
+        print_json({"run": str(run.path), "epochs": run.last_epoch, "metrics": last})
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "256x128" -> (256, 128)."""
+    height, cross, width = text.lower().partition("x")
+    if not cross or not height.isdigit() or not width.isdigit():
+        raise ConfigError(f"--size takes height x width, such as 256x128; got {text!r}")
+    return int(height), int(width)
+
+
+def _resumed(out: Path, options: dict[str, Any], recipe: bool) -> Config:
+    """The run's own configuration; only its length may change."""
+    other = sorted(set(options) - {"run.epochs"})
+    if recipe or other:
+        named = ", ".join(other) or "--preset and --config"
+        raise ConfigError(f"a resumed run keeps its configuration, only --epochs may change; leave out {named}")
+    document = open_run(out).info.config
+    if "run.epochs" in options:
+        document = document | {"run": document.get("run", {}) | {"epochs": options["run.epochs"]}}
+    return check_config(document)

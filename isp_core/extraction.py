@@ -1,0 +1,79 @@
+"""A trained run's network over a whole data set: embeddings and predictions into the run, or label maps out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from isp_core.config import check_config
+from isp_core.data import DataSet, PictureCache, load
+from isp_core.errors import IspError
+from isp_core.inference import join, read_all
+from isp_core.labelling.build import make_labeller
+from isp_core.labelling.source import Labels, TrainingPictures
+from isp_core.models import normalisation
+from isp_core.parser import HumanParser
+from isp_core.runs import Run, RunWriter, open_run
+from isp_core.runs.schema import Split
+
+
+def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, int]]:
+    """Writes embeddings of query and gallery, and their predicted maps, into the run; returns the epoch and the counts.
+
+    IspError where `data` is not what the run was made of: its rows would not be the run's rows.
+    """
+    opened, data_set = open_run(run), load(data)
+    _require_same_data(opened, data_set)
+    epoch = _epoch(opened, epoch)
+    parser = HumanParser.load(opened, epoch)
+    writer = RunWriter(run)
+    splits: tuple[Split, ...] = ("query", "gallery")
+    readings = {}
+    for split in splits:
+        pictures = PictureCache(data_set.paths(data_set.split(split)), parser.size, 0)
+        by = normalisation(parser.network.spec.backbone)
+        readings[split] = join([reading for _, reading in read_all(parser.network, pictures, by, parser.device)])
+        writer.write_embeddings(split, epoch, readings[split].embeddings)
+    if parser.parts:
+        maps = np.concatenate([readings[split].labels for split in splits])
+        writer.write_maps("test", epoch, [(np.arange(len(maps)), maps)], len(maps))
+    return epoch, {split: len(readings[split].labels) for split in splits}
+
+
+def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, Labels]]:
+    """(path, label map) of every training picture of `data`, by the run's way of labelling on its network."""
+    opened, data_set = open_run(run), load(data)
+    epoch = _epoch(opened, epoch)
+    parser = HumanParser.load(opened, epoch)
+    train = data_set.split("train")
+    _, targets = np.unique(np.asarray(train.identity), return_inverse=True)
+    by = normalisation(parser.network.spec.backbone)
+    pictures = TrainingPictures(
+        PictureCache(data_set.paths(train), parser.size, 0), targets, np.asarray(train.camera), by, parser.device
+    )
+    config = check_config(opened.info.config)
+    labeller = make_labeller(config, pictures, list(train.path))
+    if labeller is None:
+        raise IspError(f"{run} is a baseline without parts: it has no labels to make")
+    for found in labeller.round(parser.network, epoch):
+        for row, labels in zip(found.rows, found.labels, strict=True):
+            yield str(train.path[int(row)]), labels
+
+
+def _epoch(run: Run, epoch: int | None) -> int:
+    epochs = run.weight_epochs()
+    if not epochs:
+        raise IspError(f"{run.path} holds no weights: it was imported, or they were pruned")
+    return epochs[-1] if epoch is None else epoch
+
+
+def _require_same_data(run: Run, data: DataSet) -> None:
+    own = run.records()[["path", "identity", "camera", "split"]]
+    given = data.records[["path", "identity", "camera", "split"]]
+    queries = [frame[frame.split != "train"].reset_index(drop=True) for frame in (own, given)]
+    if not queries[0].equals(queries[1]):
+        raise IspError(
+            f"{data.root} is not the data set of {run.path} ({run.info.data.name}): its query or gallery differs"
+        )

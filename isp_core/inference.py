@@ -1,0 +1,103 @@
+"""Runs a network over many pictures, without gradients, a batch at a time; it holds nothing but the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import DataLoader
+
+from isp_core.data.pictures import PictureCache
+from isp_core.data.transforms import normalise
+from isp_core.matching import Embeddings, part_share
+from isp_core.models import ISPNet, Normalisation, Output
+
+BATCH = 64
+Matching = Literal["after-bn", "before-bn"]
+Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a network says of some pictures: label maps (n, h, w) uint8, argmax of Eq. 5 (all 0 without parts), the
+    foreground's probability 1 - P_0 (n, h, w) and embeddings, both in half precision."""
+
+    labels: Labels
+    foreground: npt.NDArray[np.float16]
+    embeddings: Embeddings
+
+
+def prepare(pictures: torch.Tensor, by: Normalisation) -> torch.Tensor:
+    """uint8 (B, 3, H, W) -> the network's input: normalised, and channels-last, which convolutions on a CPU prefer."""
+    return normalise(pictures, by.mean, by.std).contiguous(memory_format=torch.channels_last)
+
+
+def picture_batches(
+    pictures: PictureCache, batches: Iterable[Sequence[int]], workers: int = 0
+) -> Iterator[tuple[Sequence[int], torch.Tensor]]:
+    """(rows, uint8 (n, 3, H, W)) for each batch of rows, decoded ahead by `workers` processes."""
+    plan = [list(batch) for batch in batches]
+    loader: DataLoader[torch.Tensor] = DataLoader(pictures, batch_sampler=plan, num_workers=workers)  # type: ignore[arg-type]
+    yield from zip(plan, loader, strict=True)
+
+
+def chunks(count: int, size: int = BATCH) -> list[range]:
+    """0..count-1 in ranges of at most `size`."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+@torch.inference_mode()
+def read(
+    network: ISPNet, pictures: torch.Tensor, by: Normalisation, matching: Matching = "after-bn"
+) -> tuple[Reading, Output]:
+    """One batch: uint8 (n, 3, H, W) on the network's device -> what the network says of it, and its raw output."""
+    output: Output = network(prepare(pictures, by))
+    features = output.normalised if matching == "after-bn" else output.pooled
+    count = len(pictures)
+    global_ = _half(features.global_)
+    if output.logits is None or features.foreground is None or features.parts is None:
+        size = (pictures.shape[2] // 4, pictures.shape[3] // 4)
+        nothing = np.zeros((count, 0), np.float16)
+        empty = Embeddings(global_, nothing, np.zeros((count, 0, 0), np.float16), nothing.astype(bool), nothing)
+        return Reading(np.zeros((count, *size), np.uint8), np.zeros((count, *size), np.float16), empty), output
+    labels = output.logits.argmax(1).to(torch.uint8).cpu().numpy()
+    foreground = _half(1 - output.logits.softmax(1)[:, 0])
+    share = part_share(labels, network.spec.parts)
+    embeddings = Embeddings(
+        global_, _half(features.foreground), _half(features.parts), share > 0, share.astype(np.float16)
+    )
+    return Reading(labels, foreground, embeddings), output
+
+
+def read_all(
+    network: ISPNet,
+    pictures: PictureCache,
+    by: Normalisation,
+    device: torch.device,
+    matching: Matching = "after-bn",
+    workers: int = 0,
+) -> Iterator[tuple[range, Reading]]:
+    """Every picture in order, in batches."""
+    network.eval()
+    plan = chunks(len(pictures))
+    for rows, (_, batch) in zip(plan, picture_batches(pictures, plan, workers), strict=True):
+        yield rows, read(network, batch.to(device), by, matching)[0]
+
+
+def join(readings: Sequence[Reading]) -> Reading:
+    """Several batches as one."""
+    names = ("global_", "foreground", "parts", "visibility", "part_share")
+    embeddings = {name: np.concatenate([getattr(reading.embeddings, name) for reading in readings]) for name in names}
+    return Reading(
+        np.concatenate([reading.labels for reading in readings]),
+        np.concatenate([reading.foreground for reading in readings]),
+        Embeddings(**embeddings),
+    )
+
+
+def _half(features: torch.Tensor) -> npt.NDArray[np.float16]:
+    return features.to(torch.float16).cpu().numpy()

@@ -1,0 +1,138 @@
+"""The public face: load a run, parse pictures of people, embed them, compare them.
+
+>>> parser = HumanParser.load("runs/cuhk03")            # doctest: +SKIP
+>>> parsing = parser.parse(["a.jpg", "b.jpg"])          # doctest: +SKIP
+>>> parsing.labels.shape, parsing.visibility.shape      # doctest: +SKIP
+((2, 64, 32), (2, 5))
+>>> float(parser.match("a.jpg", "b.jpg").distance[0])   # doctest: +SKIP
+0.31
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from isp_core.config import check_config
+from isp_core.data.pictures import read_picture, resize_picture
+from isp_core.errors import IspError
+from isp_core.inference import BATCH, join, read
+from isp_core.matching import Embeddings, Explanation, explain
+from isp_core.models import ISPNet, normalisation
+from isp_core.models.build import load_checkpoint, network_spec
+from isp_core.runs import Run, open_run
+from isp_core.runs import schema as run_schema
+
+Picture = str | Path | Image.Image | npt.NDArray[np.uint8] | torch.Tensor
+"""A path, a PIL picture, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Parsing:
+    """What a network sees in n pictures, background first.
+
+    probabilities (n, K, h, w) float32, Eq. 5. labels (n, h, w) uint8, their argmax. visibility (n, K-1) bool, Eq. 8.
+    part_share (n, K-1) float32, the share of pixels of each part.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    visibility: npt.NDArray[np.bool_]
+    part_share: npt.NDArray[np.float32]
+
+
+class HumanParser:
+    """A trained network with what it needs to read pictures: size, normalisation, device."""
+
+    def __init__(self, network: ISPNet, size: tuple[int, int], device: torch.device | str = "cpu") -> None:
+        self.network = network.to(device).eval()
+        self.size, self.device = size, torch.device(device)
+        self.parts = network.spec.parts
+        self._by = normalisation(network.spec.backbone)
+
+    @classmethod
+    def load(cls, run: Run | str | Path, epoch: int | None = None, device: torch.device | str = "cpu") -> HumanParser:
+        """The network of a run at an epoch (default: the last that has weights).
+
+        IspError where the run has no weights there, or weights of another network.
+        """
+        run = run if isinstance(run, Run) else open_run(run)
+        epochs = run.weight_epochs()
+        if not epochs:
+            raise IspError(f"{run.path} holds no weights: it was imported, or they were pruned")
+        epoch = epochs[-1] if epoch is None else epoch
+        folder = run.checkpoint(epoch)
+        if folder is None:
+            raise IspError(f"{run.path} has no weights of epoch {epoch}; it has those of {_spans(epochs)}")
+        config = check_config(run.info.config)
+        identities = run.info.data.splits["train"].identities
+        network = ISPNet(network_spec(config, identities), weights="none")
+        load_checkpoint(network, folder / run_schema.WEIGHTS_FILE)
+        return cls(network, run.info.size, device)
+
+    def parse(self, pictures: Picture | Sequence[Picture]) -> Parsing:
+        """Part probabilities, label maps and visibility of one or several pictures."""
+        if not self.parts:
+            raise IspError("this run is a baseline without parts: it can embed pictures, not parse them")
+        probabilities, labels, shares = [], [], []
+        for batch in self._batches(pictures):
+            reading, output = read(self.network, batch, self._by)
+            if output.logits is not None:
+                probabilities.append(output.logits.softmax(1).cpu().numpy())
+            labels.append(reading.labels)
+            shares.append(np.asarray(reading.embeddings.part_share, np.float32))
+        share = np.concatenate(shares)
+        return Parsing(np.concatenate(probabilities), np.concatenate(labels), share > 0, share)
+
+    def embed(self, pictures: Picture | Sequence[Picture]) -> Embeddings:
+        """Global, foreground and part features (after the BNNeck, float16) with visibility."""
+        return join([read(self.network, batch, self._by)[0] for batch in self._batches(pictures)]).embeddings
+
+    def match(
+        self, first: Picture | Sequence[Picture] | Embeddings, second: Picture | Sequence[Picture] | Embeddings
+    ) -> Explanation:
+        """The distance of Eq. 10 with all its terms, pair by pair (or one against all)."""
+        first = first if isinstance(first, Embeddings) else self.embed(first)
+        second = second if isinstance(second, Embeddings) else self.embed(second)
+        return explain(first, second)
+
+    def _batches(self, pictures: Picture | Sequence[Picture]) -> list[torch.Tensor]:
+        single = isinstance(pictures, str | Path | Image.Image | np.ndarray | torch.Tensor)
+        several: Sequence[Picture] = [pictures] if single else pictures  # type: ignore[list-item, assignment]
+        if not len(several):
+            raise IspError("no pictures were given")
+        chunks = [several[start : start + BATCH] for start in range(0, len(several), BATCH)]
+        return [torch.stack([self._tensor(each) for each in chunk]).to(self.device) for chunk in chunks]
+
+    def _tensor(self, picture: Picture) -> torch.Tensor:
+        """Any picture as uint8 (3, H, W) at the network's size."""
+        return resize_picture(_as_image(picture), self.size)
+
+
+def _as_image(picture: Picture) -> Image.Image:
+    if isinstance(picture, str | Path):
+        return read_picture(Path(picture))
+    if isinstance(picture, Image.Image):
+        return picture.convert("RGB")
+    if isinstance(picture, torch.Tensor):
+        if picture.ndim != 3 or picture.shape[0] != 3:
+            raise IspError(f"a picture tensor has the shape (3, H, W); got {tuple(picture.shape)}")
+        array = picture.detach().cpu()
+        if array.is_floating_point():
+            if array.min() < 0 or array.max() > 1:
+                raise IspError("a picture of floats lies in [0, 1]: do not normalise it before")
+            array = (array * 255).round()
+        return Image.fromarray(array.to(torch.uint8).permute(1, 2, 0).numpy())
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise IspError(f"a picture array is RGB, (H, W, 3) uint8; got {picture.shape} {picture.dtype}")
+    return Image.fromarray(picture)
+
+
+def _spans(epochs: list[int]) -> str:
+    return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} ({len(epochs)} of them)"

@@ -1,0 +1,428 @@
+"""The training loop of section 3: label, train an epoch, measure, write; again. Read it from top to bottom.
+
+Epoch 0 is the state before training. The labels of epoch e are made by the network as it is after e epochs, and epoch
+e + 1 trains on them. Everything random is a function of (seed, epoch, place): a run that was killed goes on from its
+last finished epoch and ends in the same weights, bit for bit on one thread.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import platform
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from isp_core.config import Config
+from isp_core.data.batches import EpochBatches
+from isp_core.data.pictures import PictureCache, require_pictures
+from isp_core.data.records import DataSet
+from isp_core.data.sampling import IdentityBatches
+from isp_core.data.transforms import TrainTransform
+from isp_core.errors import IspError
+from isp_core.inference import Reading, join, read_all
+from isp_core.labelling.build import make_labeller
+from isp_core.labelling.source import Labeller, Round, TrainingPictures, collect
+from isp_core.losses import CenterLoss, Objective
+from isp_core.metrics.parsing import Assignment
+from isp_core.models import ISPNet, map_size, normalisation
+from isp_core.models.build import load_checkpoint, network_spec, weight_bytes
+from isp_core.runs import DataInfo, Run, RunError, RunInfo, RunWriter, SplitCount, open_run
+from isp_core.runs import schema as run_schema
+from isp_core.runs.writer import require_room
+from isp_core.training.memory import keep_freed_memory
+from isp_core.training.schedule import learning_rate
+from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row, retrieval_row
+
+Report = Callable[[str], None]
+
+
+def train(
+    config: Config,
+    data: DataSet,
+    out: Path,
+    *,
+    resume: bool = False,
+    truth: tuple[Path, str] | None = None,
+    report: Report = print,
+    progress: bool = True,
+) -> Run:
+    """Trains a run into the folder `out` and returns it.
+
+    resume: go on from the last finished epoch of the run in `out` (with its configuration, but for run.epochs).
+    truth: a folder of label maps and their label space, to measure IoU by; never to learn from.
+    report: takes a line of text after each epoch. progress: bars on standard error.
+    IspError where data, configuration or disk do not allow it; nothing finished is ever lost.
+    """
+    keep_freed_memory()
+    try:
+        return _Training(config, data, out, resume, truth, report, progress).run()
+    except RuntimeError as error:
+        if not _LOST_PEER.search(str(error)):
+            raise
+        raise IspError(
+            f"another process of this run was lost ({str(error).splitlines()[0][:120]}). Finished epochs are kept: "
+            "start again with --resume, on as many processes as there are"
+        ) from error
+
+
+class _Training:
+    def __init__(
+        self,
+        config: Config,
+        data: DataSet,
+        out: Path,
+        resume: bool,
+        truth: tuple[Path, str] | None,
+        report: Report,
+        progress: bool,
+    ) -> None:
+        self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(),
+            mixed_precision="no" if config.optim.precision == "fp32" else config.optim.precision,
+            # stages that M_g leaves out have parameters that no loss reaches
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=5 not in config.model.stages)],
+        )
+        self.main, self.device = self.accelerator.is_main_process, self.accelerator.device
+        if config.data.identities is not None:
+            data = data.take_identities(config.data.identities)
+        self.config, self.data, self.out = config, data, out
+        self.report, self.progress = (report if self.main else _silent), progress and self.main
+        self.size = map_size(config.data.size)
+
+        train = data.split("train")
+        self.people, self.targets = np.unique(np.asarray(train.identity), return_inverse=True)
+        require_pictures(data.paths(data.records))
+        cache_bytes = config.data.cache_mb * 2**20
+        self.pictures = PictureCache(data.paths(train), config.data.size, cache_bytes)
+        self.by = normalisation(config.model.backbone)
+        self.batches = IdentityBatches(
+            np.asarray(train.identity),
+            config.data.identities_per_batch,
+            config.data.pictures_per_identity,
+            config.run.seed,
+            one_pass_over=config.data.epoch,
+            rank=self.accelerator.process_index,
+            world_size=self.accelerator.num_processes,
+        )
+        self.transform = TrainTransform(
+            config.data.size,
+            self.size,
+            self.by.mean,
+            self.by.std,
+            config.data.pad,
+            config.data.flip,
+            config.data.erase,
+            erased_labels=config.data.erased,
+        )
+
+        torch.manual_seed(config.run.seed)
+        self.network = ISPNet(network_spec(config, len(self.people)), config.model.weights)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        center = None
+        if config.loss.center:
+            center = CenterLoss(len(self.people), self.network.neck_global.norm.num_features).to(self.device)
+        loss = config.loss
+        self.objective = Objective(
+            loss.parsing, loss.parsing_reduction, loss.label_smoothing, loss.margin, center, loss.center
+        )
+        self.optimizer = torch.optim.Adam(self._parameter_groups(), weight_decay=config.optim.weight_decay)
+        training = TrainingPictures(
+            self.pictures,
+            self.targets,
+            np.asarray(train.camera),
+            self.by,
+            self.device,
+            config.data.workers,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
+        )
+        self.labeller = make_labeller(config, training, list(train.path))
+        self.truth = TruthWatch(data, *truth, self.size) if truth is not None and self.main else None
+
+        self.epoch, self.labels = -1, np.zeros((0, *self.size), np.uint8)
+        self.assignment: Assignment | None = None
+        self.writer = self._resume() if resume else self._create()
+        self.parallel = self.accelerator.prepare_model(self.network)
+
+    # ------------------------------------------------------------------------------------------------------ the loop
+
+    def run(self) -> Run:
+        if self.epoch < 0:
+            self._finish_epoch(0, {})
+        while self.epoch < self.config.run.epochs:
+            self._finish_epoch(self.epoch + 1, self._train_epoch(self.epoch + 1))
+        self.accelerator.wait_for_everyone()
+        return open_run(self.out)
+
+    def _train_epoch(self, epoch: int) -> Row:
+        """One pass over the batches with the labels of the epoch before; Eq. 7."""
+        start = time.perf_counter()
+        self.parallel.train()
+        plan = self.batches.batches(epoch)
+        place = self.accelerator.process_index * sum(len(batch) for batch in plan)
+        labels = self.labels if self.config.parts else None
+        epoch_batches = EpochBatches(
+            self.pictures, self.targets, labels, plan, self.transform, self.config.run.seed, epoch, place
+        )
+        loader = DataLoader(epoch_batches, batch_size=None, num_workers=self.config.data.workers)
+        totals: Row = {}
+        rate = 0.0
+        for step, batch in enumerate(self._bar(loader, f"epoch {epoch}", len(plan))):
+            rate = learning_rate(self.config.optim, epoch, step, len(plan))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate * group["times"]
+            batch = batch.to(self.device)
+            pictures = batch.pictures.contiguous(memory_format=torch.channels_last)
+            with self.accelerator.autocast():
+                output = self.parallel(pictures)
+            maps = None if batch.label_maps is None else batch.label_maps.long()
+            terms = self.objective(output, batch.targets, maps)
+            if not torch.isfinite(terms.total):
+                raise IspError(
+                    f"the loss of epoch {epoch}, step {step + 1} is {float(terms.total)}: lower optim.lr or set "
+                    f"optim.precision=fp32, then resume from epoch {epoch - 1} with --resume"
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            self.accelerator.backward(terms.total)
+            self.optimizer.step()
+            for name, value in terms.detached().items():
+                totals[name] = totals.get(name, 0.0) + value / len(plan)
+        means = self._mean_over_processes(totals)
+        return means | {"lr": rate, "steps": len(plan), "seconds_train": time.perf_counter() - start}
+
+    def _finish_epoch(self, epoch: int, row: Row) -> None:
+        """Label, measure and write the state after `epoch`; with the last write the epoch counts."""
+        if self.labeller is not None and self.labeller.due(epoch):
+            row |= self._label(self.labeller, epoch)
+        if self._evaluated(epoch):
+            row |= self._evaluate(epoch)
+        if self.main:
+            state = {
+                "epoch": epoch,
+                "optimizer": self.optimizer.state_dict(),
+                "objective": self.objective.state_dict(),
+                "torch_rng": torch.get_rng_state(),
+            }
+            self.writer.write_checkpoint(epoch, self.network.state_dict(), state)
+            self.writer.finish_epoch(epoch, row)
+            self._prune(epoch)
+        self.epoch = epoch
+        self.report(epoch_line(epoch, self.config.run.epochs, row))
+        self.accelerator.wait_for_everyone()
+
+    # ---------------------------------------------------------------------------------------------- labels and measures
+
+    def _label(self, labeller: Labeller, epoch: int) -> Row:
+        people = self._bar(labeller.round(self.network, epoch), f"labels {epoch}", None)
+        found = self._gather(collect(iter(people), len(self.targets), self.size))
+        previous, self.labels = (self.labels if len(self.labels) else None), found.labels
+        row = label_row(found.labels, previous, self.config.parts)
+        row |= {"seconds_network": found.seconds_network, "seconds_clustering": found.seconds_clustering}
+        if self.main:
+            everything = [(np.arange(len(found.labels)), found.labels)]
+            self.writer.write_maps("train", epoch, everything, len(found.labels))
+            if found.activation is not None and self.config.run.activation:
+                everything = [(np.arange(len(found.labels)), found.activation)]
+                self.writer.write_maps("activation", epoch, everything, len(found.labels))
+        if self.truth is not None:
+            truth_row, self.assignment = self.truth.train_row(found.labels, self.config.parts)
+            row |= truth_row
+            self._note_assignment(epoch, self.assignment)
+        return row
+
+    def _evaluate(self, epoch: int) -> Row:
+        if not self.main:
+            return {}
+        start = time.perf_counter()
+        query, gallery = self.data.split("query"), self.data.split("gallery")
+        readings: list[Reading] = []
+        for frame in (query, gallery):
+            pictures = PictureCache(self.data.paths(frame), self.config.data.size, 0)
+            network_reads = read_all(
+                self.network, pictures, self.by, self.device, self.config.run.matching, self.config.data.workers
+            )
+            readings.append(join([reading for _, reading in self._bar(network_reads, f"test {epoch}", None)]))
+        row = retrieval_row(readings[0].embeddings, readings[1].embeddings, query, gallery)
+        self.writer.write_embeddings("query", epoch, readings[0].embeddings)
+        self.writer.write_embeddings("gallery", epoch, readings[1].embeddings)
+        if self.config.parts:
+            test = join(readings)
+            self.writer.write_maps("test", epoch, [(np.arange(len(test.labels)), test.labels)], len(test.labels))
+            if self.truth is not None and self.assignment is not None:
+                row |= self.truth.test_row(test.labels, test.foreground, self.config.parts, self.assignment)
+        return row | {"seconds_evaluation": time.perf_counter() - start}
+
+    def _evaluated(self, epoch: int) -> bool:
+        if not (len(self.data.split("query")) and len(self.data.split("gallery"))):
+            return False
+        every = self.config.run.eval_every
+        return epoch == self.config.run.epochs or bool(every and epoch % every == 0)
+
+    def _note_assignment(self, epoch: int, assignment: Assignment) -> None:
+        known: dict[str, Any] = {}
+        with suppress(RunError):
+            known = open_run(self.out).read_evaluation("parts")
+        open_run(self.out).write_evaluation("parts", known | {str(epoch): assignment_document(assignment)})
+
+    # ------------------------------------------------------------------------------------------------- start and resume
+
+    def _create(self) -> RunWriter:
+        writer = RunWriter(self.out)
+        if self.main:
+            needed = self._bytes_needed()
+            require_room(self.out, needed)
+            self.report(f"{self.out}: this run will take about {needed / 1e6:,.0f} MB")
+            writer = RunWriter.create(self.out, self._info(), self.data.records[list(_RECORD_COLUMNS)])
+            if self.truth is not None:
+                open_run(self.out).write_evaluation("constant", self.truth.baseline())
+        self.accelerator.wait_for_everyone()
+        return writer
+
+    def _resume(self) -> RunWriter:
+        run = open_run(self.out)
+        if run.info.imported:
+            raise IspError(f"{self.out} was imported: it has no training to resume")
+        if run.info.data.fingerprint != self.data.fingerprint:
+            raise IspError(
+                f"{self.out} was trained on other data than {self.data.root}: {run.info.data.name}, fingerprint "
+                f"{run.info.data.fingerprint[:12]}, here {self.data.fingerprint[:12]}. Give the same --data"
+            )
+        self.epoch = max(run.epochs, default=-1)
+        writer = RunWriter(self.out)
+        if self.main:
+            writer.drop_after(self.epoch)
+        self.accelerator.wait_for_everyone()
+        if self.epoch < 0:
+            return writer
+        folder = run.checkpoint(self.epoch)
+        if folder is None or not (folder / run_schema.STATE_FILE).exists():
+            raise IspError(f"{self.out}: the state of epoch {self.epoch} was pruned; it cannot be resumed")
+        load_checkpoint(self.network, folder / run_schema.WEIGHTS_FILE)
+        state = torch.load(folder / run_schema.STATE_FILE, weights_only=True, map_location=self.device)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.objective.load_state_dict(state["objective"])
+        torch.set_rng_state(state["torch_rng"].cpu())
+        labelled = run.label_epochs("train")
+        if labelled:
+            self.labels = run.labels("train", labelled[-1])
+            if self.truth is not None:
+                _, self.assignment = self.truth.train_row(self.labels, self.config.parts)
+        self.report(f"{self.out}: resumed after epoch {self.epoch}")
+        return writer
+
+    def _info(self) -> RunInfo:
+        splits = {}
+        for split in run_schema.SPLITS:
+            frame = self.data.split(split)
+            cameras = frame.camera[frame.camera > 0].nunique()
+            splits[split] = SplitCount(pictures=len(frame), identities=frame.identity.nunique(), cameras=cameras)
+        return RunInfo(
+            created=dt.datetime.now(dt.UTC),
+            data=DataInfo(name=self.data.name, fingerprint=self.data.fingerprint, splits=splits),
+            config=self.config.model_dump(mode="json"),
+            parts=self.config.parts,
+            backbone=self.config.model.backbone,
+            size=self.config.data.size,
+            labels=Path(self.config.labels.source).name,
+            seed=self.config.run.seed,
+            weights=Path(self.config.model.weights).name,
+            versions=_versions(),
+        )
+
+    # ----------------------------------------------------------------------------------------------------- small things
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """The backbone, and what starts from nothing: each with its multiple of the learning rate."""
+        backbone = [parameter for parameter in self.network.backbone.parameters() if parameter.requires_grad]
+        known = set(map(id, backbone))
+        every = [*self.network.parameters(), *self.objective.parameters()]
+        new = [parameter for parameter in every if parameter.requires_grad and id(parameter) not in known]
+        return [{"params": backbone, "times": 1.0}, {"params": new, "times": self.config.optim.new_layers}]
+
+    def _bytes_needed(self) -> int:
+        """Checkpoints by the policy, two resume states (Adam holds two more copies), maps and embeddings."""
+        run, weights = self.config.run, weight_bytes(self.network)
+        checkpoints = {"all": run.epochs + 1, "best": 3, "last": 2}[run.keep]
+        evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
+        test = len(self.data.records) - len(self.targets)
+        features = 2 * (self.config.parts + 1) * self.network.feature_map.channels  # bytes a picture, float16
+        maps = (run.epochs // self.config.labels.every + 1) * len(self.targets) * 600  # label and Eq. 3, compressed
+        return weights * (checkpoints + 4) + evaluations * test * (features + 300) + maps
+
+    def _prune(self, epoch: int) -> None:
+        self.writer.keep_states(epoch)
+        if self.config.run.keep == "all":
+            return
+        kept = {epoch}
+        metrics = open_run(self.out).metrics()
+        if self.config.run.keep == "best" and "mAP" in metrics and metrics["mAP"].notna().any():
+            kept.add(int(metrics.index[int(metrics["mAP"].argmax())]))
+        self.writer.keep_weights(kept)
+
+    def _gather(self, own: Round) -> Round:
+        """All processes' labels: each has zeros where another has labels."""
+        if self.accelerator.num_processes == 1:
+            return own
+
+        def summed(maps: Any) -> Any:
+            tensor = torch.from_numpy(maps).to(self.device)
+            return self.accelerator.reduce(tensor, "sum").cpu().numpy()
+
+        own.labels = summed(own.labels)
+        own.activation = None if own.activation is None else summed(own.activation)
+        return own
+
+    def _mean_over_processes(self, row: Row) -> Row:
+        values = torch.tensor(list(row.values()), dtype=torch.float64, device=self.device)
+        means = self.accelerator.reduce(values, "mean").tolist()
+        return dict(zip(row, means, strict=True))
+
+    def _bar(self, items: Any, what: str, total: int | None) -> Any:
+        return tqdm(items, what, total, leave=False, delay=2, disable=not self.progress, dynamic_ncols=True)
+
+
+_LOST_PEER = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|Socket|timed out", re.MULTILINE)
+_RECORD_COLUMNS = ("path", "identity", "camera", "split", "subset")
+
+
+def epoch_line(epoch: int, epochs: int, row: Row) -> str:
+    """One line for a person: what the epoch cost and what it brought."""
+    texts = [f"epoch {epoch}/{epochs}"]
+    if "loss_total" in row:
+        texts.append(f"loss {row['loss_total']:.3f}")
+    shares = {
+        "changed": "churn",
+        "foreground": "test_iou_foreground",
+        "train foreground": "train_iou_foreground",
+        "R-1": "R-1",
+        "mAP": "mAP",
+    }
+    for name, key in shares.items():
+        if key in row and row[key] == row[key]:
+            texts.append(f"{name} {100 * row[key]:.1f} %")
+    seconds = sum(value for key, value in row.items() if key.startswith("seconds_"))
+    return "  ".join([*texts, f"{seconds:.0f} s"])
+
+
+def _versions() -> dict[str, str]:
+    names = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid")
+    versions = {"python": platform.python_version()}
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _silent(_: str) -> None:
+    """A report that nobody reads: only the main process speaks."""

@@ -1,0 +1,1 @@
+"""eval: turns runs into numbers: protocols, reports, truth, studies. Formulas live in isp_core.metrics."""

@@ -1,0 +1,73 @@
+"""`python -m eval parsing`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
+from isp_core.metrics.spaces import load_space, space_names
+
+# all that is written to files; a terminal is too narrow for it
+_SHOWN = ["rule", "class", "parts", "IoU", "constant", "IoU per picture", "mean with complement", "constant mean"]
+
+
+def judge_parsing(
+    run: RunOption,
+    truth: Annotated[
+        Path, typer.Option(help="Folder of label maps named like the pictures (palette or grey PNG, npy).")
+    ],
+    space: Annotated[str, typer.Option(help=f"Label space of the truth: {', '.join(space_names())}, or a YAML file.")],
+    split: Annotated[
+        Literal["train", "test"], typer.Option(help="train: pseudo-labels; test: predictions of query and gallery.")
+    ] = "test",
+    epoch: EpochOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The run's data set: checks shapes, gives the AUC of probabilities. Another one: its test pictures."
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="A folder of any pictures to judge instead; identities are not needed.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Class IoU, mean with complement and pixel accuracy, each beside a constant mask; kept in RUN/evaluation.
+
+    The constant mask is one mask for every picture, fitted on the training truth: a figure counts only against it.
+    """
+    # imported here: --help need not wait for torch
+    from eval.label_maps import maps_of, maps_of_pictures
+    from eval.parsing import evaluate
+    from eval.tables import text, write_table
+    from isp_core.data import load
+    from isp_core.runs import open_run
+
+    opened, progress = open_run(run), sys.stderr.isatty() and not as_json
+    if pictures is not None:
+        maps = maps_of_pictures(opened, pictures, epoch, progress)
+    else:
+        maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
+    found = evaluate(opened, maps, truth, load_space(space))
+    opened.write_evaluation(found.name, found.document())
+    caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
+    if out is not None:
+        write_table(found.table(), out, found.name, caption)
+        write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
+    if as_json:
+        print_json(found.document())
+        return
+    a = found.ambiguous
+    typer.echo(f"{caption}\n\n{text(found.table()[_SHOWN])}\n")
+    typer.echo(
+        f"ambiguous pixels ({a.share:.0%} of all), foreground: IoU {100 * a.iou:.1f}, constant "
+        f"{100 * a.constant_iou:.1f}; AUC of the {a.auc_of} {a.auc:.3f}, of the training mean {a.constant_auc:.3f}\n"
+    )
+    typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}")
+    for note in (*found.notes, *found.space.notes):
+        typer.echo(f"note: {note}")

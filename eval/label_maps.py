@@ -1,0 +1,134 @@
+"""Which label maps are judged: a run's stored ones, or what its network sees now in other pictures.
+
+Not here: judging (eval.parsing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from eval.sources import same_test
+from isp_core.data import DataSet, PictureCache
+from isp_core.errors import IspError
+from isp_core.inference import join, read_all
+from isp_core.models import normalisation
+from isp_core.parser import HumanParser
+from isp_core.runs import Run
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+Scores = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """Label maps (N, h, w) of some pictures at one epoch of a run.
+
+    what: "train" (pseudo-labels), "test" (predictions of the run's query and gallery) or "other" (another data set or
+    folder). identities (N,), or None where nobody says who is who. foreground (N, h, w): what says how much of a person
+    each pixel is; foreground_is names it. root: where the pictures are, if known.
+    """
+
+    what: Literal["train", "test", "other"]
+    epoch: int
+    data: str
+    fingerprint: str
+    paths: tuple[str, ...]
+    identities: npt.NDArray[np.int64] | None
+    labels: npt.NDArray[np.uint8]
+    foreground: Scores
+    foreground_is: str
+    root: Path | None = None
+
+
+def maps_of(
+    run: Run, split: Split, epoch: int | None, data: DataSet | None = None, progress: bool = False
+) -> LabelMaps:
+    """A run's maps of a split, stored; or, where `data` is another data set, what the network sees in its test set.
+
+    Where the run's own data and weights are given, the foreground scores of test pictures are probabilities, else the
+    maps themselves. IspError where there are no such maps.
+    """
+    if data is not None and split == "test" and not same_test(run, data):
+        test = data.records[data.records.split != "train"]
+        frame = test if len(test) else data.records
+        return _seen_now(
+            run, epoch, data.root, list(frame.path), frame.identity.to_numpy(), data.name, data.fingerprint, progress
+        )
+    epochs = run.label_epochs(split)
+    if not epochs:
+        raise IspError(f"{run.path} has no label maps of {split} pictures")
+    epoch = epochs[-1] if epoch is None else epoch
+    if epoch not in epochs:
+        raise IspError(f"{run.path} has no {split} label maps of epoch {epoch}; it has those of {_some(epochs)}")
+    labels = run.labels(split, epoch)
+    frame = run.records("train") if split == "train" else run.test_records()
+    foreground, of = (labels > 0).astype(np.float32), "label maps (0 or 1)"
+    if split == "train":
+        activation = run.activation(epoch)
+        if activation is not None:
+            foreground, of = activation, "activation (Eq. 3)"
+    elif data is not None and run.has_weights(epoch):
+        foreground, of = _look(run, epoch, [data.root / p for p in frame.path], progress)[1], _PROBABILITY
+    info = run.info.data
+    root = None if data is None else data.root
+    identities = frame.identity.to_numpy()
+    return LabelMaps(
+        split, epoch, info.name, info.fingerprint, tuple(frame.path), identities, labels, foreground, of, root
+    )
+
+
+def maps_of_pictures(run: Run, folder: Path, epoch: int | None, progress: bool = False) -> LabelMaps:
+    """What a run's network sees in all pictures of a folder; nobody needs to know who is on them."""
+    if not folder.is_dir():
+        raise IspError(f"{folder}: no such folder of pictures")
+    paths = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    if not paths:
+        raise IspError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
+    return _seen_now(run, epoch, folder, paths, None, folder.name, "", progress)
+
+
+_PROBABILITY = "foreground probability (Eq. 5)"
+
+
+def _seen_now(
+    run: Run,
+    epoch: int | None,
+    root: Path,
+    paths: Sequence[str],
+    identities: npt.NDArray[np.int64] | None,
+    name: str,
+    fingerprint: str,
+    progress: bool,
+) -> LabelMaps:
+    epochs = run.weight_epochs()
+    if not epochs:
+        raise IspError(f"{run.path} holds no weights to look at other pictures with")
+    epoch = epochs[-1] if epoch is None else epoch
+    labels, foreground = _look(run, epoch, [root / path for path in paths], progress)
+    return LabelMaps(
+        "other", epoch, name, fingerprint, tuple(paths), identities, labels, foreground, _PROBABILITY, root
+    )
+
+
+def _look(run: Run, epoch: int, files: Sequence[Path], progress: bool) -> tuple[npt.NDArray[np.uint8], Scores]:
+    parser = HumanParser.load(run, epoch)
+    if not parser.parts:
+        raise IspError(f"{run.path} is a baseline without parts: it has no label maps")
+    pictures = PictureCache(files, parser.size, 0)
+    reads = read_all(parser.network, pictures, normalisation(parser.network.spec.backbone), parser.device)
+    found = join([reading for _, reading in tqdm(reads, "parsing", leave=False, delay=2, disable=not progress)])
+    return found.labels, found.foreground
+
+
+def _some(epochs: list[int]) -> str:
+    return ", ".join(map(str, epochs)) if len(epochs) <= 12 else f"{epochs[0]} to {epochs[-1]} ({len(epochs)} of them)"

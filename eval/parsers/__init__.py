@@ -1,0 +1,1 @@
+"""Descriptions of part parsers that eval.truth can run; YAML files, one each."""

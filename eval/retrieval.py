@@ -1,0 +1,219 @@
+"""The retrieval protocol: which queries, which distance, which gallery, and the figures with their intervals.
+
+Not here: the formulas (isp_core.metrics.ranking), the distances (isp_core.matching), tables of several runs
+(eval.tables).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from eval.reranking import Reranking, rerank
+from eval.sources import RetrievalSet, slug
+from isp_core.errors import IspError
+from isp_core.matching import Embeddings, Metric, distances
+from isp_core.metrics.bootstrap import Interval, bootstrap_interval
+from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
+from isp_core.runs import Run
+
+_BLOCK = 1 << 26  # distances in memory at once: 256 MiB
+FIGURES = (*(f"R-{rank}" for rank in RANKS), "mAP", "mINP")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How retrieval is measured; every figure is stored beside its rule.
+
+    matching: one of isp_core.matching.MATCHINGS. queries: "multi" averages the queries of one identity and camera.
+    subset: only queries of this subset ("" for all). minimum_share: from which share of the pixels on a part counts as
+    visible (0: Eq. 8, one pixel is enough). reranking: None, or k-reciprocal re-ranking. resample: what the bootstrap
+    draws, single queries or all queries of an identity.
+    """
+
+    matching: str = "aligned"
+    metric: Metric = "cosine"
+    queries: Literal["single", "multi"] = "single"
+    subset: str = ""
+    minimum_share: float = 0.0
+    reranking: Reranking | None = None
+    resample: Literal["queries", "identities"] = "queries"
+    level: float = 0.95
+
+    @property
+    def name(self) -> str:
+        """Short and fit for a file name: aligned-cosine, all-parts-cosine-occluded-reranked, ..."""
+        words = [self.matching, self.metric]
+        words += [self.subset] if self.subset else []
+        words += ["multi"] if self.queries == "multi" else []
+        words += [f"share{self.minimum_share:g}"] if self.minimum_share else []
+        words += ["reranked"] if self.reranking else []
+        return "-".join(words)
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Figures of one run under one rule, each with its interval, and each query's share in them."""
+
+    source: RetrievalSet
+    rule: Rule
+    ranking: Ranking
+    figures: dict[str, Interval]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the document in the run's evaluation folder."""
+        other = f"-on-{slug(self.source.data)}" if self.source.foreign else ""
+        return f"retrieval-epoch_{self.source.epoch:04d}-{self.rule.name}{other}"
+
+    def document(self) -> dict[str, Any]:
+        """What is written into the run: figures, rule, counts, and per-query results in the order of `queries.path`."""
+        ranking = self.ranking
+        return {
+            "kind": "retrieval",
+            "run": self.source.run,
+            "epoch": self.source.epoch,
+            "data": self.source.data,
+            "fingerprint": self.source.fingerprint,
+            "origin": self.source.origin,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "rule": asdict(self.rule),
+            "n_queries": ranking.n_queries,
+            "n_without_match": ranking.n_without_match,
+            "n_gallery": len(self.source.gallery),
+            "figures": {name: asdict(interval) for name, interval in self.figures.items()},
+            "notes": list(self.notes),
+            "queries": {
+                "path": list(self.source.query.path),
+                "identity": self.source.query.identity.tolist(),
+                "matches": ranking.matches.tolist(),
+                "first": ranking.first.tolist(),
+                "average_precision": ranking.average_precision.tolist(),
+                "inverse_penalty": ranking.inverse_penalty.tolist(),
+            },
+        }
+
+    def table(self) -> pd.DataFrame:
+        """One row per figure, in per cent."""
+        rows = [(name, 100 * i.mean, 100 * i.low, 100 * i.high, i.n) for name, i in self.figures.items()]
+        low, high = (f"{self.rule.level:.0%} {end}" for end in ("low", "high"))
+        return pd.DataFrame(rows, columns=["figure", "%", low, high, "n"])
+
+
+def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:
+    """Ranks and judges. IspError where the rule asks for what the set does not have."""
+    notes = []
+    if rule.subset:
+        source = _subset(source, rule.subset)
+    if rule.queries == "multi":
+        source = _multi_query(source)
+    if not (source.query.camera > 0).all() or not (source.gallery.camera > 0).all():
+        notes.append(
+            "some cameras are unknown: pictures of the query's own camera cannot be removed there, which makes "
+            "figures higher than across cameras"
+        )
+    ranking = _rank(source, rule, progress)
+    if ranking.n_without_match == ranking.n_queries:
+        raise IspError(
+            f"none of the {ranking.n_queries} queries of {source.data} has a match in the gallery once its own camera "
+            "is removed: nothing can be measured"
+        )
+    if ranking.n_without_match:
+        notes.append(
+            f"{ranking.n_without_match} of {ranking.n_queries} queries have no true match in the gallery; "
+            "they count in no figure"
+        )
+    groups = source.query.identity.to_numpy() if rule.resample == "identities" else None
+    values = per_query(ranking)
+    figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in FIGURES}
+    return Retrieval(source, rule, ranking, figures, tuple(notes))
+
+
+def per_query(ranking: Ranking) -> dict[str, npt.NDArray[np.float64]]:
+    """What each figure is the mean of: arrays (Q,), NaN for queries without a match."""
+    hits = {f"R-{rank}": ranking.hits(rank) for rank in RANKS}
+    return hits | {"mAP": ranking.average_precision, "mINP": ranking.inverse_penalty}
+
+
+def evaluate_run(run: Run, source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:
+    """`evaluate`, and the document written into the run."""
+    found = evaluate(source, rule, progress)
+    run.write_evaluation(found.name, found.document())
+    return found
+
+
+def _rank(source: RetrievalSet, rule: Rule, progress: bool) -> Ranking:
+    query, gallery = source.query_embeddings, source.gallery_embeddings
+    if query is None or gallery is None:
+        if source.distances is None:
+            raise IspError(f"{source.run} has neither embeddings nor distances")
+        if rule.reranking:
+            raise IspError(
+                f"{source.run} holds distances of queries to gallery only, and re-ranking needs those among themselves "
+                "too: import embeddings instead"
+            )
+        return _judge(source.distances, source.query, source.gallery)
+    if rule.minimum_share:
+        query, gallery = query.seen_from(rule.minimum_share), gallery.seen_from(rule.minimum_share)
+    if rule.reranking:
+        table = rerank(query, gallery, rule.matching, rule.metric, rule.reranking, progress)
+        return _judge(table, source.query, source.gallery)
+    step = max(1, _BLOCK // len(gallery))
+    parts = []
+    for start in range(0, len(query), step):
+        rows = slice(start, start + step)
+        table = distances(query[rows], gallery, rule.matching, rule.metric)
+        parts.append(_judge(table, source.query.iloc[rows], source.gallery))
+    return _join(parts)
+
+
+def _judge(table: npt.NDArray[np.float32], query: pd.DataFrame, gallery: pd.DataFrame) -> Ranking:
+    return evaluate_ranking(table, query.identity, query.camera, gallery.identity, gallery.camera)
+
+
+def _join(parts: Sequence[Ranking]) -> Ranking:
+    names = ("matches", "first", "average_precision", "inverse_penalty")
+    return Ranking(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _subset(source: RetrievalSet, subset: str) -> RetrievalSet:
+    rows = np.flatnonzero((source.query.subset == subset).to_numpy())
+    if len(rows) == 0:
+        known = sorted(set(source.query.subset) - {""})
+        has = f"it has {', '.join(known)}" if known else "its queries have no subsets"
+        raise IspError(f"{source.data} has no queries of subset {subset!r}; {has}")
+    return source.take_queries(rows)
+
+
+def _multi_query(source: RetrievalSet) -> RetrievalSet:
+    """One query per identity and camera: the mean of its pictures' features; a part is visible where one shows it."""
+    query = source.query_embeddings
+    if query is None:
+        raise IspError(f"{source.run} holds distances only: multi-query pools features, so embeddings are needed")
+    keys = source.query[["identity", "camera"]].to_numpy()
+    _, first, member = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    member = member.reshape(-1)
+    size = np.bincount(member).astype(np.float32)
+
+    def mean(array: Any) -> npt.NDArray[np.float32]:
+        values = np.asarray(array, np.float32)
+        total = np.zeros((len(size), *values.shape[1:]), np.float32)
+        np.add.at(total, member, values)
+        total /= size.reshape(-1, *[1] * (values.ndim - 1))
+        return total
+
+    pooled = Embeddings(
+        mean(query.global_),
+        mean(query.foreground),
+        mean(query.parts),
+        mean(query.visibility) > 0,
+        mean(query.part_share),
+    )
+    return replace(source.take_queries(first), query_embeddings=pooled)

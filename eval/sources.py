@@ -1,0 +1,139 @@
+"""Where the figures' material comes from: a run's stored embeddings, or its network over another data set.
+
+Not here: judging (eval.retrieval, eval.parsing).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from isp_core.data.records import DataSet
+from isp_core.errors import IspError
+from isp_core.matching import Embeddings
+from isp_core.parser import HumanParser
+from isp_core.runs import Run
+from isp_core.runs.imports import stored_distances
+
+_BATCH = 64
+_FIELDS = ("global_", "foreground", "parts", "visibility", "part_share")
+
+
+@dataclass(frozen=True)
+class RetrievalSet:
+    """Queries and gallery of one run at one epoch, ready to be ranked.
+
+    query, gallery: records (path, identity, camera, split, subset); embeddings in their order, or else `distances`
+    (Q, G), where a run was imported as a distance matrix. `origin` says in words where they come from.
+    """
+
+    run: str
+    epoch: int
+    data: str
+    fingerprint: str
+    query: pd.DataFrame
+    gallery: pd.DataFrame
+    query_embeddings: Embeddings | None
+    gallery_embeddings: Embeddings | None
+    distances: npt.NDArray[np.float32] | None
+    origin: str
+    foreign: bool = False
+
+    def __post_init__(self) -> None:
+        for name, frame in (("query", self.query), ("gallery", self.gallery)):
+            if frame.empty:
+                raise IspError(f"{self.data} has no {name} pictures: there is nothing to rank")
+        people = set(self.query.identity) - {-1, 0}
+        if not people & set(self.gallery.identity):
+            raise IspError(
+                f"none of the {len(people)} identities of the queries of {self.data} is in its gallery "
+                f"({len(set(self.gallery.identity))} identities): are query and gallery of the same split?"
+            )
+
+    def take_queries(self, rows: npt.NDArray[np.int64]) -> RetrievalSet:
+        """The same gallery with some of the queries."""
+        return replace(
+            self,
+            query=self.query.iloc[rows].reset_index(drop=True),
+            query_embeddings=None if self.query_embeddings is None else self.query_embeddings[rows],
+            distances=None if self.distances is None else self.distances[rows],
+        )
+
+
+def retrieval_set(run: Run, epoch: int | None, data: DataSet | None = None, progress: bool = False) -> RetrievalSet:
+    """Queries and gallery of a run.
+
+    epoch: None for the last that has what is needed. data: None, or the run's own data set, for its stored embeddings;
+    another data set is embedded now by the run's weights (cross-data-set evaluation), as are own pictures where the
+    run has weights but no embeddings.
+    """
+    if data is not None and not same_test(run, data):
+        if not run.weight_epochs():
+            raise IspError(
+                f"{run.path} was made on {run.info.data.name} (fingerprint {run.info.data.fingerprint[:12]}), not on "
+                f"{data.root} ({data.fingerprint[:12]}), and holds no weights to embed other pictures with: "
+                "give the data set it was made on"
+            )
+        return _embedded_now(run, epoch, data, foreign=True, progress=progress)
+    distances = stored_distances(run)
+    if distances is not None:
+        return _stored(run, 0, None, None, distances)
+    epochs = run.embedding_epochs()
+    if epochs and (epoch is None or epoch in epochs):
+        epoch = epochs[-1] if epoch is None else epoch
+        return _stored(run, epoch, run.embeddings("query", epoch), run.embeddings("gallery", epoch), None)
+    if data is None:
+        have = f"it has them of epochs {', '.join(map(str, epochs))}" if epochs else "it has none"
+        wanted = "" if epoch is None else f" of epoch {epoch}"
+        raise IspError(f"{run.path} has no embeddings{wanted} ({have}): give --data to make them from the weights")
+    return _embedded_now(run, epoch, data, foreign=False, progress=progress)
+
+
+def same_test(run: Run, data: DataSet) -> bool:
+    """Whether query and gallery are the run's own; its training set may be a part of the data set's."""
+    columns = ["path", "identity", "camera", "split"]
+    own, given = (frame.loc[frame.split != "train", columns] for frame in (run.records(), data.records))
+    return len(own) == len(given) and bool((own.to_numpy() == given.to_numpy()).all())
+
+
+def slug(name: str) -> str:
+    """A data set's name as a part of a file name."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:40]
+
+
+def _stored(
+    run: Run,
+    epoch: int,
+    query: Embeddings | None,
+    gallery: Embeddings | None,
+    distances: npt.NDArray[np.float32] | None,
+) -> RetrievalSet:
+    origin = f"embeddings stored at epoch {epoch}" if distances is None else "an imported distance matrix"
+    info = run.info.data
+    frames = run.records("query"), run.records("gallery")
+    return RetrievalSet(run.name, epoch, info.name, info.fingerprint, *frames, query, gallery, distances, origin)
+
+
+def _embedded_now(run: Run, epoch: int | None, data: DataSet, foreign: bool, progress: bool) -> RetrievalSet:
+    epochs = run.weight_epochs()
+    epoch = epochs[-1] if epoch is None and epochs else epoch
+    parser = HumanParser.load(run, epoch)
+    frames = data.split("query"), data.split("gallery")
+    query, gallery = (_embed(parser, data.paths(frame), progress) for frame in frames)
+    origin = f"embedded by the weights of epoch {epoch}" + (f", trained on {run.info.data.name}" if foreign else "")
+    return RetrievalSet(
+        run.name, epoch or 0, data.name, data.fingerprint, *frames, query, gallery, None, origin, foreign
+    )
+
+
+def _embed(parser: HumanParser, paths: list[Path], progress: bool) -> Embeddings | None:
+    if not paths:
+        return None
+    starts = tqdm(range(0, len(paths), _BATCH), desc="embedding", disable=not progress, leave=False, delay=2)
+    batches = [parser.embed(paths[start : start + _BATCH]) for start in starts]
+    return Embeddings(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in _FIELDS))

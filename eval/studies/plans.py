@@ -1,0 +1,104 @@
+"""What each study trains: one recipe, and what its rows change in it.
+
+Not here: training (eval.studies.training) and tables (eval.studies.reports).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from isp_core.config import Config
+from isp_core.errors import IspError
+from isp_core.labelling.folder import FolderLabeller
+
+Study = Literal["K", "cascade", "semantics", "backbone", "matching"]
+STUDIES: tuple[Study, ...] = get_args(Study)
+
+QUESTIONS: Mapping[Study, str] = {
+    "K": "how many parts? (Table 4, and Table 3 for each K)",
+    "cascade": "what do the cascade and its l2 normalisation bring? (Figure 5)",
+    "semantics": "learnt parts against a parser's, and against none (Table 5)",
+    "backbone": "which backbone? (Table 6)",
+    "matching": "what does aligned matching bring? (last rows of Tables 1 and 2)",
+}
+_VALUES: Mapping[Study, tuple[str, ...]] = {
+    "K": ("4", "5", "6", "7", "8"),
+    "cascade": ("cascade", "one-step", "unnormalised"),
+    "semantics": ("baseline", "+extra info", "ISP"),
+    "backbone": ("mobilenetv2_100", "tf_efficientnet_lite0"),
+    "matching": ("ISP",),
+}
+CASCADE_LABELS = {
+    "cascade": "cascade",
+    "one-step": "Variant 1: one step",
+    "unnormalised": "Variant 2: no l2 normalisation",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of a study: what it is called, and the run that answers for it.
+
+    Runs are named by what they are, so that studies in one folder share them.
+    """
+
+    label: str
+    run: str
+    overrides: Mapping[str, Any]
+
+
+def plan(
+    study: Study, base: Config, values: Sequence[str] = (), maps: Path | None = None, space: str = "lip"
+) -> list[Variant]:
+    """The rows of a study in the table's order.
+
+    values: rows to take instead of the usual ones; for backbones `name` or `name=weights` (a file, hub, none).
+    maps: a parser's label maps of the training pictures and their space, for "+extra info".
+    IspError for values the study does not know, or where the maps are missing.
+    """
+    return [_variant(study, value, base, maps, space) for value in values or _VALUES[study]]
+
+
+def _variant(study: Study, value: str, base: Config, maps: Path | None, space: str) -> Variant:
+    overrides: dict[str, Any]
+    k = base.labels.parts
+    learnt = f"{base.labels.source}-k{k}"
+    if study == "K":
+        if not value.isdigit() or int(value) < 2:
+            raise IspError(f"K is a whole number from 2 on (background included), not {value!r}")
+        return Variant(value, f"{base.labels.source}-k{value}", {"labels.parts": int(value)})
+    if study == "cascade":
+        _known(study, value)
+        suffix = "" if value == base.labels.variant else f"-{value}"
+        return Variant(CASCADE_LABELS[value], learnt + suffix, {"labels.variant": value})
+    if study == "semantics":
+        _known(study, value)
+        if value == "baseline":
+            return Variant(value, "baseline", {"labels.source": "none"})
+        if value == "ISP":
+            return Variant(value, learnt, {})
+        if maps is None:
+            raise IspError(
+                "the row '+extra info' learns from a parser's label maps: give their folder as --maps "
+                "(`python -m eval truth` makes them), or leave the row out with --values baseline --values ISP"
+            )
+        overrides = {"labels.source": str(maps), "labels.space": space, "labels.parts": FolderLabeller.parts}
+        return Variant(value, "extra-info", overrides)
+    if study == "backbone":
+        name, _, weights = value.partition("=")
+        overrides = {"model.backbone": name}
+        if weights:
+            overrides["model.weights"] = weights
+        if name.startswith("hrnet"):  # keeps a stride of its own, and refuses any other
+            overrides["model.output_stride"] = 32
+        same = name == base.model.backbone and not weights
+        return Variant(name, learnt if same else f"{learnt}-{name}", overrides)
+    return Variant("ISP", learnt, {})
+
+
+def _known(study: Study, value: str) -> None:
+    if value not in _VALUES[study]:
+        raise IspError(f"study {study} has no row {value!r}; it has {', '.join(_VALUES[study])}")

@@ -1,0 +1,98 @@
+"""Tables as text, CSV, Markdown and LaTeX. An empty cell is a value that does not exist, never a zero.
+
+Not here: what stands in them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from isp_core.errors import IspError
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    sign: "\\" + sign for sign in "&%$#_{}"
+}
+
+
+def write_table(frame: pd.DataFrame, folder: Path, name: str, caption: str, decimals: int = 1) -> list[Path]:
+    """Writes NAME.csv (all digits), NAME.md and NAME.tex into `folder`; returns the files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{name}{suffix}" for suffix in (".csv", ".md", ".tex")]
+        frame.to_csv(files[0], index=False)
+        files[1].write_text(f"{caption}\n\n{markdown(frame, decimals)}\n", encoding="utf-8")
+        files[2].write_text(latex(frame, caption, decimals), encoding="utf-8")
+    except OSError as error:
+        raise IspError(f"{folder}: the table {name} could not be written ({error.strerror or error})") from error
+    return files
+
+
+def text(frame: pd.DataFrame, decimals: int = 1) -> str:
+    """Columns under each other, numbers to the right, for a terminal."""
+    rows = [[str(column) for column in frame.columns], *_cells(frame, decimals)]
+    widths = [max(len(row[i]) for row in rows) for i in range(frame.shape[1])]
+    numeric = [pd.api.types.is_numeric_dtype(frame[column]) for column in frame.columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def markdown(frame: pd.DataFrame, decimals: int = 1) -> str:
+    """
+    >>> print(markdown(pd.DataFrame({"K": [6, 7], "mAP": [78.94, float("nan")]})))
+    | K | mAP |
+    |--:|--:|
+    | 6 | 78.9 |
+    | 7 |  |
+    """
+    rule = ["--:" if pd.api.types.is_numeric_dtype(frame[column]) else ":--" for column in frame.columns]
+    lines = [_row([str(column) for column in frame.columns]), "|" + "|".join(rule) + "|"]
+    return "\n".join(lines + [_row(cells) for cells in _cells(frame, decimals)])
+
+
+def latex(frame: pd.DataFrame, caption: str, decimals: int = 1) -> str:
+    """A table environment for booktabs."""
+    columns = "".join("r" if pd.api.types.is_numeric_dtype(frame[column]) else "l" for column in frame.columns)
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{_escape(caption)}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        " & ".join(_escape(str(column)) for column in frame.columns) + r" \\",
+        r"\midrule",
+        *(" & ".join(_escape(cell) for cell in cells) + r" \\" for cells in _cells(frame, decimals)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(frame: pd.DataFrame, decimals: int) -> list[list[str]]:
+    columns = []
+    for name in frame.columns:
+        values = frame[name]
+        whole = pd.api.types.is_integer_dtype(values)
+        columns.append([_cell(value, 0 if whole else decimals) for value in values])
+    return [list(cells) for cells in zip(*columns, strict=True)] if columns else []
+
+
+def _cell(value: object, decimals: int) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+
+
+def _row(cells: list[str]) -> str:
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return "| " + " | ".join(escaped) + " |"
+
+
+def _escape(cell: str) -> str:
+    return "".join(_LATEX.get(sign, sign) for sign in cell)

@@ -1,0 +1,138 @@
+"""What `eval parsing` measures on a run with known maps and truth."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.label_maps import Split, maps_of
+from eval.parsing import Parsing
+from eval.parsing import evaluate as judge
+from isp_core.errors import IspError
+from isp_core.metrics.spaces import LabelSpace, load_space
+from isp_core.runs import Run
+from tests.eval.made_runs import make_run, write_truth
+
+
+def evaluate(run: Run, truth: Path, space: LabelSpace, split: Split = "test", epoch: int | None = None) -> Parsing:
+    return judge(run, maps_of(run, split, epoch), truth, space)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return make_run(tmp_path / "run")
+
+
+@pytest.fixture
+def truth(run: Run, tmp_path: Path) -> Path:
+    write_truth(tmp_path / "truth", run.records())
+    return tmp_path / "truth"
+
+
+def test_both_rules_are_given_for_six_parts_and_find_the_same_heads(run: Run, truth: Path) -> None:
+    found = evaluate(run, truth, load_space("lip"))
+    assert [a.rule.split(",")[0] for a in found.scores] == ["one-to-one", "authors"]
+    ours, authors = ({s.target: s for s in scores} for scores in found.scores.values())
+    assert ours["head"].parts == authors["head"].parts == (1,)
+    assert ours["head"].iou == authors["head"].iou > 0.4
+    assert authors["upper"].iou > ours["upper"].iou  # two parts share the upper body; one-to-one takes one of them
+    assert np.isnan(ours["belongings"].iou)  # LIP has none: an empty cell
+
+
+def test_every_figure_stands_beside_its_constant(run: Run, truth: Path) -> None:
+    found = evaluate(run, truth, load_space("lip"))
+    for score in next(iter(found.scores.values())):
+        if score.target != "belongings":
+            assert 0 < score.constant_iou < 1
+            assert score.picture_low <= score.picture_iou <= score.picture_high
+    assert 0.5 < found.ambiguous.auc <= 1
+    assert found.ambiguous.auc_of == "label maps (0 or 1)"
+
+
+def test_documents_of_both_splits_are_written_whole(run: Run, truth: Path) -> None:
+    for split in ("train", "test"):
+        found = evaluate(run, truth, load_space("lip"), split)  # type: ignore[arg-type]
+        run.write_evaluation(found.name, found.document())
+    document = run.read_evaluation("parsing-epoch_0001-test-lip")
+    assert document["n"] == document["n_pictures"] == 12
+    rows = {row["target"]: row for row in document["rules"][0]["rows"]}
+    assert rows["belongings"]["iou"] is None
+    assert len(document["pictures"]["foreground"]) == 12
+
+
+def test_missing_truth_is_named_and_the_rest_is_judged(run: Run, truth: Path) -> None:
+    first = run.records("query").path[0]
+    (truth / first).with_suffix(".npy").unlink()
+    found = evaluate(run, truth, load_space("lip"))
+    assert found.truth.n == 11
+    assert found.truth.missing == (first,)
+    assert f"1 of 12 pictures have no truth ({first})" in found.notes
+
+
+def test_without_training_truth_the_judged_pictures_decide_and_it_is_said(run: Run, truth: Path) -> None:
+    for file in (truth / "train").iterdir():
+        file.unlink()
+    found = evaluate(run, truth, load_space("lip"))
+    assert any("constant mask was fitted on the judged pictures" in note for note in found.notes)
+    assert any("parts were matched to classes on the judged pictures" in note for note in found.notes)
+
+
+def test_without_training_truth_the_matching_noted_in_training_is_taken(run: Run, truth: Path) -> None:
+    for file in (truth / "train").iterdir():
+        file.unlink()
+    noted = {"rule": "one-to-one", "head": [1], "upper": [3], "legs": [4], "shoes": [5], "belongings": []}
+    run.write_evaluation("parts", {"0": noted, "7": noted | {"upper": [2]}})
+    found = next(iter(evaluate(run, truth, load_space("lip")).scores))
+    assert found.rule == "one-to-one, noted in training"
+    assert found.upper == (3,)  # of epoch 0, the last that was noted up to epoch 1
+
+
+def test_what_is_missing_is_an_error_with_a_way_out(run: Run, truth: Path, tmp_path: Path) -> None:
+    with pytest.raises(IspError, match="no label maps of test pictures"):
+        evaluate(make_run(tmp_path / "bare", maps=False), truth, load_space("lip"))
+    with pytest.raises(IspError, match="no test label maps of epoch 9; it has those of 0, 1"):
+        evaluate(run, truth, load_space("lip"), epoch=9)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IspError, match="no label map for any"):
+        evaluate(run, tmp_path / "empty", load_space("lip"))
+    with pytest.raises(IspError, match="label space 'pascal' does not have"):
+        evaluate(run, truth, load_space("pascal"))
+
+
+def test_the_command_prints_what_it_judged(run: Run, truth: Path, command: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = command("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "lip")
+    assert status == 0
+    assert "12 test pictures of made" in out
+    assert "parsing-epoch_0001-test-lip" in run.evaluation_names()
+    status, out, err = command("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "lipp")
+    assert (status, out) == (1, "")
+    assert "known: atr, ccp, cihp, lip" in err
+
+
+@pytest.mark.slow
+def test_a_network_is_judged_on_a_folder_of_pictures_by_human_truth(
+    shared_data: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Clothing photos with maps made by people; nobody says who is on them, and the run was trained elsewhere."""
+    from isp_core.config import load_config
+    from isp_core.data import load
+    from isp_core.training import train
+
+    options = {"run.epochs": 1, "data.size": (64, 32), "data.identities": 8, "labels.source": "clustering"}
+    data = load(shared_data / "cuhk03-np" / "labeled")
+    run = train(load_config("cpu", None, options), data, tmp_path / "run", progress=False, report=lambda line: None)
+    ccp = shared_data / "ccp_parts"
+    few = tmp_path / "pictures"
+    few.mkdir()
+    for file in sorted((ccp / "images").iterdir())[:20]:
+        (few / file.name).symlink_to(file)
+    status, out, err = command(
+        *("parsing", "--run", str(run.path), "--pictures", str(few)),
+        *("--truth", str(ccp / "masks"), "--space", "ccp"),
+    )
+    assert status == 0, err
+    assert "20 other pictures of pictures, truth ccp" in out
+    document = run.read_evaluation("parsing-epoch_0001-on-pictures-ccp")
+    assert document["rules"][0]["rows"][-1]["target"] == "belongings"
+    assert document["rules"][0]["rows"][-1]["iou"] is not None  # CCP has belongings, LIP has not

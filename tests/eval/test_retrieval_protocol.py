@@ -1,0 +1,159 @@
+"""What `eval retrieval` measures: rules, subsets, multi-query, intervals, comparison, and the errors it gives."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.comparison import compare
+from eval.reranking import Reranking
+from eval.retrieval import Rule, evaluate, evaluate_run
+from eval.sources import retrieval_set
+from isp_core.errors import IspError
+from isp_core.matching import distances
+from isp_core.metrics.ranking import evaluate_ranking
+from isp_core.runs import Run
+from tests.eval.made_runs import make_run, records
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return make_run(tmp_path / "run")
+
+
+def test_figures_are_those_of_the_formulas_and_stand_inside_their_intervals(run: Run) -> None:
+    found = evaluate(retrieval_set(run, None), Rule())
+    query, gallery = run.records("query"), run.records("gallery")
+    table = distances(run.embeddings("query", 1), run.embeddings("gallery", 1))
+    expected = evaluate_ranking(table, query.identity, query.camera, gallery.identity, gallery.camera).summary()
+    for name, value in expected.items():
+        interval = found.figures[name]
+        assert interval.mean == pytest.approx(value)
+        assert interval.low <= value <= interval.high
+        assert interval.n == 6
+
+
+def test_every_rule_has_its_own_document_with_all_it_needs(run: Run) -> None:
+    source = retrieval_set(run, 0)
+    rules = [
+        Rule(),
+        Rule("global"),
+        Rule("part-2", "euclidean"),
+        Rule("all-parts", reranking=Reranking(k1=3, k2=2)),
+        Rule(minimum_share=0.5),
+        Rule(queries="multi"),
+        Rule(subset="occluded"),
+    ]
+    for rule in rules:
+        evaluate_run(run, source, rule)
+    names = run.evaluation_names()
+    assert len(names) == len(rules)
+    assert "retrieval-epoch_0000-aligned-cosine" in names
+    document = run.read_evaluation("retrieval-epoch_0000-aligned-cosine-occluded")
+    assert document["n_queries"] == 2
+    assert document["rule"]["subset"] == "occluded"
+    assert document["figures"]["mAP"]["n"] == 2
+    assert len(document["queries"]["average_precision"]) == 2
+
+
+def test_multi_query_pools_the_pictures_of_an_identity_and_camera(run: Run) -> None:
+    found = evaluate(retrieval_set(run, None), Rule(queries="multi"))
+    assert found.ranking.n_queries == 3
+    single = evaluate(retrieval_set(run, None), Rule("global"))
+    pooled = evaluate(retrieval_set(run, None), Rule("global", queries="multi"))
+    assert pooled.figures["mAP"].mean >= single.figures["mAP"].mean - 0.2  # less noise, hardly worse
+
+
+def test_unknown_subsets_say_which_there_are(run: Run) -> None:
+    with pytest.raises(IspError, match="no queries of subset 'hatted'; it has occluded"):
+        evaluate(retrieval_set(run, None), Rule(subset="hatted"))
+
+
+def test_data_without_cameras_is_noted(tmp_path: Path) -> None:
+    found = evaluate(retrieval_set(make_run(tmp_path / "r", cameras=False), None), Rule())
+    assert any("cameras are unknown" in note for note in found.notes)
+
+
+def test_missing_epochs_and_embeddings_are_explained(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(IspError, match=r"no embeddings of epoch 7 \(it has them of epochs 0, 1\): give --data"):
+        retrieval_set(run, 7)
+    empty = make_run(tmp_path / "empty", epochs=())
+    with pytest.raises(IspError, match="it has none"):
+        retrieval_set(empty, None)
+
+
+def test_embeddings_of_another_run_are_refused(run: Run, tmp_path: Path) -> None:
+    """A file copied from a run with other pictures has another number of rows."""
+    from isp_core.runs import RunWriter
+
+    some = run.embeddings("query", 1)[:4]
+    RunWriter(run.path).write_embeddings("query", 1, some)
+    with pytest.raises(IspError, match="4 rows where the run's records have 6"):
+        retrieval_set(run, 1)
+
+
+def test_a_run_without_gallery_or_with_other_people_in_it_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r")
+    frame = run.records()
+    moved = frame.assign(identity=frame.identity.where(frame.split != "gallery", frame.identity + 50))
+    moved.to_parquet(run.path / "records.parquet")
+    with pytest.raises(IspError, match="none of the 3 identities of the queries of made is in its gallery"):
+        retrieval_set(run, None)
+    frame[frame.split != "gallery"].to_parquet(run.path / "records.parquet")
+    with pytest.raises(IspError, match=r"rows where the run's records have 0|no gallery"):
+        retrieval_set(run, None)
+
+
+def test_two_runs_are_compared_on_the_same_queries(tmp_path: Path) -> None:
+    good, bad = make_run(tmp_path / "good", noise=0.05), make_run(tmp_path / "bad", noise=3)
+    found = compare(*(evaluate(retrieval_set(r, None), Rule()) for r in (bad, good)))
+    assert found.tests["mAP"].difference.mean > 0
+    assert found.tests["mAP"].difference.n == 6
+    same = compare(*(evaluate(retrieval_set(good, None), Rule()) for _ in range(2)))
+    assert same.tests["mAP"].p_value == 1
+    assert list(found.table().columns[:3]) == ["figure", "bad", "good"]
+
+
+def test_runs_on_other_data_cannot_be_compared(tmp_path: Path) -> None:
+    a, b = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    frame = records()
+    frame.assign(path="other/" + frame.path).to_parquet(b.path / "records.parquet")
+    with pytest.raises(IspError, match="no query in common"):
+        compare(*(evaluate(retrieval_set(r, None), Rule()) for r in (a, b)))
+
+
+def test_blocks_of_queries_do_not_change_the_figures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = evaluate(retrieval_set(run, None), Rule())
+    monkeypatch.setattr("eval.retrieval._BLOCK", 13)
+    blocks = evaluate(retrieval_set(run, None), Rule())
+    np.testing.assert_array_equal(whole.ranking.average_precision, blocks.ranking.average_precision)
+
+
+def test_the_command_prints_one_json_document_and_writes_tables(run: Run, tmp_path: Path, command: Command) -> None:
+    status, out, err = command("retrieval", "--run", str(run.path), "--json", "--out", str(tmp_path / "tables"))
+    assert (status, err) == (0, "")
+    assert json.loads(out)["figures"]["mAP"]["mean"] > 0.5
+    assert {file.suffix for file in (tmp_path / "tables").iterdir()} == {".csv", ".md", ".tex"}
+
+
+def test_the_command_compares_rules_and_runs(run: Run, tmp_path: Path, command: Command) -> None:
+    status, out, _ = command("retrieval", "--run", str(run.path), "--matching", "every")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[4:8]] == ["aligned", "all-parts", "concatenated", "authors"]
+    other = make_run(tmp_path / "other", noise=2)
+    status, out, _ = command("retrieval", "--run", str(run.path), "--against", str(other.path))
+    assert status == 0
+    assert "difference" in out
+    assert "comparison-epoch_0001-aligned-cosine-against-other" in run.evaluation_names()
+
+
+def test_errors_are_one_line_and_status_one(tmp_path: Path, command: Command) -> None:
+    status, out, err = command("retrieval", "--run", str(tmp_path / "none"))
+    assert (status, out) == (1, "")
+    assert err.startswith("eval: ")
+    assert len(err.strip().splitlines()) == 1
+    assert command("retrieval")[0] == 2

@@ -1,0 +1,245 @@
+// One picture over all stored epochs: all label maps arrive as one PNG, so that scrubbing and playing need no server.
+// The server hears of an epoch when the hand comes to rest (state "epoch"), for downloads and the address.
+
+export default function ({ parentElement: root, data, setStateValue }) {
+  const box = root.querySelector(".isp");
+  const state = (root.ispState ??= { look: recall(data.look), i: null, timer: null, playing: false, serial: 0, series: null });
+  const { look } = state;
+  const serial = ++state.serial;
+  const epochs = data.epochs, count = epochs.length;
+  const find = (selector) => box.querySelector(selector);
+  const colours = new Map(data.parts.map((part) => [part.k, part.rgb]));
+  const names = new Map([[0, "background"], [IGNORE, "ignored"], ...data.parts.map((part) => [part.k, part.name])]);
+  const whole = { zoom: 1, x: 0.5, y: 0.5 };
+  const slider = find(".epoch"), play = find(".play"), main = find(".main"), heat = find(".heat"), film = find(".film");
+  const W = data.width, H = Math.round(data.width * data.aspect), TW = 30, TH = Math.round(TW * data.aspect), GAP = 4;
+
+  // a new picture keeps the epoch one is looking at; the address decides at first
+  const wanted = state.i === null ? data.epoch : state.epochs[state.i];
+  state.epochs = epochs;
+  state.i = nearest(wanted);
+  slider.max = count - 1;
+
+  function nearest(epoch) {
+    let best = 0;
+    epochs.forEach((other, i) => { if (Math.abs(other - epoch) < Math.abs(epochs[best] - epoch)) best = i; });
+    return best;
+  }
+  const cell = (i) => [(i % data.columns) * data.w, Math.floor(i / data.columns) * data.h];
+  let sheet = null, heatSheet = null, image = null, maps = [], tints = [], filmImage = null;
+
+  const retint = () => {
+    tints = maps.map((labels) => tint(labels, data.w, data.h, colours, look.hidden));
+    filmImage = null;
+  };
+  const layer = (i) => ({
+    image, labels: maps[i], w: data.w, h: data.h, tinted: tints[i],
+    path: look.outline ? borders(maps[i], data.w, data.h, look.hidden) : null,
+  });
+  const draw = () => {
+    if (!maps.length || state.serial !== serial) return;
+    const i = state.i;
+    paint(screen(main, W, H), W, H, layer(i), look, whole);
+    if (heatSheet) drawHeat(i);
+    drawFilm(i);
+    drawLines(i);
+    slider.value = i;
+    slider.setAttribute("aria-valuetext", `epoch ${epochs[i]}`);
+    find(".now").textContent = `epoch ${epochs[i]}`;
+    find(".shares").textContent = shares(maps[i]);
+    find(".opacity").value = look.opacity;
+    find(".outline").setAttribute("aria-pressed", String(look.outline));
+    box.dataset.epoch = epochs[i];
+  };
+  const shares = (labels) => {
+    const counts = new Map();
+    for (const part of labels) counts.set(part, (counts.get(part) ?? 0) + 1);
+    const present = data.parts.filter((part) => counts.has(part.k))
+      .map((part) => `${part.name}: ${((100 * counts.get(part.k)) / labels.length).toFixed(1)} %`);
+    const missing = data.parts.filter((part) => !counts.has(part.k)).map((part) => part.name);
+    return "Share of the map: " + (present.join(", ") || "background only") + (missing.length ? `; absent: ${missing.join(", ")}` : "");
+  };
+  const drawHeat = (i) => {
+    const [x0, y0] = cell(i);
+    const small = new OffscreenCanvas(data.w, data.h), inside = small.getContext("2d");
+    const pixelsOut = inside.createImageData(data.w, data.h);
+    for (let y = 0; y < data.h; y++)
+      for (let x = 0; x < data.w; x++) {
+        const value = heatSheet.data[4 * ((y0 + y) * heatSheet.w + x0 + x)];
+        pixelsOut.data.set([...data.ramp[value], 255], 4 * (y * data.w + x));
+      }
+    inside.putImageData(pixelsOut, 0, 0);
+    const context = screen(heat, W, H);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, W, H);
+  };
+  const drawFilm = (i) => {
+    const width = count * (TW + GAP), height = TH + 14;
+    if (!filmImage) {  // all frames once; the cursor is drawn over a copy
+      filmImage = new OffscreenCanvas(width, height);
+      const context = filmImage.getContext("2d");
+      context.font = "10px sans-serif";
+      context.textAlign = "center";
+      const colour = getComputedStyle(box).color;
+      for (let j = 0; j < count; j++) {
+        const x = j * (TW + GAP);
+        if (image) context.drawImage(image, x, 0, TW, TH);
+        else { context.fillStyle = "#2b2b2b"; context.fillRect(x, 0, TW, TH); }
+        context.imageSmoothingEnabled = false;
+        context.globalAlpha = 0.85;
+        context.drawImage(tints[j], x, 0, TW, TH);
+        context.globalAlpha = 1;
+        context.fillStyle = colour;
+        context.fillText(String(epochs[j]), x + TW / 2, TH + 11);
+        if (j && epochs[j] - epochs[j - 1] > data.step) {  // a gap in what is stored
+          context.strokeStyle = colour;
+          context.setLineDash([2, 2]);
+          context.beginPath(); context.moveTo(x - GAP / 2, 0); context.lineTo(x - GAP / 2, TH); context.stroke();
+          context.setLineDash([]);
+        }
+      }
+    }
+    if (film.width !== width) { film.width = width; film.height = height; }
+    const context = film.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    context.drawImage(filmImage, 0, 0);
+    context.strokeStyle = getComputedStyle(box).getPropertyValue("--st-primary-color") || "#0072B2";
+    context.lineWidth = 3;
+    context.strokeRect(i * (TW + GAP) + 1.5, 1.5, TW - 3, TH - 3);
+    const reel = film.parentElement, x = i * (TW + GAP);
+    if (x < reel.scrollLeft || x + TW > reel.scrollLeft + reel.clientWidth) reel.scrollLeft = x - reel.clientWidth / 2;
+  };
+
+  // lines: one small chart a series, all with the same epochs from left to right
+  const SVG = "http://www.w3.org/2000/svg", LW = 600, LH = 54;
+  const first = Math.min(...data.series.flatMap((s) => s.epochs), epochs[0]);
+  const last = Math.max(...data.series.flatMap((s) => s.epochs), epochs[count - 1]);
+  const across = (epoch) => (last === first ? LW / 2 : 4 + ((epoch - first) / (last - first)) * (LW - 8));
+  const svg = (tag, attributes) => {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const charts = data.series.map((series) => {
+    const known = series.values.filter((value) => value !== null);
+    const all = series.level === null ? known : [...known, series.level];  // the level is always in sight
+    const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
+    const height = (value) => LH - 5 - ((value - low) / span) * (LH - 10);
+    const chart = svg("svg", { viewBox: `0 0 ${LW} ${LH}`, preserveAspectRatio: "none", role: "img",
+      "aria-label": `${series.name} by epoch, from ${low.toFixed(2)} to ${high.toFixed(2)}` });
+    let pen = "", down = false;
+    series.values.forEach((value, j) => {
+      if (value === null) { down = false; return; }
+      pen += `${down ? "L" : "M"}${across(series.epochs[j]).toFixed(1)} ${height(value).toFixed(1)}`;
+      down = true;
+    });
+    chart.append(svg("path", { d: pen, class: "line" }));
+    if (series.level !== null)
+      chart.append(svg("path", { d: `M4 ${height(series.level)}H${LW - 4}`, class: "level" }));
+    const cursor = svg("line", { y1: 0, y2: LH, class: "cursor" });
+    chart.append(cursor);
+    const value = el("b");
+    const figure = el("div", { className: "series" },
+      el("div", { className: "head" }, el("span", {}, series.name), value,
+        el("span", { className: "quiet" }, `${Math.min(...known).toFixed(series.digits)} to ${Math.max(...known).toFixed(series.digits)}${series.note ? `; ${series.note}` : ""}`)),
+      chart);
+    chart.onpointerdown = chart.onpointermove = (event) => {
+      if (event.type === "pointermove" && !(event.buttons & 1)) return;
+      const area = chart.getBoundingClientRect();
+      go(nearest(first + ((event.clientX - area.left) / area.width) * (last - first)));
+    };
+    chart.onpointerup = settle;
+    return { series, cursor, value, figure };
+  });
+  const drawLines = (i) => {
+    for (const { series, cursor, value } of charts) {
+      cursor.setAttribute("x1", across(epochs[i]));
+      cursor.setAttribute("x2", across(epochs[i]));
+      const known = series.values[series.epochs.indexOf(epochs[i])];
+      value.textContent = known === undefined || known === null ? "–" : known.toFixed(series.digits) + series.unit;
+    }
+  };
+  find(".lines").replaceChildren(...charts.map((chart) => chart.figure));
+
+  function go(i) {
+    state.i = Math.min(count - 1, Math.max(0, i));
+    draw();
+  }
+  function settle() {
+    clearTimeout(state.rest);
+    const epoch = epochs[state.i];
+    state.rest = setTimeout(() => setStateValue("epoch", epoch), 250);
+  }
+  const stop = () => { clearInterval(state.timer); state.playing = false; play.textContent = "▶ Play"; play.setAttribute("aria-pressed", "false"); };
+  const start = () => {
+    clearInterval(state.timer);
+    state.playing = true;
+    play.textContent = "❚❚ Pause";
+    play.setAttribute("aria-pressed", "true");
+    state.timer = setInterval(() => {
+      if (state.i >= count - 1) { stop(); settle(); } else go(state.i + 1);
+    }, 1000 / +find(".speed").value);
+  };
+  if (state.playing) start(); else stop();  // an answer of the server does not stop the film
+  play.onclick = () => {
+    if (state.playing) { stop(); settle(); return; }
+    if (state.i === count - 1) go(0);
+    start();
+  };
+  find(".speed").onchange = () => { if (state.playing) start(); };
+  slider.oninput = () => { stop(); go(+slider.value); };
+  slider.onchange = settle;
+  film.onclick = (event) => {
+    const area = film.getBoundingClientRect();
+    stop();
+    go(Math.floor(((event.clientX - area.left) / area.width) * count));
+    settle();
+  };
+  main.onpointermove = (event) => {
+    const area = main.getBoundingClientRect();
+    const x = Math.min(data.w - 1, Math.floor(((event.clientX - area.left) / area.width) * data.w));
+    const y = Math.min(data.h - 1, Math.floor(((event.clientY - area.top) / area.height) * data.h));
+    if (x < 0 || y < 0 || !maps.length) return;
+    const part = maps[state.i][y * data.w + x];
+    find(".readout").textContent = `column ${x}, row ${y} of the ${data.w} × ${data.h} map: ${names.get(part) ?? `part ${part}`}`;
+  };
+  main.onpointerleave = () => { find(".readout").textContent = data.hint; };
+  const changed = () => { retint(); draw(); remember(look, setStateValue); };
+  const keys = legend(find(".legend"), data.parts, look, changed);
+  find(".opacity").oninput = (event) => { look.opacity = +event.target.value; draw(); remember(look, setStateValue); };
+  find(".outline").onclick = () => { look.outline = !look.outline; draw(); remember(look, setStateValue); };
+  find(".readout").textContent = data.hint;
+  find(".missing").textContent = data.missing;
+  main.setAttribute("aria-label", data.alt);
+  heat.setAttribute("aria-label", `Activation of Eq. 3, ${data.alt}`);
+  film.setAttribute("aria-label", `Film strip of ${count} epochs, ${data.alt}`);
+  find(".heatbox").hidden = !data.heat;
+  box.setAttribute("aria-label", `${data.title}. Keys: ${data.hint}`);
+  box.onkeydown = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.composedPath()[0];
+    if (target.tagName === "SELECT" || (target.type === "range" && target !== slider)) return;
+    const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+    const to = { ArrowLeft: state.i - 1, ArrowRight: state.i + 1, PageUp: state.i - 10, PageDown: state.i + 10, Home: 0, End: count - 1 }[event.key];
+    let used = true;
+    if (to !== undefined) { stop(); go(to); settle(); }
+    else if (event.key === " " && target.tagName !== "BUTTON") play.click();
+    else if (event.key === "o") { look.outline = !look.outline; draw(); remember(look, setStateValue); }
+    else if (digit && data.parts[+digit - 1]) keys.toggle(data.parts[+digit - 1].k, event.shiftKey);
+    else if (event.key === "a") { look.hidden = new Set(); keys.refresh(); changed(); }
+    else used = false;
+    if (used) { event.preventDefault(); event.stopPropagation(); }
+  };
+
+  (async () => {
+    sheet = await pixels(data.strip);
+    heatSheet = data.heat ? await pixels(data.heat) : null;
+    image = data.image ? await picture(data.image) : null;
+    if (state.serial !== serial) return;
+    maps = epochs.map((_, i) => cut(sheet, ...cell(i), data.w, data.h));
+    retint();
+    draw();
+    box.dataset.ready = "1";
+  })();
+  return () => { clearInterval(state.timer); };
+}

@@ -1,0 +1,53 @@
+"""Ranking grid: pictures from one sprite, marked right or wrong in three ways (mark, border style, colour)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+from app.components import markup, script, style
+from app.encode import Sprite
+
+Mark = Literal["match", "wrong", "query", "none"]
+
+_component = st.components.v2.component(
+    "isp_ranking_grid", html=markup("ranking_grid"), css=style("ranking_grid"), js=script("ranking_grid")
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture: `id` comes back when it is opened; text and more are the two lines below it."""
+
+    id: int
+    mark: Mark
+    text: str
+    alt: str
+    more: str = ""
+
+
+def ranking_grid(
+    tiles: Sequence[Tile], sprite: Sprite, *, title: str, key: str, selected: int | None = None
+) -> int | None:
+    """Shows the tiles in the sprite's order. Returns the id of the tile just opened, None otherwise."""
+    result = _component(
+        key=key,
+        on_open_change=lambda: None,
+        data={
+            "title": title,
+            "selected": selected,
+            "tiles": [{"id": t.id, "mark": t.mark, "text": t.text, "alt": t.alt, "more": t.more} for t in tiles],
+            "sprite": {
+                "url": sprite.url,
+                "masks": sprite.masks,
+                "width": sprite.width,
+                "height": sprite.height,
+                "columns": sprite.columns,
+            },
+        },
+    )
+    opened = result.get("open")
+    return int(opened) if opened is not None else None

@@ -1,0 +1,84 @@
+"""What a page says when there is nothing to show: what is missing, and the exact command that makes it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.settings import PROJECT
+from app.sidebar import Selection
+from isp_core.runs import Run
+
+TRAIN = "isp train --data DATA --out runs/NAME"
+
+
+def say(message: str, command: str | None = None) -> None:
+    """One sentence, and a command to copy."""
+    st.info(message)
+    if command:
+        st.code(command, language="bash")
+
+
+def run_or_reason(selection: Selection) -> Run | None:
+    """The chosen run; None after telling why there is none."""
+    if selection.run is not None:
+        return selection.run
+    if selection.chosen is None:
+        roots = " and ".join(_short(root) for root in selection.settings.run_roots)
+        say(f"There is no run in {roots} yet. Train one, then reload this page:", TRAIN)
+        st.caption("Other folders: start the server with ISP_RUNS=FOLDER.")
+    else:
+        st.warning(f"The run {selection.chosen.id} cannot be opened.")
+        st.text(_short(selection.problem))
+        st.code(f"isp runs verify {_short(selection.chosen.path.parent)}", language="bash")
+    return None
+
+
+def no_maps(run: Run, split: str) -> None:
+    """Nothing to look at in this split."""
+    if run.info.parts == 0:
+        say(f"{run.name} is a baseline: it has no parts, so there are no label maps. Choose another run.")
+    elif split == "train":
+        say(
+            f"{run.name} has no pseudo-labels stored. Label its training pictures:",
+            f"isp label --run {_short(run.path)} --data DATA --out LABELS",
+        )
+    else:
+        say(
+            f"{run.name} has no predictions of query and gallery stored. Make them:",
+            f"isp extract --run {_short(run.path)} --data DATA",
+        )
+
+
+def no_embeddings(run: Run) -> None:
+    """No features to rank by."""
+    say(
+        f"{run.name} has no embeddings of query and gallery. Make them:",
+        f"isp extract --run {_short(run.path)} --data DATA",
+    )
+
+
+def no_truth(run: Run) -> None:
+    """No label maps to judge by."""
+    say(
+        f"No truth was found beside the pictures of {run.name}, so its maps cannot be scored. Label maps such as "
+        "SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
+        "Make them with a parser:",
+        "python -m eval truth --help",
+    )
+
+
+def no_pictures() -> None:
+    """The run's pictures are not on this machine, or not to be shown."""
+    st.caption(
+        "The pictures of this run were not found in the data folders of this server, so its maps are shown alone. "
+        "Start the server with ISP_DATA=FOLDER to name others."
+    )
+
+
+def short(path: object) -> str:
+    """A path as the user would type it in the project folder; keeps other parts of the machine out of the page."""
+    return _short(path)
+
+
+def _short(path: object) -> str:
+    return str(path).replace(f"{PROJECT}/", "")

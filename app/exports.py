@@ -1,0 +1,87 @@
+"""What leaves the app: CSV, JSON and PNG that say what they were made from: run, epoch, K, split, weights, schema."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image, PngImagePlugin
+
+from app.encode import Pixels
+from app.safety.cells import to_csv
+from isp_core.runs import Run
+from isp_core.runs.schema import WEIGHTS_FILE
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a figure comes from. checkpoint: SHA-256 of the epoch's weights, "" where they were not kept."""
+
+    run: str
+    epoch: int | None
+    K: int
+    split: str
+    checkpoint: str
+    schema: str
+    data_fingerprint: str
+
+    @property
+    def stem(self) -> str:
+        """The start of a file name."""
+        epoch = "" if self.epoch is None else f"_epoch{self.epoch}"
+        return f"{self.run}{epoch}_{self.split}"
+
+
+def provenance(run: Run, epoch: int | None, split: str) -> Provenance:
+    """Where figures of this run, epoch and split come from."""
+    folder = None if epoch is None else run.checkpoint(epoch)
+    checkpoint = ""
+    if folder is not None:
+        file = folder / WEIGHTS_FILE
+        stat = file.stat()
+        checkpoint = _digest(file, stat.st_mtime_ns, stat.st_size)
+    info = run.info
+    return Provenance(run.name, epoch, info.parts, split, checkpoint, info.schema_version, info.data.fingerprint)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _digest(file: Path, changed: int, size: int) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def csv(table: pd.DataFrame, source: Provenance, rule: str = "") -> bytes:
+    """The table with its provenance in columns of every row, so that rows of several files can be put together."""
+    return to_csv(table.assign(**asdict(source), **({"rule": rule} if rule else {})))
+
+
+def document(content: dict[str, object], source: Provenance, rule: str = "") -> bytes:
+    """A JSON document with its provenance."""
+    whole = {"source": asdict(source), **({"rule": rule} if rule else {}), **content}
+    return json.dumps(whole, indent=1, ensure_ascii=False, default=_plain).encode("utf-8")
+
+
+def picture(pixels: Pixels, source: Provenance, title: str) -> bytes:
+    """A PNG that carries its provenance as text chunks. (h, w) stays grey: its values are the labels."""
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Title", title)
+    for name, value in asdict(source).items():
+        notes.add_text(name, "" if value is None else str(value))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=notes)
+    return buffer.getvalue()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        number = value.item()
+        return None if isinstance(number, float) and number != number else number
+    return str(value)

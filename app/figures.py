@@ -1,0 +1,83 @@
+"""Sheets of pictures with words on them, for downloads: rows and columns with captions. Arrays in, an array out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from app.encode import Pixels
+from isp_core.palette import Palette
+
+_GAP = 6
+_LINE = 16
+_SIDE = 120
+
+
+def sheet(
+    tiles: Sequence[Sequence[Pixels | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    palette: Palette | None = None,
+    footer: Sequence[str] = (),
+) -> Pixels:
+    """Tiles of equal size in a table, on white; None leaves a cell empty and crossed out, never filled in."""
+    height, width = next(tile.shape[:2] for row in tiles for tile in row if tile is not None)
+    left = _SIDE if any(rows) else _GAP
+    top = _GAP + (_LINE if any(columns) else 0)
+    legend = _LINE if palette is not None and palette.parts else 0
+    w = left + max(len(row) for row in tiles) * (width + _GAP)
+    grid = top + len(tiles) * (height + _GAP)
+    h = grid + legend + _LINE * len(footer) + _GAP
+    canvas = Image.new("RGB", (max(w, 420), h), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(12)
+    for j, name in enumerate(columns):
+        draw.text((left + j * (width + _GAP), 2), _fit(draw, name, width, font), "black", font)
+    for i, row in enumerate(tiles):
+        y = top + i * (height + _GAP)
+        for n, line in enumerate(rows[i].split("\n") if i < len(rows) else ()):
+            draw.text((4, y + n * _LINE), _fit(draw, line, left - 8, font), "black", font)
+        for j, tile in enumerate(row):
+            x = left + j * (width + _GAP)
+            if tile is None:
+                draw.rectangle((x, y, x + width - 1, y + height - 1), outline="grey")
+                draw.line((x, y, x + width - 1, y + height - 1), "grey")
+            else:
+                canvas.paste(Image.fromarray(tile), (x, y))
+    if palette is not None and legend:
+        x = 4
+        for part in palette.parts:
+            draw.rectangle((x, grid + 2, x + 11, grid + 13), fill=part.rgb, outline="black")
+            draw.text((x + 16, grid), part.name, "black", font)
+            x += 28 + int(draw.textlength(part.name, font))
+    for n, line in enumerate(footer):
+        draw.text((4, grid + legend + n * _LINE), line, "black", font)
+    return np.asarray(canvas)
+
+
+def _fit(draw: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    while text and draw.textlength(text, font) > width:
+        text = text[:-2] + "…" if len(text) > 2 else ""
+    return text
+
+
+def framed(tile: Pixels, right: bool | None) -> Pixels:
+    """The tile in a frame: solid blue where right, dashed orange where wrong, thin black where neither."""
+    image = Image.fromarray(tile)
+    draw = ImageDraw.Draw(image)
+    w, h = image.size
+    if right is None:
+        draw.rectangle((0, 0, w - 1, h - 1), outline="black")
+    elif right:
+        draw.rectangle((0, 0, w - 1, h - 1), outline=(0x00, 0x72, 0xB2), width=4)
+    else:
+        for x in range(0, w, 10):
+            draw.rectangle((x, 0, x + 5, 3), fill=(0xD5, 0x5E, 0x00))
+            draw.rectangle((x, h - 4, x + 5, h - 1), fill=(0xD5, 0x5E, 0x00))
+        for y in range(0, h, 10):
+            draw.rectangle((0, y, 3, y + 5), fill=(0xD5, 0x5E, 0x00))
+            draw.rectangle((w - 4, y, w - 1, y + 5), fill=(0xD5, 0x5E, 0x00))
+    return np.asarray(image)

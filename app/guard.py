@@ -1,0 +1,28 @@
+"""No traceback reaches a page: what goes wrong with a run on the disk becomes a sentence and a way out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.empty import short
+from app.sidebar import Selection
+from isp_core.errors import IspError
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(show: Callable[[Selection], None], selection: Selection) -> None:
+    """Shows a page; our own errors become a message. A run may break or vanish while its page is open."""
+    try:
+        show(selection)
+    except IspError as error:
+        st.warning("This could not be shown.")
+        st.text(short(error))
+        st.caption("The page reads the disk anew at the next click or reload.")
+        _LOG.info("page %s: %s", show.__module__, error)
+    except OSError as error:
+        st.warning("A file of this run could not be read; it may be changing right now. Reload the page.")
+        _LOG.warning("page %s: %s", show.__module__, error)

@@ -1,0 +1,25 @@
+"""Links between pages that keep the session and carry a selection in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_KEY = "_pages"
+
+
+def register(pages: Mapping[str, StreamlitPage]) -> None:
+    """Makes the pages known to `link` for this session."""
+    st.session_state[_KEY] = dict(pages)
+
+
+def link(page: str, label: str, icon: str | None = None, **query: object) -> None:
+    """A link to another page; parameters that are None are left out."""
+    target = st.session_state.get(_KEY, {}).get(page)
+    if target is None:  # a page shown on its own, as in tests
+        st.caption(label)
+        return
+    params = {name: str(value) for name, value in query.items() if value is not None}
+    st.page_link(target, label=label, icon=icon, query_params=params)

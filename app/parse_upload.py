@@ -1,0 +1,86 @@
+"""An uploaded picture through a run's network: parts, visibility, nearest people. Results live in the session only."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+import torch
+from PIL import Image
+
+from app import runs_access
+from isp_core.matching import Embeddings, distances
+from isp_core.parser import HumanParser
+from isp_core.runs import Run, open_run
+from isp_core.runs.maps import Maps
+
+_ONE_AT_A_TIME = threading.Semaphore(1)  # a network uses all cores already
+NEAREST = 12
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the network")
+def _parser(path: Path, token: str, epoch: int) -> HumanParser:
+    return HumanParser.load(open_run(path), epoch)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network sees in one picture. labels (h, w); vectors: one row; empty label map for a baseline."""
+
+    labels: Maps
+    vectors: Embeddings
+
+
+@st.cache_data(max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
+def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
+    picture = Image.frombytes("RGB", (width, height), pixels)
+    parser = _parser(path, token, epoch)
+    with _ONE_AT_A_TIME, torch.inference_mode():
+        vectors = parser.embed(picture)
+        labels = parser.parse(picture).labels[0] if parser.parts else np.zeros((0, 0), np.uint8)
+    return Seen(labels, vectors)
+
+
+def see(run: Run, epoch: int, picture: Image.Image) -> Seen:
+    """Parts and features of one RGB picture."""
+    return _see(run.path, run.token(), epoch, picture.tobytes(), picture.width, picture.height)
+
+
+def forget() -> None:
+    """Drops what this session's uploads left in the cache."""
+    _see.clear()
+
+
+def nearest_people(run: Run, epoch: int, seen: Seen) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The nearest gallery pictures by Eq. 10 and their distances; nobody is left out, for the camera is unknown."""
+    gallery = runs_access.embeddings(run, "gallery", epoch)
+    rule = "aligned" if gallery.n_parts else "global"
+    row = distances(seen.vectors, gallery, rule)[0]
+    order = np.argsort(row, kind="stable")[:NEAREST]
+    return order, row[order]
+
+
+def likely_belonging(run: Run) -> tuple[int | None, str]:
+    """The part that most likely is a belonging, and the rule that says so."""
+    assigned = [k for k, name in runs_access.assigned_classes(run).items() if name == "belongings"]
+    if assigned:
+        return assigned[0], "evaluation assigned it to belongings by truth"
+    epochs = run.label_epochs("train")
+    if not epochs or run.info.parts < 3:
+        return None, "no pseudo-labels are stored, so nothing can be said"
+    shown = _presence(run.path, runs_access.map_token(run, "train", epochs[-1]), epochs[-1], run.info.parts)
+    k = int(np.argmin(shown)) + 1
+    return k, f"the fewest training pictures show it ({100 * shown[k - 1]:.0f} %): belongings are carried by some only"
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _presence(path: Path, token: str, epoch: int, parts: int) -> npt.NDArray[np.float64]:
+    run = open_run(path)
+    count = len(runs_access.records(run, "train"))
+    rows = np.sort(np.random.default_rng(0).permutation(count)[:2048])
+    maps = run.labels("train", epoch, rows).reshape(len(rows), -1)
+    return np.array([float((maps == k).any(1).mean()) for k in range(1, parts)])

@@ -1,0 +1,143 @@
+"""Stored label maps judged by truth: per picture, over a split, beside the constant mask. The formulas are isp_core's.
+
+Pseudo-labels (training pictures) and predictions (query, gallery) are never mixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from app import runs_access, truth
+from app.settings import Settings
+from isp_core.errors import IspError
+from isp_core.metrics.parsing import (
+    Assignment,
+    assign_parts,
+    authors_assignment,
+    binary_counts,
+    confusion,
+    fit_constant,
+)
+from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, load_space
+from isp_core.metrics.truth import Truth
+from isp_core.runs import Run, open_run
+from isp_core.runs.schema import MapKind, Split
+
+ONE_TO_ONE = "one-to-one on training identities"
+AUTHORS = "the authors' rule (K = 6, 7)"
+TRUTH_COLUMNS = ("background", *PARTS, "other foreground")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pixels by true code and part, (N, 7, K), for the pictures of a split that have truth; rows (N,)."""
+
+    rows: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    notes: tuple[str, ...]
+
+
+@st.cache_resource(max_entries=12, show_spinner="Comparing maps with truth")
+def _judge(path: Path, tokens: str, split: Split, epoch: int, _truth: Truth, kind: MapKind, start: int) -> Judged:
+    run = open_run(path)
+    rows = np.flatnonzero(_truth.found)
+    counts = []
+    for begin in range(0, len(rows), 4096):  # a few thousand maps at a time
+        some = rows[begin : begin + 4096]
+        counts.append(confusion(run.labels(kind, epoch, some + start), _truth.targets[some], run.info.parts))
+    whole = np.concatenate(counts) if counts else np.zeros((0, N_CODES, run.info.parts), np.int64)
+    return Judged(rows, whole, _truth.notes())
+
+
+def map_size(run: Run, split: Split, epoch: int) -> tuple[int, int]:
+    """(h, w) of the stored maps."""
+    h, w = runs_access.maps(run, split, epoch, (0,)).shape[1:]
+    return int(h), int(w)
+
+
+def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | None:
+    """Stored maps of a split against their truth; None where there is no truth."""
+    found = truth.of_split(run, settings, split, map_size(run, split, epoch))
+    if found is None:
+        return None
+    kind = runs_access.kind_of(split)
+    tokens = f"{runs_access.map_token(run, kind, epoch)} {id(found)}"
+    return _judge(run.path, tokens, split, epoch, found, kind, runs_access.offset_of(run, split))
+
+
+def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignment:
+    """Which parts stand for which class. One-to-one: as the run noted it for this epoch (the last before it), else
+    chosen on the training maps of that epoch."""
+    if rule == AUTHORS:
+        return authors_assignment(run.info.parts)
+    if "parts" in run.evaluation_names():
+        by_epoch = {int(k): v for k, v in runs_access.evaluation(run, "parts").items() if k.isdecimal()}
+        usable = [e for e in by_epoch if e <= epoch]
+        if usable and isinstance(by_epoch[max(usable)], dict):
+            noted: Any = by_epoch[max(usable)]
+            fields = {name: tuple(int(k) for k in noted.get(name) or ()) for name in PARTS}
+            return Assignment(f"{noted.get('rule', ONE_TO_ONE)}, noted by the run at epoch {max(usable)}", **fields)
+    stored = [e for e in run.label_epochs("train") if e <= epoch]
+    judged = judge(run, settings, "train", stored[-1]) if stored else None
+    if judged is None or not len(judged.rows):
+        raise IspError(
+            f"{run.name}: no training maps with truth up to epoch {epoch}, so parts cannot be matched to classes. "
+            f"`python -m eval parsing --run {run.path} --truth DIR --space {truth.space_of(run)}` says more"
+        )
+    chosen = assign_parts(judged.counts.sum(0))
+    fields = {name: chosen.parts_of(name, run.info.parts) for name in PARTS}
+    return Assignment(f"one-to-one, chosen on training pictures of epoch {stored[-1]}", **fields)
+
+
+def scored(run: Run) -> tuple[str, ...]:
+    """The classes that the truth can tell; the others' cells stay empty."""
+    known = load_space(truth.space_of(run)).parts
+    return tuple(name for name in TARGETS if name == "foreground" or name in known)
+
+
+def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> pd.DataFrame:
+    """One row a picture: IoU in percent per class; empty where the picture's truth has no such pixel."""
+    table = runs_access.records(run, split).iloc[judged.rows].reset_index(drop=True)
+    known = scored(run)
+    columns = {
+        name: 100 * binary_counts(judged.counts, name, matched.parts_of(name, run.info.parts)).iou
+        if name in known
+        else np.full(len(table), np.nan)
+        for name in TARGETS
+    }
+    return pd.concat([pd.DataFrame({"row": judged.rows}), table, pd.DataFrame(columns)], axis=1)
+
+
+def overall(run: Run, judged: Judged, matched: Assignment, form: str = "iou") -> dict[str, float]:
+    """IoU over the whole split in percent (form "iou"), or the mean of class and complement IoU ("mean_iou")."""
+    total = judged.counts.sum(0)
+    found = {}
+    for name in TARGETS:
+        counts = binary_counts(total, name, matched.parts_of(name, run.info.parts))
+        found[name] = 100 * float(getattr(counts, form)) if name in scored(run) else float("nan")
+    return found
+
+
+@st.cache_data(max_entries=12, show_spinner="Fitting the constant mask")
+def _constant(_truth: Truth, _train: Truth, key: str, form: str) -> dict[str, float]:
+    masks = fit_constant(_train.targets[_train.found])
+    targets = _truth.targets[_truth.found]
+    return {name: 100 * float(getattr(masks.counts(targets, name).sum(), form)) for name in TARGETS}
+
+
+def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:
+    """What one fixed mask for every picture scores on this split, in percent; fitted on the training truth."""
+    size = map_size(run, split, epoch)
+    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    if own is None or train is None or not train.n:
+        noted = runs_access.constant_mask(run, split) if form == "iou" else {}
+        return {name: 100 * noted[name] if name in noted else float("nan") for name in TARGETS}
+    found = _constant(own, train, f"{id(own)} {id(train)}", form)
+    return {name: found[name] if name in scored(run) else float("nan") for name in TARGETS}

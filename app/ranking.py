@@ -1,0 +1,166 @@
+"""Rankings of a run, cached: every query's score, one query's list, one pair taken apart. Formulas are isp_core's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from app import runs_access
+from isp_core.matching import MATCHINGS, Explanation, distances, explain
+from isp_core.metrics.ranking import evaluate_ranking, nearest
+from isp_core.runs import Run, open_run
+
+Integers = npt.NDArray[np.int64]
+
+RULE = (
+    "Market-1501 protocol: gallery pictures of the query's own identity and camera are removed, and so is junk "
+    "(identity -1); distractors stay. AP is the mean precision at the true matches."
+)
+
+
+def rules(run: Run, epoch: int) -> dict[str, str]:
+    """The matching rules that a run's embeddings allow, with what they do. A network without parts has one feature."""
+    n_parts = runs_access.embeddings(run, "query", epoch).n_parts
+    if not n_parts:
+        return {"global": MATCHINGS["global"]}
+    single = {f"part-{k}": f"part {k} alone" for k in range(1, n_parts + 1)}
+    return {name: text for name, text in MATCHINGS.items() if name != "part-K"} | single
+
+
+AT_ONCE = 20_000_000  # pairs that are ranked without asking: under a second
+
+
+def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
+    """Every query's score as `python -m eval retrieval` stored it, None where it did not, or for other data."""
+    name = f"retrieval-epoch_{epoch:04d}-{matching}-cosine"
+    if name not in run.evaluation_names():
+        return None
+    found = runs_access.evaluation(run, name)
+    queries, query = found.get("queries"), runs_access.records(run, "query")
+    if found.get("fingerprint") != run.info.data.fingerprint or not isinstance(queries, dict):
+        return None
+    columns = {column: queries.get(column) for column in ("path", "matches", "first", "average_precision")}
+    if any(not isinstance(values, list) or len(values) != len(query) for values in columns.values()):
+        return None
+    if columns["path"] != query["path"].tolist():
+        return None
+    matches, first, precision = (np.array(columns[c]) for c in ("matches", "first", "average_precision"))
+    return _frame(query, matches, first, precision.astype(float))
+
+
+def intervals(run: Run, epoch: int, matching: str) -> dict[str, tuple[float, float]]:
+    """{figure: (low, high)} in percent from the stored evaluation; empty where there is none."""
+    name = f"retrieval-epoch_{epoch:04d}-{matching}-cosine"
+    figures = runs_access.evaluation(run, name).get("figures") if name in run.evaluation_names() else None
+    return {
+        figure: (100 * value["low"], 100 * value["high"])
+        for figure, value in (figures.items() if isinstance(figures, dict) else ())
+        if isinstance(value, dict) and value.get("low") is not None and value.get("high") is not None
+    }
+
+
+def pairs(run: Run) -> int:
+    """Distances that scoring every query takes."""
+    return len(runs_access.records(run, "query")) * len(runs_access.records(run, "gallery"))
+
+
+def _frame(query: pd.DataFrame, matches: Integers, first: Integers, precision: npt.NDArray[np.float64]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(query)),
+            "path": query["path"],
+            "identity": query["identity"],
+            "camera": query["camera"],
+            "subset": query.get("subset", ""),
+            "matches": matches,
+            "first": first,
+            "AP": precision,
+        }
+    )
+
+
+def unscored(run: Run) -> pd.DataFrame:
+    """The queries in the order of the records, before they are ranked."""
+    query = runs_access.records(run, "query")
+    nothing = np.zeros(len(query), np.int64)
+    return _frame(query, nothing, nothing, np.full(len(query), np.nan))
+
+
+@st.cache_data(max_entries=24, show_spinner="Ranking all queries")
+def _scores(path: Path, token: str, epoch: int, matching: str) -> pd.DataFrame:
+    run = open_run(path)
+    query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
+    table = distances(
+        runs_access.embeddings(run, "query", epoch), runs_access.embeddings(run, "gallery", epoch), matching
+    )
+    found = evaluate_ranking(table, query.identity, query.camera, gallery.identity, gallery.camera)
+    return _frame(query, found.matches, found.first, found.average_precision)
+
+
+def scores(run: Run, epoch: int, matching: str) -> pd.DataFrame:
+    """One row a query: its true matches, the rank of the first (0: none exists), its AP in [0, 1] (NaN: no match)."""
+    stored = stored_scores(run, epoch, matching)
+    return _scores(run.path, run.token(), epoch, matching) if stored is None else stored
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One query's whole list. gallery (n,): positions among the gallery's records, nearest first; distances (n,)."""
+
+    gallery: Integers
+    distances: npt.NDArray[np.float32]
+    removed: int
+
+    def rank_of(self, row: int) -> int | None:
+        """The 1-based rank of a gallery picture; None where the protocol removed it."""
+        place = np.flatnonzero(self.gallery == row)
+        return int(place[0]) + 1 if len(place) else None
+
+
+@st.cache_data(max_entries=64, max_size="64mb", show_spinner=False)
+def _ranked(path: Path, token: str, epoch: int, matching: str, q: int) -> Ranked:
+    run = open_run(path)
+    query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
+    one = runs_access.embeddings(run, "query", epoch)[q : q + 1]
+    row = distances(one, runs_access.embeddings(run, "gallery", epoch), matching)[0]
+    who, where = int(query["identity"].iloc[q]), int(query["camera"].iloc[q])
+    order = nearest(row, who, where, gallery["identity"], gallery["camera"], len(gallery))
+    return Ranked(order, row[order], len(gallery) - len(order))
+
+
+def ranked(run: Run, epoch: int, matching: str, q: int) -> Ranked:
+    """One query's list under one rule."""
+    return _ranked(run.path, run.token(), epoch, matching, q)
+
+
+def take_apart(run: Run, epoch: int, q: int, g: int) -> Explanation:
+    """The terms of Eq. 10 for one pair."""
+    one = runs_access.embeddings(run, "query", epoch)[q : q + 1]
+    other = runs_access.embeddings(run, "gallery", epoch)[g : g + 1]
+    return explain(one, other)
+
+
+def filtered(table: pd.DataFrame, *, errors: str, camera: int | None, subset: str | None = None) -> pd.DataFrame:
+    """Queries in order, worst AP first; those without a true match last, since nothing can be right about them."""
+    keep = np.ones(len(table), bool)
+    if errors == "wrong at rank 1":
+        keep &= (table["first"] > 1).to_numpy()
+    elif errors == "not in the first 10":
+        keep &= (table["first"] > 10).to_numpy()
+    elif errors == "right at rank 1":
+        keep &= (table["first"] == 1).to_numpy()
+    elif errors == "no true match":
+        keep &= (table["matches"] == 0).to_numpy()
+    if camera is not None:
+        keep &= (table["camera"] == camera).to_numpy()
+    if subset:
+        keep &= (table["subset"] == subset).to_numpy()
+    return table[keep].sort_values(["AP", "row"], na_position="last")
+
+
+ERRORS = ("all", "wrong at rank 1", "not in the first 10", "right at rank 1", "no true match")

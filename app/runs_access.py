@@ -1,0 +1,228 @@
+"""Cached reading of runs: everything a page shows comes through here. Keys hold the run's token, so that a run which
+grows, changes or breaks on the disk is seen at the next rerun. No drawing, no widgets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.settings import Settings
+from isp_core.metrics.spaces import PARTS
+from isp_core.palette import Palette, assign, mean_heights
+from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
+from isp_core.runs.maps import Maps
+from isp_core.runs.schema import MapKind, Split
+
+if TYPE_CHECKING:  # the type alone; matching loads torch
+    from isp_core.matching import Embeddings
+
+HEIGHT_SAMPLE = 512  # pictures whose maps say how high a part lies
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run in the list: `id` is what the address says (its name; with its folder's name where names clash)."""
+
+    id: str
+    summary: RunSummary
+
+    @property
+    def path(self) -> Path:
+        return Path(self.summary.path)
+
+
+def find_runs(settings: Settings) -> list[Listed]:
+    """All runs below the configured folders, broken ones included. Cheap: read again at every rerun."""
+    found: list[RunSummary] = []
+    for root in settings.run_roots:
+        if root.is_dir():
+            found += _list(root, _folder_token(root))
+    counts = Counter(summary.name for summary in found)
+    listed = [Listed(s.name if counts[s.name] == 1 else f"{Path(s.path).parent.name}~{s.name}", s) for s in found]
+    return list({item.id: item for item in listed}.values())
+
+
+def _folder_token(root: Path) -> str:
+    """Changes when a run below `root` appears, vanishes, or finishes an epoch."""
+    parts = []
+    for entry in sorted([root, *root.iterdir()]):
+        for name in ("run.json", "metrics.parquet"):
+            file = entry / name
+            if file.is_file():
+                stat = file.stat()
+                parts.append(f"{entry.name}:{stat.st_mtime_ns:x}.{stat.st_size:x}")
+    return "|".join(parts)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _list(root: Path, token: str) -> list[RunSummary]:
+    return list_runs(root)
+
+
+def open_listed(listed: Listed) -> Run:
+    """The run behind a row of the list; RunError where it broke or vanished meanwhile."""
+    return open_run(listed.path)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
+    return open_run(path).records(split)
+
+
+def records(run: Run, split: Split | None = None) -> pd.DataFrame:
+    """The run's records; shared between sessions: do not change it."""
+    return _records(run.path, _file_token(run.path / "records.parquet"), split)
+
+
+def kind_of(split: Split) -> MapKind:
+    """Training pictures have pseudo-labels; query and gallery have predictions. The two are never mixed."""
+    return "train" if split == "train" else "test"
+
+
+def offset_of(run: Run, split: Split) -> int:
+    """Where a split's rows start among the maps of its kind ("test": query, then gallery)."""
+    return len(records(run, "query")) if split == "gallery" else 0
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _metrics(path: Path, token: str) -> pd.DataFrame:
+    return open_run(path).metrics()
+
+
+def metrics(run: Run) -> pd.DataFrame:
+    """One row per finished epoch."""
+    return _metrics(run.path, _file_token(run.path / "metrics.parquet"))
+
+
+def map_epochs(run: Run, split: Split) -> list[int]:
+    """Finished epochs that have maps of this split's kind."""
+    return run.label_epochs(kind_of(split))
+
+
+@st.cache_data(max_entries=64, max_size="128mb", show_spinner=False)
+def _maps(path: Path, token: str, kind: MapKind, epoch: int, rows: tuple[int, ...] | None) -> Maps:
+    return open_run(path).labels(kind, epoch, None if rows is None else list(rows))
+
+
+def maps(run: Run, split: Split, epoch: int, rows: tuple[int, ...]) -> Maps:
+    """Label maps (n, h, w) of pictures of a split, rows counted within the split."""
+    kind, start = kind_of(split), offset_of(run, split)
+    return _maps(run.path, map_token(run, kind, epoch), kind, epoch, tuple(start + row for row in rows))
+
+
+@st.cache_data(max_entries=32, max_size="64mb", show_spinner=False)
+def _history(path: Path, token: str, kind: MapKind, row: int) -> tuple[list[int], Maps]:
+    return open_run(path).label_history(kind, row)
+
+
+def history(run: Run, split: Split, row: int) -> tuple[list[int], Maps]:
+    """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
+    return _history(run.path, run.token(), kind_of(split), offset_of(run, split) + row)
+
+
+@st.cache_data(max_entries=16, max_size="64mb", show_spinner=False)
+def _activation_history(path: Path, token: str, row: int, epochs: tuple[int, ...]) -> Maps | None:
+    run = open_run(path)
+    found = [run.activation(epoch, [row]) for epoch in epochs]
+    known = [(a[0] * 255 + 0.5).astype(np.uint8) for a in found if a is not None]
+    return np.stack(known) if len(known) == len(epochs) and known else None
+
+
+def activation_history(run: Run, row: int, epochs: list[int]) -> Maps | None:
+    """Eq. 3 of one training picture at the given epochs, (E, h, w) in 0..255; None where an epoch has none."""
+    return _activation_history(run.path, run.token(), row, tuple(epochs))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _embeddings(path: Path, token: str, split: Split, epoch: int) -> Embeddings:
+    return open_run(path).embeddings(split, epoch)
+
+
+def embeddings(run: Run, split: Split, epoch: int) -> Embeddings:
+    """Embeddings of a split; shared between sessions: do not change them."""
+    return _embeddings(run.path, run.token(), split, epoch)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _evaluation(path: Path, token: str, name: str) -> dict[str, object]:
+    return open_run(path).read_evaluation(name)
+
+
+def evaluation(run: Run, name: str) -> dict[str, object]:
+    """One evaluation document, as it stands on the disk."""
+    return _evaluation(run.path, _file_token(run.path / "evaluation" / f"{name}.json"), name)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _heights(path: Path, token: str, kind: MapKind, epoch: int, count: int, parts: int) -> list[float]:
+    rows = np.sort(np.random.default_rng(_SEED).permutation(count)[:HEIGHT_SAMPLE])
+    return mean_heights(open_run(path).labels(kind, epoch, rows), parts)
+
+
+def palette(run: Run) -> Palette:
+    """The colours of a run's parts: one for all its epochs and pages.
+
+    From the last epoch's maps (of the training pictures where there are any), so that colours do not jump while
+    one scrubs.
+    """
+    parts = run.info.parts
+    heights = [float("nan")] * max(0, parts - 1)
+    for kind in ("train", "test"):
+        epochs = run.label_epochs(kind)
+        if epochs:
+            count = (
+                len(records(run, "train"))
+                if kind == "train"
+                else len(records(run, "query")) + len(records(run, "gallery"))
+            )
+            heights = _heights(run.path, map_token(run, kind, epochs[-1]), kind, epochs[-1], count, parts)
+            break
+    return assign(heights, assigned_classes(run))
+
+
+def assigned_classes(run: Run) -> dict[int, str]:
+    """Part -> body part as the last assignment in evaluation/parts.json says; empty where there is none."""
+    if "parts" not in run.evaluation_names():
+        return {}
+    by_epoch = {int(k): v for k, v in evaluation(run, "parts").items() if k.isdecimal() and isinstance(v, dict)}
+    if not by_epoch:
+        return {}
+    last = by_epoch[max(by_epoch)]
+    return {
+        int(part): name
+        for name in PARTS
+        for part in _items(last.get(name))
+        if isinstance(part, int) and 0 < part < run.info.parts
+    }
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def constant_mask(run: Run, split: Split) -> dict[str, float]:
+    """IoU of one constant mask for every picture, per class, as evaluation/constant.json says; empty where unknown."""
+    if "constant" not in run.evaluation_names():
+        return {}
+    found = evaluation(run, "constant").get(kind_of(split))
+    return {str(k): float(v) for k, v in found.items() if v is not None} if isinstance(found, dict) else {}
+
+
+def _file_token(file: Path) -> str:
+    try:
+        stat = file.stat()
+    except OSError:
+        raise RunError(f"{file} is missing") from None
+    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+
+
+def map_token(run: Run, kind: MapKind, epoch: int) -> str:
+    """Changes when the stored maps of this kind and epoch do."""
+    return _file_token(run.path / "labels" / kind / f"epoch_{epoch:04d}.h5")

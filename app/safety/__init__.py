@@ -1,0 +1,1 @@
+"""What comes from outside is not trusted: uploads, addresses, names, imported tables. One module a kind."""

@@ -1,0 +1,67 @@
+"""Names and paths from addresses and imported tables: checked, resolved, kept inside their folder."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path, PurePosixPath
+
+from isp_core.errors import IspError
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class UnsafeNameError(IspError):
+    """A name or path that is not used."""
+
+
+def valid_name(name: str) -> bool:
+    """Whether `name` may be a run's: letters, digits, dot, dash, underscore, at most 64, and not "." or "..".
+
+    >>> valid_name("k6-seed0"), valid_name("../k6"), valid_name(".."), valid_name("a" * 65)
+    (True, False, False, False)
+    """
+    return bool(_NAME.fullmatch(name)) and name.strip(".") != ""
+
+
+def inside(root: Path, name: str) -> Path:
+    """`root / name`, resolved, links followed; UnsafeNameError where that leaves `root`."""
+    if not valid_name(name):
+        raise UnsafeNameError(f"{name[:80]!r} is not a name: letters, digits, dot, dash and underscore, at most 64")
+    return _confined(root, root / name)
+
+
+def picture_path(root: Path, relative: str) -> Path:
+    """A picture named by a record (posix, relative); UnsafeNameError where it points outside `root`."""
+    pure = PurePosixPath(relative)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative:
+        raise UnsafeNameError(f"{relative[:80]!r} is not a path inside the data set")
+    return _confined(root, root / pure)
+
+
+def escape(text: object) -> str:
+    """Text for st.html or a markdown cell: no markup survives.
+
+    >>> escape("<b>0002</b>")
+    '&lt;b&gt;0002&lt;/b&gt;'
+    """
+    return html.escape(str(text), quote=True)
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+
+
+def plain(text: object) -> str:
+    """Text for st.markdown and labels, where names from outside must not become links, pictures, HTML or formulas.
+
+    >>> plain("[x](http://y)")
+    '\\\\[x\\\\]\\\\(http\\\\://y\\\\)'
+    """
+    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+
+
+def _confined(root: Path, path: Path) -> Path:
+    real_root, real = root.resolve(), path.resolve()
+    if real != real_root and real_root not in real.parents:
+        raise UnsafeNameError(f"{path.name[:80]!r} leads out of {root}")
+    return real

@@ -1,0 +1,75 @@
+"""Help: words, measures, colours and keys. Static text; nothing here depends on a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.components import epoch_scrubber, mask_viewer
+from app.safety.names import escape
+from app.sidebar import Selection
+from isp_core.matching import MATCHINGS
+from isp_core.palette import SLOTS, Slot
+
+WORDS = {
+    "identity": "Who a picture shows: the only label ISP learns from.",
+    "query, gallery": "What is searched for, and what is searched in. A query's own camera is left out of its ranking.",
+    "pseudo-label": "The part that clustering gives to a pixel of a training picture (Eq. 3-4); made anew each round.",
+    "prediction": "The part that the classifier gives to a pixel (argmax of Eq. 5); never mixed with the above.",
+    "K": "Number of parts with the background as part 0; the paper uses 4 to 8.",
+    "part": "A cluster of foreground pixels of one person, numbered from top to bottom. It may be a belonging.",
+    "foreground, activation": "Length of the feature of a pixel relative to the longest in the picture (Eq. 3).",
+    "visibility, l_k": "Whether some pixel's likeliest part is k (Eq. 8). Hidden parts are left out of the distance.",
+    "aligned matching": "Mean of the distances of global, foreground and all parts that both pictures show (Eq. 10).",
+    "cascade, variants": "Foreground first, then parts. Variant 1 clusters in one step; Variant 2 skips normalisation.",
+    "baseline": "The same network without parts: the global feature alone.",
+    "epoch 0": "The state before training: features of the initialised backbone.",
+}
+MEASURES = {
+    "R-1, R-5": "Share of queries with a true match in the first 1 or 5 of the ranking.",
+    "AP, mAP": "Mean precision at the true matches of a query; its mean over queries with a true match.",
+    "mINP": "Share of true matches among all pictures up to the last true match, mean over queries.",
+    "class IoU": "Pixels both say by pixels either says, over a split. Empty where the truth lacks the class.",
+    "mean of class and complement IoU": "What the authors' script prints as IoU; higher for small parts.",
+    "constant mask": "One mask for every picture, fitted on the training truth. IoU counts only above it.",
+    "ambiguous pixels": "Foreground in 20 to 80 % of the training truth: what a constant mask cannot tell.",
+    "AUC": "Probability that a person's pixel scores higher than one of the background.",
+    "labels changed": "Share of pixels whose pseudo-label differs from the round before.",
+    "purity": "Share of a part's pixels in its commonest class, over all people (across) or within each person.",
+}
+
+
+def show(_: Selection) -> None:
+    """The page."""
+    st.title("Help", anchor=False)
+    st.markdown(
+        "For research on what networks learn. It is not for identifying people without a legal basis. "
+        "The app sends nothing off this machine."
+    )
+    for title, words in (("Words", WORDS), ("Measures", MEASURES), ("Matching rules", MATCHINGS)):
+        st.subheader(title, anchor=False)
+        st.table(pd.DataFrame({"": list(words), "meaning": list(words.values())}).set_index(""))
+    st.subheader("Colours", anchor=False)
+    st.markdown(
+        "A part's colour says which body part it is, on every page, for every K, epoch and run: the class that "
+        "evaluation assigned to it, or, without truth, the place of its mean height between head and shoes. "
+        "Colours are Okabe and Ito's, which most colour-blind people can tell apart; a second part of the same class "
+        "gets a darker or lighter shade."
+    )
+    st.html("<div style='display:flex;flex-wrap:wrap;gap:.8rem'>" + "".join(_swatch(slot) for slot in SLOTS) + "</div>")
+    st.subheader("Keys", anchor=False)
+    st.markdown(
+        f"Click a viewer or reach it with Tab, then: **mask viewer** {mask_viewer.HINT}. "
+        f"**Epoch scrubber** {epoch_scrubber.HINT}. **Ranking grid** arrows, Home, End, Enter opens, M part maps."
+    )
+    st.subheader("Addresses", anchor=False)
+    st.markdown("Every control stands in the address: copy it to show somebody else what you see on the same runs.")
+
+
+def _swatch(slot: Slot) -> str:
+    r, g, b = slot.rgb
+    name, colour = escape(slot.body_part), escape(slot.colour)
+    return (
+        f"<span><i style='display:inline-block;width:1.1em;height:1.1em;background:rgb({r},{g},{b});"
+        f"border:1px solid;vertical-align:middle'></i> {name} ({colour})</span>"
+    )

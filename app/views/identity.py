@@ -1,0 +1,200 @@
+"""Identity: all pictures of one person. Clustering works per person, so this is where its consistency shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import empty, exports, figures, pictures, runs_access
+from app.components.mask_viewer import Panel, mask_viewer
+from app.encode import Pixels, mask_uri, overlay
+from app.look import current_look
+from app.pick import names
+from app.safety.names import plain
+from app.sidebar import Selection
+from isp_core.matching import part_share
+from isp_core.palette import Palette, mean_heights
+from isp_core.runs import Run
+from isp_core.runs.maps import Maps
+from isp_core.runs.schema import Split
+
+SORTS = ("fewest parts first", "by name", "by camera")
+PER_PAGE = 24
+
+
+def show(selection: Selection) -> None:
+    """The page."""
+    st.title("Identity", anchor=False)
+    run = empty.run_or_reason(selection)
+    if run is None:
+        return
+    split = selection.split
+    epochs, table = runs_access.map_epochs(run, split), runs_access.records(run, split)
+    if not epochs or table.empty:
+        empty.no_maps(run, split)
+        return
+    one, two, three = st.columns(3)
+    people = [str(i) for i in sorted(table["identity"].unique()) if i > 0]
+    if not people:
+        st.info("This split shows nobody whose identity is known.")
+        return
+    identity = one.selectbox("Person", people, key="pid", bind="query-params", persist_state="session")
+    epoch = int(two.selectbox("Epoch", epochs[::-1], key="epoch", bind="query-params", persist_state="session"))
+    sort = three.selectbox("Order", SORTS, key="sort", bind="query-params", persist_state="session")
+    rows = table.index[table["identity"] == int(str(identity))].to_numpy()
+    maps = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
+    palette = runs_access.palette(run)
+    share = 100 * part_share(maps, run.info.parts)  # (n, K-1) percent of the picture's pixels
+    order = _order(table.loc[rows], share, str(sort))
+    rows, maps, share = rows[order], maps[order], share[order]
+    if len(rows) == 1:
+        st.info("This person has one picture only: nothing can be said about consistency across pictures.")
+    _viewer(selection, run, split, table, rows, maps, share, palette)
+    _consistency(palette, maps, share, run.info.parts)
+    matrix = _matrix(table.loc[rows], share, palette)
+    st.subheader("Which parts each picture shows", anchor=False)
+    st.dataframe(
+        matrix,
+        hide_index=True,
+        placeholder="",
+        alt="Share of each picture's pixels by part, in percent; empty where the part is absent",
+        column_config={part.name: st.column_config.NumberColumn(part.name, format="%.1f") for part in palette.parts},
+    )
+    st.caption("Percent of the picture's pixels; empty where the part has none (l_k = 0 in Eq. 8).")
+    source = exports.provenance(run, epoch, split)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Contact sheet (PNG)",
+            lambda: exports.picture(_sheet(selection, run, split, table, rows, maps, palette), source, "one person"),
+            f"{source.stem}_person{identity}.png",
+            "image/png",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Part presence (CSV)",
+            lambda: exports.csv(matrix, source, palette.rule),
+            f"{source.stem}_person{identity}.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+
+
+def _order(records: pd.DataFrame, share: np.ndarray, sort: str) -> np.ndarray:
+    if sort == "by camera":
+        return np.lexsort((records["path"].to_numpy(), records["camera"].to_numpy()))
+    if sort == "by name":
+        return np.argsort(records["path"].to_numpy(), kind="stable")
+    return np.argsort((share > 0).sum(1), kind="stable")
+
+
+def _viewer(
+    selection: Selection,
+    run: Run,
+    split: Split,
+    table: pd.DataFrame,
+    rows: np.ndarray,
+    maps: Maps,
+    share: np.ndarray,
+    palette: Palette,
+) -> None:
+    pages = -(-len(rows) // PER_PAGE)
+    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    here = slice((page - 1) * PER_PAGE, page * PER_PAGE)
+    root = pictures.picture_root(run, selection.settings)
+    panels = []
+    for row, labels, shares in zip(rows[here], maps[here], share[here], strict=True):
+        record = table.loc[row]
+        panels.append(
+            Panel(
+                title=f"camera {record['camera']}" if record["camera"] > 0 else "camera unknown",
+                alt=pictures.describe(record),
+                mask=mask_uri(palette.coded(labels)),
+                image=pictures.uri(root, str(record["path"])),
+                aspect=pictures.aspect(run),
+                note=f"{int((shares > 0).sum())} of {len(shares)} parts",
+            )
+        )
+    st.caption(f"{len(rows)} pictures of this person in {split}. Zoom and cursor are linked.")
+    mask_viewer(panels, palette, title="All pictures of one person", key="person", look=current_look(), width=110)
+    if root is None:
+        empty.no_pictures()
+    st.caption(plain(palette.rule))
+
+
+def _consistency(palette: Palette, maps: Maps, share: np.ndarray, parts: int) -> None:
+    heights = 100 * np.array([mean_heights(one[None], parts) for one in maps])  # (n, K-1) percent from the top
+    table = pd.DataFrame(
+        {
+            "part": [part.name for part in palette.parts],
+            "pictures": (share > 0).sum(0),
+            "of": len(maps),
+            "share": [float(s[s > 0].mean()) if (s > 0).any() else np.nan for s in share.T],
+            "height": [_mean(h) for h in heights.T],
+            "height_spread": [_spread(h) for h in heights.T],
+        }
+    )
+    st.subheader("Consistency across pictures", anchor=False)
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="",
+        alt="Presence, size and height of each part over this person's pictures",
+        column_config={
+            "share": st.column_config.NumberColumn("mean share, %", format="%.1f", help="Where the part is present"),
+            "height": st.column_config.NumberColumn("mean height, %", format="%.0f", help="0 top, 100 bottom"),
+            "height_spread": st.column_config.NumberColumn(
+                "spread of height", format="%.1f", help="Standard deviation over pictures: small means the same place"
+            ),
+        },
+    )
+    absent = [part.name for part, n in zip(palette.parts, (share > 0).sum(0), strict=True) if n == 0]
+    if absent:
+        st.info(
+            f"Never visible on this person: {plain(', '.join(absent))}. The paper asks that each part appears at least "
+            "once per person."
+        )
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _spread(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.std()) if len(known) > 1 else float("nan")
+
+
+def _matrix(records: pd.DataFrame, share: np.ndarray, palette: Palette) -> pd.DataFrame:
+    matrix = pd.DataFrame({"picture": names(records), "camera": records["camera"].to_numpy()})
+    for part, column in zip(palette.parts, share.T, strict=True):
+        matrix[part.name] = np.where(column > 0, column, np.nan)
+    return matrix
+
+
+def _sheet(
+    selection: Selection,
+    run: Run,
+    split: Split,
+    table: pd.DataFrame,
+    rows: np.ndarray,
+    maps: Maps,
+    palette: Palette,
+) -> Pixels:
+    """Pictures above their maps, ten to a line."""
+    root, width = pictures.picture_root(run, selection.settings), 64
+    size = (round(width * pictures.aspect(run)), width)
+    colours = palette.table()
+    lines: list[list[Pixels | None]] = []
+    for start in range(0, len(rows), 10):
+        some = rows[start : start + 10]
+        images = [pictures.read(root, str(table.loc[row, "path"]), size[1], size[0]) for row in some]
+        if root is not None:
+            lines.append(list(images))
+        pairs = zip(images, maps[start : start + 10], strict=True)
+        lines.append(
+            [overlay(image, labels, colours, 0.7 if image is not None else 1.0, size) for image, labels in pairs]
+        )
+    footer = [f"{run.name}, K = {run.info.parts}, {split}, person {table.loc[rows[0], 'identity']}. {palette.rule}"]
+    return figures.sheet(lines, [], [], palette=palette, footer=footer)

@@ -1,0 +1,232 @@
+"""K compare: one picture under several runs, K = 4..8 and the cascade's variants, beside truth (Figures 4 and 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import curves, empty, exports, figures, paper, pick, pictures, runs_access, truth
+from app.components.mask_viewer import Panel, mask_viewer
+from app.encode import Pixels, mask_uri, overlay
+from app.look import current_look
+from app.safety.names import plain
+from app.sidebar import Selection
+from isp_core.palette import union
+from isp_core.runs import Run
+from isp_core.runs.schema import Split
+
+FIGURE_ROWS = 6
+MOST_RUNS = 10
+VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
+PAPER_KS = (4, 5, 6, 7, 8)
+
+
+def show(selection: Selection) -> None:
+    """The page."""
+    st.title("K compare", anchor=False)
+    run = empty.run_or_reason(selection)
+    if run is None:
+        return
+    split = selection.split
+    candidates = _candidates(selection, run, split)
+    if not candidates:
+        empty.no_maps(run, split)
+        return
+    wanted = st.multiselect(
+        "Runs",
+        list(candidates),
+        key="ks",
+        bind="query-params",
+        persist_state="session",
+        max_selections=MOST_RUNS,
+        placeholder="All runs on this data set",
+        help="Runs on the same data that have label maps of this split",
+    )
+    runs = {name: candidates[name] for name in (wanted or list(candidates)[:MOST_RUNS])}
+    _missing(run, list(candidates.values()))
+    table = runs_access.records(run, split)
+    row = pick.person_and_picture(table)
+    epoch = _epoch(runs, split)
+    _viewer(selection, run, runs, split, row, epoch)
+    st.subheader("Figures by K", anchor=False)
+    figures_table = _figures(runs)
+    st.dataframe(figures_table, hide_index=True, placeholder="", alt="Retrieval and IoU by run, in percent")
+    st.caption("In percent, at each run's last evaluated epoch; empty where it was not measured.")
+    with st.expander("Table 4 of the paper"):
+        st.caption("The paper's own figures, in percent; not measured here.")
+        st.dataframe(paper.TABLE_4, hide_index=True, alt="Table 4 of the paper")
+    source = exports.provenance(run, None, split)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Figure 4: several pictures (PNG)",
+            lambda: exports.picture(_figure(selection, run, runs, split, row, epoch), source, "part maps by K"),
+            f"{run.info.data.name}_{split}_figure4.png",
+            "image/png",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Figures by K (CSV)",
+            lambda: exports.csv(figures_table.rename(columns={"run": "compared_run"}), source),
+            f"{run.info.data.name}_by_k.csv",
+            "text/csv",
+            on_click="ignore",
+        )
+
+
+def _candidates(selection: Selection, run: Run, split: Split) -> dict[str, Run]:
+    """Runs on the same data with maps of this split, by K, the cascade before its variants."""
+    found = [
+        (item.id, other)
+        for item, other in selection.open_others()
+        if other.info.parts
+        and other.info.data.fingerprint == run.info.data.fingerprint
+        and runs_access.map_epochs(other, split)
+    ]
+    found.sort(key=lambda pair: (_variant(pair[1]) != "", pair[1].info.parts, pair[0]))
+    return dict(found)
+
+
+def _variant(run: Run) -> str:
+    labels = run.info.config.get("labels")
+    name = labels.get("variant", "cascade") if isinstance(labels, dict) else "cascade"
+    return VARIANTS.get(str(name), str(name))
+
+
+def _title(name: str, run: Run) -> str:
+    variant = _variant(run)
+    return f"{name}: K = {run.info.parts}" + (f", {variant}" if variant else "")
+
+
+def _missing(run: Run, candidates: list[Run]) -> None:
+    have = {other.info.parts for other in candidates if not _variant(other)}
+    lacking = [k for k in PAPER_KS if k not in have]
+    variants = [v for v in ("Variant 1", "Variant 2") if v not in {_variant(other) for other in candidates}]
+    words = [f"K = {', '.join(map(str, lacking))}"] if lacking else []
+    words += variants
+    if words:
+        with st.expander(f"Not here yet: {'; '.join(words)}"):
+            commands = [f"isp train --data DATA --out runs/k{k} --parts {k}" for k in lacking]
+            names = {"Variant 1": "one-step", "Variant 2": "unnormalised"}
+            commands += [
+                f"isp train --data DATA --out runs/{names[v]} --parts 6 --set labels.variant={names[v]}"
+                for v in variants
+            ]
+            st.code("\n".join(commands), language="bash")
+
+
+def _epoch(runs: dict[str, Run], split: Split) -> int | None:
+    everything = sorted(
+        {epoch for other in runs.values() for epoch in runs_access.map_epochs(other, split)}, reverse=True
+    )
+    chosen = st.selectbox(
+        "Epoch", ["last of each", *map(str, everything)], key="epoch", bind="query-params", persist_state="session"
+    )
+    return None if chosen in (None, "last of each") else int(str(chosen))
+
+
+def _row_in(other: Run, run: Run, split: Split, row: int) -> int | None:
+    path = runs_access.records(run, split)["path"].iloc[row]
+    theirs = runs_access.records(other, split)["path"]
+    if row < len(theirs) and theirs.iloc[row] == path:
+        return row
+    place = np.flatnonzero((theirs == path).to_numpy())
+    return int(place[0]) if len(place) else None
+
+
+def _map(other: Run, run: Run, split: Split, row: int, epoch: int | None) -> tuple[int, np.ndarray] | None:
+    """The epoch and map of one run for this picture; None where it is not stored: nothing is filled in."""
+    stored = runs_access.map_epochs(other, split)
+    at = stored[-1] if epoch is None else epoch
+    place = _row_in(other, run, split, row)
+    if at not in stored or place is None:
+        return None
+    return at, runs_access.maps(other, split, at, (place,))[0]
+
+
+def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> None:
+    record = runs_access.records(run, split).iloc[row]
+    root = pictures.picture_root(run, selection.settings)
+    image, alt, ratio = pictures.uri(root, str(record["path"])), pictures.describe(record), pictures.aspect(run)
+    panels = [Panel("input", f"Input, {alt}", None, image, ratio)] if image else []
+    palettes = []
+    absent = []
+    shape = None
+    maps = []
+    for name, other in runs.items():
+        found = _map(other, run, split, row, epoch)
+        if found is None:
+            absent.append(name)
+            continue
+        palette = runs_access.palette(other)
+        palettes.append(palette)
+        shape = found[1].shape
+        maps.append(
+            Panel(
+                _title(name, other),
+                f"{_title(name, other)}, {alt}",
+                mask_uri(palette.coded(found[1])),
+                image,
+                ratio,
+                f"epoch {found[0]}",
+            )
+        )
+    if shape is not None:
+        codes = truth.of_picture(run, selection.settings, split, row, (int(shape[0]), int(shape[1])))
+        if codes is not None:
+            panels.append(Panel("truth", f"Truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio))
+            palettes.append(truth.palette())
+    panels += maps
+    mask_viewer(
+        panels, union(palettes), title="One picture under several runs", key="k", look=current_look(), width=140
+    )
+    if absent:
+        st.caption(f"No map of this picture at epoch {epoch}: {plain(', '.join(absent))}.")
+    if root is None:
+        empty.no_pictures()
+    st.caption(plain(union(palettes).rule))
+
+
+def _figures(runs: dict[str, Run]) -> pd.DataFrame:
+    rows = []
+    for name, other in runs.items():
+        table = runs_access.metrics(other)
+        last = {c: curves.curve(table, c) for c in curves.RETRIEVAL}
+        iou = {c.title: round(c.last, 1) for c in curves.matching(table, r"^(train|test)_iou_(?!ambiguous)")}
+        rows.append(
+            {
+                "run": name,
+                "K": other.info.parts,
+                "variant": _variant(other) or "cascade",
+                **{c: round(found.last, 1) if found else np.nan for c, found in last.items()},
+                **iou,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> Pixels:
+    """Figure 4 (and 5, with variants among the runs): the chosen picture and others at even steps through the split."""
+    table = runs_access.records(run, split)
+    steps = np.linspace(0, len(table) - 1, FIGURE_ROWS).astype(int)
+    rows = list(dict.fromkeys([row, *map(int, steps)]))[:FIGURE_ROWS]
+    root, width = pictures.picture_root(run, selection.settings), 64
+    size = (round(width * pictures.aspect(run)), width)
+    lines: list[list[Pixels | None]] = []
+    for one in rows:
+        image = pictures.read(root, str(table["path"].iloc[one]), size[1], size[0])
+        line: list[Pixels | None] = [image]
+        found = [(other, _map(other, run, split, one, epoch)) for other in runs.values()]
+        shape = next((m[1].shape for _, m in found if m is not None), None)
+        codes = truth.of_picture(run, selection.settings, split, one, (shape[0], shape[1])) if shape else None
+        strength = 0.7 if image is not None else 1.0
+        line.append(None if codes is None else overlay(image, codes, truth.palette().table(), strength, size))
+        for other, stored in found:
+            colours = runs_access.palette(other).table()
+            line.append(None if stored is None else overlay(image, stored[1], colours, strength, size))
+        lines.append(line)
+    titles = ["input", "truth", *(f"K = {r.info.parts} {_variant(r)}".strip() for r in runs.values())]
+    everything = union([*(runs_access.palette(r) for r in runs.values()), truth.palette()])
+    captions = [f"person {table['identity'].iloc[one]}" for one in rows]
+    footer = ["The chosen picture first, the others at even steps through the split. " + ", ".join(runs)]
+    return figures.sheet(lines, captions, titles, palette=everything, footer=footer)

@@ -1,0 +1,225 @@
+"""Train: start a run in its own process, watch it live, stop and resume it. Off unless the server may."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app import curves, empty, exports, jobs, pictures, runs_access
+from app.components.mask_viewer import Panel, mask_viewer
+from app.encode import mask_uri
+from app.jobs import JobError, Wish
+from app.look import current_look
+from app.safety.names import plain, valid_name
+from app.settings import EMBEDDED_DATA, PROJECT, Settings
+from app.sidebar import Selection
+from isp_core.config import preset_names
+from isp_core.data.label_files import find_label_maps
+from isp_core.data.readers import load
+from isp_core.errors import IspError
+from isp_core.metrics.spaces import space_names
+from isp_core.runs import Run, RunError, open_run
+
+PINNED = 6
+LABELS = ("clustering", "contrast", "none")
+EVERY = 3.0  # seconds between two looks at the disk
+NO_TRUTH = "none"
+
+
+def show(selection: Selection) -> None:
+    """The page."""
+    st.title("Train", anchor=False)
+    if not selection.settings.trusted:
+        st.info(
+            "Training is off, because others can reach this server. It is on where the server is bound to this machine "
+            "(--server.address=127.0.0.1), or where the one who starts it sets ISP_ALLOW_TRAINING=1."
+        )
+        st.markdown("A run can be trained from the command line, and is shown here while it grows:")
+        st.code(empty.TRAIN, language="bash")
+        return
+    root = _runs_root(selection.settings)
+    _watch(selection, root)
+    _form(selection, root)
+
+
+def _runs_root(settings: Settings) -> Path:
+    """Where new runs go: the last configured folder (runs beside the project by default), never the embedded study."""
+    others = [path for path in settings.run_roots if EMBEDDED_DATA not in path.parents]
+    return others[-1] if others else PROJECT / "runs"
+
+
+@st.cache_data(ttl=60, show_spinner="Looking for data sets")
+def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
+    """Folders that hold a data set: the configured ones and those directly in them. Nothing else can be chosen."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        if not root.is_dir():
+            continue
+        for folder in [root, *sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))][:40]:
+            try:
+                data = load(folder)
+            except (IspError, OSError):
+                continue
+            if len(data.split("train")) and data.root not in found.values():
+                found[f"{data.name} ({folder.name})"] = folder
+    return found
+
+
+def _form(selection: Selection, root: Path) -> None:
+    st.subheader("Start a run", anchor=False)
+    data_sets = _data_sets(selection.settings.picture_roots)
+    if not data_sets:
+        empty.say(
+            "No data set was found in this server's data folders. Start the server with them:",
+            "ISP_DATA=FOLDER streamlit run app/main.py",
+        )
+        return
+    with st.form("start"):
+        one, two, three = st.columns(3)
+        name = one.text_input("Name", placeholder="k6-seed0", max_chars=64)
+        data = two.selectbox("Data set", list(data_sets))
+        preset = three.selectbox("Preset", preset_names())
+        four, five, six, seven, eight = st.columns(5)
+        parts = four.number_input("K (with background)", 2, 32, 6)
+        epochs = five.number_input("Epochs", 1, 1000, 10)
+        identities = six.number_input("Identities", 0, 100_000, 0, help="0: all of them")
+        seed = seven.number_input("Seed", 0, 2**31 - 1, 0)
+        labels = eight.selectbox("Labels", LABELS, help="none: the baseline without parts")
+        space = st.selectbox(
+            "Truth beside the pictures, to measure IoU by",
+            [NO_TRUTH, *space_names()],
+            help="Label maps are never learnt from",
+        )
+        pressed = st.form_submit_button("Start training", type="primary")
+    if not pressed:
+        return
+    folder = data_sets[str(data)]
+    wish = Wish(
+        name.strip(), folder, str(preset), int(epochs), int(parts), str(labels), int(identities) or None, int(seed)
+    )
+    try:
+        if space != NO_TRUTH:
+            find_label_maps(load(folder).root, load(folder).records.iloc[:64])
+            wish = replace(wish, truth=(load(folder).root, str(space)))
+        job = jobs.start(root, wish)
+    except IspError as error:
+        st.error(plain(empty.short(error)))
+        return
+    st.query_params["job"] = job.name
+    st.rerun()
+
+
+def _watch(selection: Selection, root: Path) -> None:
+    known = jobs.everything(root)
+    if not known:
+        st.caption("No run was started from this page yet.")
+        return
+    names = [job.name for job in known]
+    wanted = st.query_params.get("job", "")
+    name = st.selectbox(
+        "Trainings",
+        names,
+        index=names.index(wanted) if wanted in names else 0,
+        format_func=lambda n: f"{n} ({'running' if known[names.index(n)].running else 'not running'})",
+    )
+    st.query_params["job"] = str(name)
+    job = known[names.index(str(name))]
+    left, right, _ = st.columns([1, 1, 4])
+    if job.running and left.button("Stop", help="Finished epochs stay; it can be resumed"):
+        jobs.stop(root, job.name)
+        st.rerun()
+    if not job.running and right.button("Resume", help="From the last finished epoch"):
+        try:
+            jobs.resume(root, job.name)
+        except JobError as error:
+            st.error(plain(error))
+        else:
+            st.rerun()
+    st.fragment(_live, run_every=EVERY if job.running else None)(selection, root, job.name, job.running)
+
+
+def _live(selection: Selection, root: Path, name: str, was_running: bool) -> None:
+    """What is on the disk right now; read again every few seconds while the training runs."""
+    job = jobs.read(root, name)
+    if job is None or not valid_name(name):
+        return
+    if job.running != was_running:
+        st.rerun()
+    st.caption("running" if job.running else "not running")
+    try:
+        run: Run | None = open_run(root / name)
+    except RunError:
+        run = None
+    if run is None:
+        st.caption("The run has not begun to write yet.")
+    else:
+        _curves(run)
+        _maps(selection, run)
+    with st.expander("What the trainer says", expanded=run is None):
+        st.code(f"isp {shlex.join(job.command)}".replace(f"{PROJECT}/", ""), language="bash")
+        st.text(empty.short(jobs.log_tail(root, name))[-4000:] or "nothing yet")
+
+
+def _curves(run: Run) -> None:
+    table = runs_access.metrics(run) if (run.path / "metrics.parquet").exists() else run.metrics()
+    if table.empty:
+        st.caption("No epoch is finished yet.")
+        return
+    total = run.info.config.get("run", {}).get("epochs") if isinstance(run.info.config.get("run"), dict) else None
+    st.caption(f"epoch {int(table.index[-1])}" + (f" of {total}" if total else ""))
+    shown = [*curves.matching(table, r"^loss_total$"), *curves.matching(table, r"^churn$")]
+    shown += [*curves.matching(table, r"^(train|test)_iou_foreground$"), *curves.matching(table, r"^(R-1|mAP)$")]
+    if shown:
+        for column, item in zip(st.columns(len(shown[:6])), shown[:6], strict=True):
+            spark = list(item.values) if len(item.values) > 1 else None
+            column.metric(item.title, f"{item.last:.{item.digits}f}{item.unit}", chart_data=spark)
+    losses = curves.matching(table, r"^loss_")
+    if losses and len(table) > 1:
+        lines = table[[item.column for item in losses]].rename(columns={i.column: i.title for i in losses})
+        st.line_chart(lines, height=220, x_label="epoch", alt="Losses by epoch")
+    source = exports.provenance(run, int(table.index[-1]), "train")
+    st.download_button(
+        "Metrics (CSV)",
+        exports.csv(table.reset_index().rename(columns={"epoch": "of_epoch"}), source),
+        f"{run.name}_metrics.csv",
+        "text/csv",
+        on_click="ignore",
+        key="metrics-csv",
+    )
+
+
+def _maps(selection: Selection, run: Run) -> None:
+    epochs = run.label_epochs("train")
+    table = runs_access.records(run, "train")
+    if not epochs or table.empty:
+        return
+    options = [Path(str(path)).name for path in table["path"]]
+    even = np.linspace(0, len(options) - 1, min(PINNED, len(options))).astype(int)
+    pinned = st.multiselect(
+        "Pinned pictures",
+        options if len(options) <= 3000 else [options[i] for i in even],
+        default=[options[i] for i in dict.fromkeys(even)],
+        max_selections=12,
+        key=f"pins-{run.name}",
+    )
+    rows = tuple(options.index(name) for name in pinned)
+    if not rows:
+        return
+    palette = runs_access.palette(run)
+    root = pictures.picture_root(run, selection.settings)
+    panels = [
+        Panel(
+            f"person {table['identity'].iloc[row]}",
+            pictures.describe(table.iloc[row]),
+            mask_uri(palette.coded(labels)),
+            pictures.uri(root, str(table["path"].iloc[row])),
+            pictures.aspect(run),
+        )
+        for row, labels in zip(rows, runs_access.maps(run, "train", epochs[-1], rows), strict=True)
+    ]
+    st.caption(f"Pseudo-labels of epoch {epochs[-1]}")
+    mask_viewer(panels, palette, title="Pinned pictures", key="pins", look=current_look(), width=110)

@@ -1,0 +1,174 @@
+"""Every page in every state: no runs, a full run, parts of one missing, a broken one, one that vanishes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isp_core.runs.maps import read_maps, write_maps
+from tests.app import synthetic
+from tests.app.conftest import PAGES, Open, words
+
+NEEDS_RUN = [page for page in PAGES if page not in ("overview", "train", "help")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_full_run_shows_without_exception(open_page: Open, page: str) -> None:
+    test = open_page(page, run="k6")
+    assert not test.exception
+    assert not test.warning
+    assert test.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_runs_names_the_command(open_page: Open, tmp_path: Path, page: str) -> None:
+    test = open_page(page, runs=tmp_path / "nothing")
+    assert not test.exception
+    if page in NEEDS_RUN or page == "overview":
+        assert "isp train --data" in words(test)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("split", ["train", "query", "gallery"])
+def test_run_without_maps_and_embeddings_says_what_makes_them(
+    open_page: Open, tmp_path: Path, page: str, split: str
+) -> None:
+    synthetic.write_run(tmp_path / "runs" / "bare", maps=False, vectors=False, epochs=1, noted=False)
+    test = open_page(page, runs=tmp_path / "runs", split=split)
+    assert not test.exception
+    said = words(test)
+    if page in ("ranking", "embeddings"):
+        assert "isp extract --run" in said
+    elif page in ("evolution", "identity", "iou", "k_compare"):
+        assert ("isp label --run" if split == "train" else "isp extract --run") in said
+    elif page == "upload":
+        assert "No run here has weights" in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_baseline_without_parts_is_explained(open_page: Open, page: str) -> None:
+    test = open_page(page, run="baseline", split="gallery")
+    assert not test.exception
+    if page in ("evolution", "identity", "iou"):
+        assert "no parts" in words(test)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pictures_that_are_elsewhere_leave_maps_alone(open_page: Open, tmp_path: Path, page: str) -> None:
+    test = open_page(page, data=tmp_path / "empty", run="k6")
+    assert not test.exception
+    if page in ("evolution", "identity", "ranking", "k_compare"):
+        assert "maps are shown alone" in words(test)
+    if page == "iou":
+        assert "No truth was found" in words(test)
+
+
+@pytest.mark.parametrize("page", NEEDS_RUN)
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("{", "not a run description"),
+        (json.dumps({"schema": "isp-run/0"}), "not a run description"),
+    ],
+)
+def test_broken_description_is_named(own_runs: Path, open_page: Open, page: str, broken: str, said: str) -> None:
+    (own_runs / "k6" / "run.json").write_text(broken)
+    test = open_page(page, runs=own_runs, run="k6")
+    assert not test.exception
+    assert said in words(test)
+
+
+def test_older_schema_is_explained(own_runs: Path, open_page: Open) -> None:
+    file = own_runs / "k6" / "run.json"
+    file.write_text(file.read_text().replace("isp-run/1", "isp-run/0"))
+    test = open_page("evolution", runs=own_runs, run="k6")
+    assert "schema 'isp-run/0'" in words(test)
+    assert "schema 'isp-run/0'" in words(open_page("overview", runs=own_runs))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("file", ["metrics.parquet", "records.parquet"])
+def test_truncated_table_is_a_sentence_not_a_traceback(own_runs: Path, open_page: Open, page: str, file: str) -> None:
+    target = own_runs / "k6" / file
+    target.write_bytes(target.read_bytes()[:40])
+    test = open_page(page, runs=own_runs, run="k6")
+    assert not test.exception
+
+
+@pytest.mark.parametrize("page", ["evolution", "identity", "iou"])
+def test_truncated_maps_are_a_sentence(own_runs: Path, open_page: Open, page: str) -> None:
+    target = own_runs / "k6" / "labels" / "train" / "epoch_0003.h5"
+    target.write_bytes(target.read_bytes()[:200])
+    test = open_page(page, runs=own_runs, run="k6")
+    assert not test.exception
+    assert "broken" in words(test)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_run_that_vanishes_while_open(own_runs: Path, open_page: Open, page: str) -> None:
+    test = open_page(page, runs=own_runs, run="k6")
+    shutil.rmtree(own_runs / "k6")
+    test.run()
+    assert not test.exception
+
+
+def test_run_that_appears_while_open(own_runs: Path, open_page: Open) -> None:
+    test = open_page("overview", runs=own_runs)
+    assert "late" not in words(test)
+    shutil.copytree(own_runs / "k6", own_runs / "late")
+    test.run()
+    assert "late" in words(test)
+
+
+def test_page_follows_the_stored_map(own_runs: Path, open_page: Open) -> None:
+    """What a page shows comes from the file: change the file, and the page changes."""
+    test = open_page("identity", runs=own_runs, run="k6", pid="1")
+    before = test.dataframe[0].value
+    file = own_runs / "k6" / "labels" / "train" / "epoch_0003.h5"
+    maps = read_maps(file)
+    maps[:] = 0
+    maps[:, 10:20] = 4
+    write_maps(file, [(np.arange(len(maps)), maps)], len(maps))
+    test.run()
+    after = test.dataframe[0].value
+    assert before["pictures"].tolist() != after["pictures"].tolist()
+    assert after["pictures"].tolist() == [0, 0, 0, 5, 0]
+    assert after["height"].tolist()[3] == pytest.approx(100 * 15 / 64)
+
+
+def test_a_growing_run_shows_its_new_epoch(own_runs: Path, open_page: Open) -> None:
+    from isp_core.runs import RunWriter, open_run
+
+    test = open_page("iou", runs=own_runs, run="k6")
+    assert test.selectbox(key="epoch").options[0] == "3"
+    run = open_run(own_runs / "k6")
+    synthetic.write_epoch(RunWriter(run.path), run.records(), 6, 4, 4, vectors=False)
+    test.run()
+    assert test.selectbox(key="epoch").options[0] == "4"
+
+
+def test_addresses_are_not_trusted(open_page: Open) -> None:
+    for page in PAGES:
+        test = open_page(
+            page,
+            run="../../etc",
+            split="<b>",
+            epoch="999999999999",
+            img="../../x",
+            pid="-1 OR 1",
+            q="\x00",
+            op="1e9",
+            hide="1;2",
+            part="=1+1",
+            min="nan",
+            arm="part-99",
+            cards="-3",
+            k="x",
+            ckpt="/etc/passwd",
+            job="../../x",
+        )
+        assert not test.exception, page

@@ -1,0 +1,195 @@
+"""What pages are built of: colours, exports, encoding, curves, jobs. Small exact cases."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import io
+import json
+import pkgutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import app
+from app import exports, jobs
+from app.components.epoch_scrubber import missing_epochs
+from app.encode import grid_png, overlay, png, sprite
+from app.exports import Provenance
+from app.jobs import JobError, Wish
+from isp_core.palette import SLOTS, assign, class_palette, union
+
+COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}
+SOURCE = Provenance("k6", 12, 6, "train", "ab" * 32, "isp-run/1", "f" * 64)
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(app.__path__, "app.") if m.name != "app.main"])
+def test_examples_in_docstrings(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+class TestPalette:
+    def test_colours_stay_with_the_body_part_across_k(self) -> None:
+        four = assign([0.1, 0.35, 0.75])
+        eight = assign([0.08, 0.25, 0.36, 0.48, 0.6, 0.72, 0.93])
+        assert four.parts[0].rgb == eight.parts[0].rgb == COLOUR["head"]
+        assert four.parts[2].rgb == eight.parts[5].rgb == COLOUR["legs"]
+        assert eight.parts[6].rgb == COLOUR["shoes"]
+
+    def test_classes_decide_whatever_the_index_and_height(self) -> None:
+        palette = assign([0.9, 0.1, 0.5], {1: "head", 2: "shoes", 3: "belongings"})
+        assert [part.rgb for part in palette.parts] == [COLOUR["head"], COLOUR["shoes"], COLOUR["belongings"]]
+
+    def test_belongings_colour_is_kept_for_belongings(self) -> None:
+        palette = assign([0.1, 0.3, 0.4, 0.5, 0.7, 0.9])
+        assert COLOUR["belongings"] not in [part.rgb for part in palette.parts]
+
+    def test_two_parts_of_one_class_are_told_apart(self) -> None:
+        palette = assign([0.6, 0.8], {1: "legs", 2: "legs"})
+        assert len({part.rgb for part in palette.parts}) == 2
+
+    @given(st.lists(st.floats(0, 1) | st.just(float("nan")), max_size=28))
+    def test_every_part_has_a_colour_of_its_own(self, heights: list[float]) -> None:
+        palette = assign(heights)
+        assert len({part.code for part in palette.parts}) == len(heights)
+
+    def test_one_legend_for_run_and_truth(self) -> None:
+        run = assign([0.1, 0.7], {1: "head", 2: "legs"})
+        legend = union([run, class_palette({1: "head", 3: "legs", 4: "shoes"})])
+        assert [part.name for part in legend.parts] == ["head", "legs", "shoes"]
+        assert run.coded(np.array([0, 1, 2, 255], np.uint8)).tolist()[1:3] == [p.code for p in legend.parts[:2]]
+
+
+class TestEncoding:
+    def test_labels_survive_the_png_to_the_bit(self) -> None:
+        labels = np.random.default_rng(0).integers(0, 256, (64, 32), np.uint8)
+        assert (np.asarray(Image.open(io.BytesIO(png(labels)))) == labels).all()
+
+    @pytest.mark.parametrize("epochs", [1, 7, 121, 300])
+    def test_strips_hold_every_epoch_where_the_browser_looks(self, epochs: int) -> None:
+        maps = np.random.default_rng(0).integers(0, 7, (epochs, 64, 32), np.uint8)
+        data, columns = grid_png(maps)
+        sheet = np.asarray(Image.open(io.BytesIO(data)))
+        assert max(sheet.shape) <= 8192
+        for i in (0, epochs // 2, epochs - 1):
+            x, y = i % columns * 32, i // columns * 64
+            assert (sheet[y : y + 64, x : x + 32] == maps[i]).all()
+
+    def test_a_market_strip_is_small(self) -> None:
+        maps = np.zeros((121, 64, 32), np.uint8)
+        maps[:, 10:50, 8:24] = 3
+        assert len(grid_png(maps)[0]) < 30_000
+
+    def test_overlays_repeat_labels_and_leave_background_clear(self) -> None:
+        image = np.full((4, 4, 3), 100, np.uint8)
+        colours = np.zeros((256, 3), np.uint8)
+        colours[1] = 200
+        drawn = overlay(image, np.array([[0, 1]], np.uint8), colours, 1.0, (4, 4))
+        assert (drawn[:, :2] == 100).all()
+        assert (drawn[:, 2:] == 200).all()
+
+    def test_sprites_keep_the_order(self) -> None:
+        tiles = [np.full((8, 4, 3), 10 * i, np.uint8) for i in range(25)]
+        made = sprite(tiles, 4, 8)
+        assert made.columns == 20
+        assert made.url.startswith("data:image/webp;base64,")
+
+
+class TestExports:
+    def test_csv_rows_carry_where_they_come_from(self) -> None:
+        text = exports.csv(pd.DataFrame({"iou": [1.5]}), SOURCE, "a rule").decode("utf-8-sig")
+        table = pd.read_csv(io.StringIO(text))
+        row = table.iloc[0]
+        assert (row["run"], row["epoch"], row["K"], row["split"]) == ("k6", 12, 6, "train")
+        assert row["checkpoint"] == "ab" * 32
+        assert row["schema"] == "isp-run/1"
+        assert row["rule"] == "a rule"
+
+    def test_pngs_carry_it_too_and_their_grey_values_are_labels(self) -> None:
+        labels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+        picture = Image.open(io.BytesIO(exports.picture(labels, SOURCE, "map")))
+        assert (np.asarray(picture) == labels).all()
+        assert picture.text["run"] == "k6"  # type: ignore[attr-defined]
+        assert picture.text["epoch"] == "12"  # type: ignore[attr-defined]
+
+    def test_json_writes_numbers_and_no_nan(self) -> None:
+        data = json.loads(exports.document({"a": np.float32(0.5), "b": np.array([1, 2])}, SOURCE))
+        assert data["a"] == 0.5
+        assert data["b"] == [1, 2]
+        assert data["source"]["epoch"] == 12
+
+
+def test_missing_epochs_are_named() -> None:
+    assert missing_epochs([0, 1, 2]) == ""
+    assert "1-9, 11-19" in missing_epochs([0, 10, 20])
+
+
+class TestJobs:
+    """With a stand-in for `python -m isp_core`: a process that sleeps."""
+
+    @pytest.fixture
+    def wish(self, tmp_path: Path) -> Wish:
+        return Wish("k6", tmp_path / "data", "cpu", 3, 6, "clustering")
+
+    @pytest.fixture
+    def sleeper(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in = tmp_path / "python"
+        stand_in.write_text(
+            f'#!/bin/sh\nexec {sys.executable} -c "import time; print(1, flush=True); time.sleep(60)" "$@"\n'
+        )
+        stand_in.chmod(0o755)
+        monkeypatch.setattr(jobs.sys, "executable", str(stand_in))
+
+    def test_the_command_is_the_one_a_person_would_type(self, wish: Wish, tmp_path: Path) -> None:
+        words = wish.command(tmp_path / "runs" / "k6")
+        assert words[:1] == ["train"]
+        assert words[words.index("--parts") + 1] == "6"
+        assert "--parts" not in Wish("b", tmp_path, "cpu", 3, 6, "none").command(tmp_path)
+
+    @pytest.mark.usefixtures("sleeper")
+    def test_start_watch_stop_resume(self, wish: Wish, tmp_path: Path) -> None:
+        root = tmp_path / "runs"
+        job = jobs.start(root, wish)
+        assert job.running
+        assert jobs.read(root, "k6") == job  # what a second tab reads
+        log = root / ".jobs" / "k6.log"
+        while not log.read_bytes():  # the stand-in has begun
+            time.sleep(0.02)
+        started = dict(jobs._children)
+        jobs._children.clear()  # what a restarted server knows
+        assert job.running
+        jobs._children.update(started)
+        with pytest.raises(JobError, match="exists already"):
+            jobs.start(root, wish)
+        with pytest.raises(JobError, match="running already"):
+            jobs.resume(root, "k6")
+        jobs.stop(root, "k6")
+        assert not job.running
+        again = jobs.resume(root, "k6")
+        assert again.command[-1] == "--resume"
+        jobs.stop(root, "k6")
+
+    def test_a_number_that_went_to_another_process_is_not_the_job(self, tmp_path: Path) -> None:
+        import os
+
+        (tmp_path / ".jobs").mkdir()
+        fields = {"name": "k6", "pid": os.getpid(), "command": ["train"], "started": time.time()}
+        (tmp_path / ".jobs" / "k6.json").write_text(json.dumps(fields))
+        job = jobs.read(tmp_path, "k6")
+        assert job is not None
+        assert not job.running
+        jobs.stop(tmp_path, "k6")  # and must not be ended
+
+    @pytest.mark.parametrize("name", ["../x", "", "a/b", ".."])
+    def test_names_cannot_leave_the_folder(self, name: str, tmp_path: Path) -> None:
+        with pytest.raises(JobError):
+            jobs.start(tmp_path, Wish(name, tmp_path, "cpu", 1, 6, "none"))
+        assert jobs.read(tmp_path, name) is None
+        assert jobs.log_tail(tmp_path, name) == ""

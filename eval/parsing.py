@@ -7,7 +7,7 @@ Not here: the formulas (isp_core.metrics.parsing), label spaces (isp_core.metric
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from eval.label_maps import LabelMaps
 from eval.sources import slug
 from isp_core.data import DataError
+from isp_core.matching import part_share
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.parsing import (
     Assignment,
@@ -34,6 +35,14 @@ from isp_core.metrics.parsing import (
     foreground_auc,
     only,
     part_purity,
+)
+from isp_core.metrics.presence import (
+    ALARM_SHARE,
+    Alarms,
+    Visibility,
+    judge_alarms,
+    judge_visibility,
+    truth_presence,
 )
 from isp_core.metrics.spaces import PARTS, TARGETS, LabelSpace
 from isp_core.metrics.truth import Truth, read_truth
@@ -77,6 +86,17 @@ class Ambiguous:
 
 
 @dataclass(frozen=True)
+class Presence:
+    """Whether a class is seen in the pictures that have it, and only there, under one rule.
+
+    alarms: of the belongings alone; None where the truth has no such class, or no part stands for it.
+    """
+
+    visibility: dict[str, Visibility]
+    alarms: Alarms | None
+
+
+@dataclass(frozen=True)
 class Parsing:
     """A run's label maps of some pictures at one epoch, judged."""
 
@@ -90,6 +110,7 @@ class Parsing:
     parts: int
     truth: Truth
     scores: dict[Assignment, tuple[Score, ...]]
+    presence: dict[Assignment, Presence]
     ambiguous: Ambiguous
     purity: Purity
     picture_iou: dict[str, npt.NDArray[np.float64]]
@@ -121,10 +142,25 @@ class Parsing:
         frame["across"], frame["within"] = 100 * self.purity.across, 100 * self.purity.within
         return frame
 
+    def visibility_table(self) -> pd.DataFrame:
+        """One row per rule and class: Eq. 8 against truth, picture by picture, in per cent; n are pictures."""
+        rows = []
+        for assignment, presence in self.presence.items():
+            for name, v in presence.visibility.items():
+                parts = ", ".join(map(str, assignment.parts_of(name, self.parts)))
+                figures = (v.balanced, v.always_balanced, v.found, v.rejected, v.accuracy, v.always_accuracy)
+                rows.append((assignment.rule, name, parts, v.present, v.absent, *(100 * f for f in figures)))
+        return pd.DataFrame(rows, columns=_VISIBILITY_COLUMNS)
+
     def document(self) -> dict[str, Any]:
         """What is written into the run."""
         rules = [
-            {"rule": assignment.rule, "rows": [_plain(score) for score in scores]}
+            {
+                "rule": assignment.rule,
+                "rows": [_plain(score) for score in scores],
+                "visibility": [{"target": n, **asdict(v)} for n, v in self.presence[assignment].visibility.items()],
+                "belongings": None if (alarms := self.presence[assignment].alarms) is None else asdict(alarms),
+            }
             for assignment, scores in self.scores.items()
         ]
         purity = self.purity_table()
@@ -164,15 +200,29 @@ _COLUMNS = [
     "pixel accuracy",
     "constant accuracy",
 ]
+_VISIBILITY_COLUMNS = [
+    "rule",
+    "class",
+    "parts",
+    "n with",
+    "n without",
+    "balanced accuracy",
+    "always visible",
+    "found where present",
+    "hidden where absent",
+    "accuracy",
+    "always visible, accuracy",
+]
 
 
-def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace) -> Parsing:
+def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace, alarm_share: float = ALARM_SHARE) -> Parsing:
     """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
 
     Parts are matched to classes on training pictures: their pseudo-labels of the same epoch, or the last before it,
     against their truth. The constant mask is fitted on the same truth. Where there is none (another data set, or truth
     of test pictures alone) the matching that training noted is taken, else the judged pictures decide, and the notes
-    say so. IspError where there is no truth at all.
+    say so. alarm_share: the share of a picture's pixels beyond which belongings count as seen. IspError where there is
+    no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -209,6 +259,7 @@ def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace) -> Pars
         parts=k,
         truth=truth,
         scores={a: tuple(_score(counts, targets, constant, a, t, k) for t in TARGETS) for a in assignments},
+        presence={a: _presence(labels, targets, a, k, alarm_share) for a in assignments},
         ambiguous=_ambiguous(labels, targets, constant, foreground, maps.foreground_is, k),
         purity=part_purity(counts, identities[truth.found]),
         picture_iou={t: binary_counts(counts, t, assignments[0].parts_of(t, k)).iou for t in TARGETS},
@@ -263,6 +314,20 @@ def _score(
     interval = bootstrap_interval(per_picture.iou, resamples=1000)
     own, other = _figures(per_picture), _figures(mask)
     return Score(target, parts, *own, interval.mean, interval.low, interval.high, *other, _mean(mask.iou))
+
+
+def _presence(labels: Labels, targets: Labels, assignment: Assignment, k: int, alarm_share: float) -> Presence:
+    """Classes that the truth shows nowhere, or that no part stands for, are left out: there is nothing to agree on."""
+    share, visibility, alarms = part_share(labels, k), {}, None  # (N, K-1)
+    for name in PARTS:
+        chosen = [part - 1 for part in assignment.parts_of(name, k)]
+        presence = truth_presence(targets, name)
+        if not chosen or not (presence == 1).any():
+            continue
+        visibility[name] = judge_visibility(share[:, chosen].max(axis=1) > 0, presence)
+        if name == "belongings":
+            alarms = judge_alarms(share[:, chosen].sum(axis=1), presence, alarm_share)
+    return Presence(visibility, alarms)
 
 
 def _figures(counts: BinaryCounts) -> tuple[float, float, float]:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
 from isp_core.metrics.spaces import load_space, space_names
 
+if TYPE_CHECKING:
+    from isp_core.metrics.bootstrap import Interval
+    from isp_core.metrics.parsing import Assignment
+    from isp_core.metrics.presence import Alarms
+
 # all that is written to files; a terminal is too narrow for it
 _SHOWN = ["rule", "class", "parts", "IoU", "constant", "IoU per picture", "mean with complement", "constant mean"]
+_VISIBILITY_SHOWN = [
+    *("rule", "class", "parts", "n with", "n without", "balanced accuracy", "always visible"),
+    *("found where present", "hidden where absent"),
+]
 
 
 def judge_parsing(
@@ -34,6 +43,10 @@ def judge_parsing(
     pictures: Annotated[
         Path | None, typer.Option(help="A folder of any pictures to judge instead; identities are not needed.")
     ] = None,
+    alarm: Annotated[
+        float,
+        typer.Option(min=0, max=0.99, help="Belongings count as seen from more than this share of the pixels on."),
+    ] = 0.01,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,12 +66,13 @@ def judge_parsing(
         maps = maps_of_pictures(opened, pictures, epoch, progress)
     else:
         maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
-    found = evaluate(opened, maps, truth, load_space(space))
+    found = evaluate(opened, maps, truth, load_space(space), alarm)
     opened.write_evaluation(found.name, found.document())
     caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
     if out is not None:
         write_table(found.table(), out, found.name, caption)
         write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
+        write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
     if as_json:
         print_json(found.document())
         return
@@ -68,6 +82,25 @@ def judge_parsing(
         f"ambiguous pixels ({a.share:.0%} of all), foreground: IoU {100 * a.iou:.1f}, constant "
         f"{100 * a.constant_iou:.1f}; AUC of the {a.auc_of} {a.auc:.3f}, of the training mean {a.constant_auc:.3f}\n"
     )
-    typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}")
+    typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}\n")
+    typer.echo(
+        "is the part visible (Eq. 8: one pixel is enough) in the pictures whose truth shows it, and only there?\n"
+        f"{text(found.visibility_table()[_VISIBILITY_SHOWN])}"
+    )
+    for assignment, presence in found.presence.items():
+        if presence.alarms is not None:
+            typer.echo(f"\n{_alarms(presence.alarms, assignment)}")
     for note in (*found.notes, *found.space.notes):
         typer.echo(f"note: {note}")
+
+
+def _alarms(found: Alarms, assignment: Assignment) -> str:
+    part, what = ", ".join(map(str, assignment.belongings)), f"on more than {100 * found.threshold:.3g} % of the pixels"
+
+    def share(of: Interval) -> str:
+        return f"{100 * of.mean:.1f} % ({100 * of.low:.1f} to {100 * of.high:.1f}) of {of.n}" if of.n else "none of 0"
+
+    return (
+        f"belongings (part {part}, {assignment.rule}) {what}: false alarms in {share(found.false)} pictures "
+        f"without any, hits in {share(found.hits)} with some"
+    )

@@ -1,6 +1,7 @@
 """What `eval parsing` measures on a run with known maps and truth."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,61 @@ def test_the_command_prints_what_it_judged(run: Run, truth: Path, command: Calla
     status, out, err = command("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "lipp")
     assert (status, out) == (1, "")
     assert "known: atr, ccp, cihp, lip" in err
+
+
+def carry_bags(truth: Path, paths: list[str]) -> list[bool]:
+    """Every second picture's truth gets a bag (class 20 of Walkers) where part 3 lies; returns which."""
+    for path in paths[::2]:
+        file = (truth / path).with_suffix(".npy")
+        labels = np.load(file)
+        labels[6:9, 4:6] = 20
+        np.save(file, labels)
+    return [i % 2 == 0 for i in range(len(paths))]
+
+
+def test_belongings_are_judged_on_people_without_any(run: Run, truth: Path) -> None:
+    """A part that is seen in everybody finds every bag and is a false alarm in all others: no better than a constant;
+    one that is seen where a bag is has neither fault."""
+    for split in ("train", "query", "gallery"):
+        carry_bags(truth, list(run.records(split).path))  # type: ignore[arg-type]
+    bags = carry_bags(truth, list(run.records("query").path)) + carry_bags(truth, list(run.records("gallery").path))
+    maps = maps_of(run, "test", None)
+    rule, everywhere = next(iter(judge(run, maps, truth, load_space("walkers")).presence.items()))
+    assert rule.belongings == (3,)
+    assert everywhere.alarms is not None
+    assert (everywhere.alarms.false.mean, everywhere.alarms.hits.mean) == (1, 1)
+    assert (everywhere.alarms.false.n, everywhere.alarms.hits.n) == (6, 6)
+    assert everywhere.visibility["belongings"].balanced == 0.5
+
+    labels = maps.labels.copy()
+    labels[(labels == 3) & ~np.array(bags)[:, None, None]] = 2
+    found = judge(run, replace(maps, labels=labels), truth, load_space("walkers"))
+    seen = found.presence[next(iter(found.scores))]
+    assert seen.alarms is not None
+    assert (seen.alarms.false.mean, seen.alarms.hits.mean) == (0, 1)
+    assert seen.visibility["belongings"].balanced == 1
+    document = found.document()["rules"][0]
+    assert document["belongings"]["threshold"] == 0.01
+    assert [row["target"] for row in document["visibility"]] == ["head", "upper", "legs", "shoes", "belongings"]
+
+
+def test_where_truth_has_no_belongings_nothing_is_said_of_them(run: Run, truth: Path) -> None:
+    found = evaluate(run, truth, load_space("lip"))
+    for presence in found.presence.values():
+        assert presence.alarms is None
+        assert "belongings" not in presence.visibility
+
+
+def test_the_command_shows_visibility_and_false_alarms(
+    run: Run, truth: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    for split in ("train", "query", "gallery"):
+        carry_bags(truth, list(run.records(split).path))  # type: ignore[arg-type]
+    given = ("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "walkers", "--alarm", "0.05")
+    status, out, err = command(*given, "--out", str(tmp_path / "tables"))
+    assert status == 0, err
+    assert "belongings (part 3, one-to-one) on more than 5 % of the pixels: false alarms in 100.0 %" in out
+    assert (tmp_path / "tables" / "parsing-epoch_0001-test-walkers-visibility.csv").exists()
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.settings import PROJECT
+from app.links import link
+from app.settings import EMBEDDED_DATA, PROJECT, Settings
 from app.sidebar import Selection
 from isp_core.runs import Run
 
+WALKERS = EMBEDDED_DATA / "walkers"
 TRAIN = "isp train --data DATA --out runs/NAME"
 
 
@@ -23,14 +25,25 @@ def run_or_reason(selection: Selection) -> Run | None:
     if selection.run is not None:
         return selection.run
     if selection.chosen is None:
-        roots = " and ".join(_short(root) for root in selection.settings.run_roots)
-        say(f"There is no run in {roots} yet. Train one, then reload this page:", TRAIN)
-        st.caption("Other folders: start the server with ISP_RUNS=FOLDER.")
+        no_runs(selection.settings)
     else:
         st.warning(f"The run {selection.chosen.id} cannot be opened.")
         st.text(_short(selection.problem))
         st.code(f"isp runs verify {_short(selection.chosen.path.parent)}", language="bash")
     return None
+
+
+def no_runs(settings: Settings) -> None:
+    """No run lies in the server's folders: where it looks, and how to make one."""
+    roots = " and ".join(_short(root) for root in settings.run_roots)
+    data = _short(WALKERS) if WALKERS.is_dir() else "DATA"
+    say(f"There is no run in {roots} yet. Train one, then reload this page:", TRAIN.replace("DATA", data))
+    if settings.trusted:
+        link("train", "Or start one on the page Train", ":material/model_training:")
+    st.caption(
+        "A run is a folder with run.json in it. The embedded study lies in assets/runs of a complete checkout; other "
+        "folders are read where the server is started with ISP_RUNS=FOLDER."
+    )
 
 
 def no_maps(run: Run, split: str) -> None:
@@ -62,8 +75,8 @@ def no_truth(run: Run) -> None:
     say(
         f"No truth was found beside the pictures of {run.name}, so its maps cannot be scored. Label maps such as "
         "SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
-        "Make them with a parser:",
-        "python -m eval truth --help",
+        "Measure by maps from elsewhere, or make them with a parser (python -m eval truth --help):",
+        f"python -m eval parsing --run {_short(run.path)} --truth MAPS --space lip",
     )
 
 

@@ -49,13 +49,21 @@ def grid_png(maps: Pixels) -> tuple[bytes, int]:
 
 @dataclass(frozen=True)
 class Sprite:
-    """Many pictures of width x height in one; `masks` is a second sheet with the part maps drawn in."""
+    """Many pictures of width x height in one, `columns` a row; None where there are none to show.
 
-    url: str
+    labels: their part maps of label_w x label_h in palette codes, `label_columns` a row; None where there are none.
+    alone: there are maps but no pictures.
+    """
+
+    url: str | None
     width: int
     height: int
     columns: int
-    masks: str | None = None
+    labels: str | None = None
+    label_w: int = 0
+    label_h: int = 0
+    label_columns: int = 1
+    alone: bool = False
 
 
 def sheet_webp(tiles: Sequence[Pixels], width: int, height: int, columns: int) -> bytes:
@@ -70,11 +78,17 @@ def sheet_webp(tiles: Sequence[Pixels], width: int, height: int, columns: int) -
     return buffer.getvalue()
 
 
-def sprite(tiles: Sequence[Pixels], width: int, height: int, masked: Sequence[Pixels] | None = None) -> Sprite:
-    """A sprite of RGB tiles (height, width, 3), with the same pictures under their part maps where given."""
-    columns = max(1, min(len(tiles), _MAX_SIDE // width, 20))
-    masks = to_uri(sheet_webp(masked, width, height, columns), "image/webp") if masked is not None else None
-    return Sprite(to_uri(sheet_webp(tiles, width, height, columns), "image/webp"), width, height, columns, masks)
+def sprite(tiles: Sequence[Pixels] | None, width: int, height: int, labels: Pixels | None = None) -> Sprite:
+    """A sprite of RGB tiles (height, width, 3), and of part maps (n, h, w) in palette codes. None: maps alone."""
+    url, columns = None, 1
+    if tiles is not None:
+        columns = max(1, min(len(tiles), _MAX_SIDE // width, 20))
+        url = to_uri(sheet_webp(tiles, width, height, columns), "image/webp")
+    if labels is None or not len(labels):
+        return Sprite(url, width, height, columns)
+    sheet, label_columns = grid_png(labels)
+    _, h, w = labels.shape
+    return Sprite(url, width, height, columns, to_uri(sheet, "image/png"), w, h, label_columns, alone=tiles is None)
 
 
 def overlay(image: Pixels | None, labels: Pixels, colours: Pixels, opacity: float, size: tuple[int, int]) -> Pixels:

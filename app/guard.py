@@ -26,3 +26,8 @@ def run(show: Callable[[Selection], None], selection: Selection) -> None:
     except OSError as error:
         st.warning("A file of this run could not be read; it may be changing right now. Reload the page.")
         _LOG.warning("page %s: %s", show.__module__, error)
+    except Exception:  # a table with other columns, a document of another shape: runs come from anywhere
+        st.warning("Something in this run's files is not as expected, so the page cannot be shown.")
+        if selection.chosen is not None:
+            st.code(f"isp runs verify {short(selection.chosen.path.parent)}", language="bash")
+        _LOG.exception("page %s", show.__module__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -60,6 +60,16 @@ def keep(state: object) -> None:
             st.query_params[name] = value
         elif not value and name in st.query_params:
             del st.query_params[name]
+
+
+def listen(key: str) -> Callable[[], None]:
+    """What a component of this key calls when its look was changed by hand: the last one changed writes the address."""
+
+    def changed() -> None:
+        state = st.session_state.get(key)
+        keep(state.get("look") if isinstance(state, Mapping) else None)
+
+    return changed
 
 
 def current_look() -> Look:

@@ -42,5 +42,6 @@ pages = {
 links.register(pages)
 current = st.navigation(list(pages.values()))
 selection = choose()
+st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.5rem}</style>")
 current.run()
 warm.start()

@@ -55,13 +55,36 @@ def forget() -> None:
     _see.clear()
 
 
-def nearest_people(run: Run, epoch: int, seen: Seen) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The nearest gallery pictures by Eq. 10 and their distances; nobody is left out, for the camera is unknown."""
+@dataclass(frozen=True)
+class Neighbour:
+    """The nearest picture of one person: its gallery row, its distance, and how many pictures that person has there."""
+
+    row: int
+    distance: float
+    pictures: int
+
+
+def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
+    """The nearest people of the gallery by Eq. 10, one picture each; no camera is left out, for the upload has none.
+
+    Junk (identity -1) is nobody; distractors (identity 0) are people of whom nothing is known, one each.
+    """
     gallery = runs_access.embeddings(run, "gallery", epoch)
     rule = "aligned" if gallery.n_parts else "global"
-    row = distances(seen.vectors, gallery, rule)[0]
-    order = np.argsort(row, kind="stable")[:NEAREST]
-    return order, row[order]
+    far = distances(seen.vectors, gallery, rule)[0]
+    who = runs_access.records(run, "gallery")["identity"].to_numpy()
+    counts = dict(zip(*np.unique(who, return_counts=True), strict=True))
+    found: dict[tuple[int, int], Neighbour] = {}
+    for row in np.argsort(far, kind="stable"):
+        identity = int(who[row])
+        if identity < 0:
+            continue
+        key = (identity, 0 if identity else int(row))
+        if key not in found:
+            found[key] = Neighbour(int(row), float(far[row]), int(counts[identity]) if identity else 1)
+        if len(found) == NEAREST:
+            break
+    return list(found.values())
 
 
 def likely_belonging(run: Run) -> tuple[int | None, str]:

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from app import runs_access
-from app.encode import Pixels, Sprite, overlay, sprite, to_uri
+from app.encode import Pixels, Sprite, sprite, to_uri
 from app.safety.names import UnsafeNameError, picture_path
 from app.settings import Settings
 from isp_core.palette import Palette
@@ -108,25 +108,20 @@ def tiles(
     epoch: int | None,
     width: int = 64,
 ) -> Sprite:
-    """A sprite of pictures of one split; with their part maps as second sheet where `epoch` has them."""
+    """A sprite of pictures of one split, with their part maps where `epoch` has them."""
     height = round(width * aspect(run))
     table = runs_access.records(run, split)
     images = [read(root, str(path), width, height) for path in table["path"].iloc[list(rows)]]
-    masked = None
+    labels = None
     if epoch is not None and run.info.parts:
         try:
-            labels = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
-            colours = palette.table()
-            masked = [
-                overlay(image, label, colours, 0.6 if image is not None else 1.0, (height, width))
-                for image, label in zip(images, labels, strict=True)
-            ]
-        except RunError:
-            masked = None
+            labels = palette.coded(runs_access.maps(run, split, epoch, tuple(int(row) for row in rows)))
+        except RunError:  # the maps are being written anew: pictures alone
+            labels = None
+    if labels is not None and all(image is None for image in images):
+        return sprite(None, width, height, labels)
     blank = np.full((height, width, 3), 43, np.uint8)
-    if masked is not None and all(image is None for image in images):
-        return sprite(masked, width, height)  # no pictures here: maps alone
-    return sprite([blank if image is None else image for image in images], width, height, masked)
+    return sprite([blank if image is None else image for image in images], width, height, labels)
 
 
 def describe(row: pd.Series) -> str:

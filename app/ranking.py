@@ -13,7 +13,8 @@ import streamlit as st
 from app import runs_access
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
 from isp_core.metrics.ranking import evaluate_ranking, nearest
-from isp_core.runs import Run, open_run
+from isp_core.runs import Run, RunError, open_run
+from isp_core.runs.imports import DISTANCES_FILE, TEST, stored_distances
 
 Integers = npt.NDArray[np.int64]
 
@@ -23,8 +24,47 @@ RULE = (
 )
 
 
+IMPORTED = "imported"
+
+
+def has_matrix(run: Run) -> bool:
+    """Whether the run was imported as a table of distances: it can be ranked, but not taken apart."""
+    return run.info.imported and (run.path / DISTANCES_FILE).is_file()
+
+
+def epochs(run: Run) -> list[int]:
+    """Finished epochs that can be ranked."""
+    return run.embedding_epochs() or ([0] if has_matrix(run) else [])
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading distances")
+def _matrix(path: Path, token: str) -> npt.NDArray[np.float32] | None:
+    return stored_distances(open_run(path))
+
+
+def _table(run: Run, epoch: int, matching: str, q: int | None = None) -> npt.NDArray[np.float32]:
+    """Distances (queries, gallery), or (1, gallery) of query `q` alone."""
+    if matching == IMPORTED:
+        whole = _matrix(run.path, run.token())
+        if whole is None:
+            raise RunError(f"{run.path / DISTANCES_FILE} is missing: import the run again with `isp runs import`")
+        return whole if q is None else whole[q : q + 1]
+    query, gallery = (runs_access.embeddings(run, split, epoch) for split in TEST)
+    return distances(query if q is None else query[q : q + 1], gallery, matching)
+
+
+def comparable(run: Run, other: Run) -> bool:
+    """Whether both ranked some of the same queries: then they can stand side by side, whoever made them."""
+    if run.info.data.fingerprint == other.info.data.fingerprint:
+        return True
+    ours, theirs = (set(runs_access.records(one, "query")["path"]) for one in (run, other))
+    return not ours.isdisjoint(theirs)
+
+
 def rules(run: Run, epoch: int) -> dict[str, str]:
-    """The matching rules that a run's embeddings allow, with what they do. A network without parts has one feature."""
+    """The matching rules that a run allows, with what they do. A network without parts has one feature."""
+    if has_matrix(run):
+        return {IMPORTED: "the distances that another tool computed"}
     n_parts = runs_access.embeddings(run, "query", epoch).n_parts
     if not n_parts:
         return {"global": MATCHINGS["global"]}
@@ -95,9 +135,7 @@ def unscored(run: Run) -> pd.DataFrame:
 def _scores(path: Path, token: str, epoch: int, matching: str) -> pd.DataFrame:
     run = open_run(path)
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
-    table = distances(
-        runs_access.embeddings(run, "query", epoch), runs_access.embeddings(run, "gallery", epoch), matching
-    )
+    table = _table(run, epoch, matching)
     found = evaluate_ranking(table, query.identity, query.camera, gallery.identity, gallery.camera)
     return _frame(query, found.matches, found.first, found.average_precision)
 
@@ -126,8 +164,7 @@ class Ranked:
 def _ranked(path: Path, token: str, epoch: int, matching: str, q: int) -> Ranked:
     run = open_run(path)
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
-    one = runs_access.embeddings(run, "query", epoch)[q : q + 1]
-    row = distances(one, runs_access.embeddings(run, "gallery", epoch), matching)[0]
+    row = _table(run, epoch, matching, q)[0]
     who, where = int(query["identity"].iloc[q]), int(query["camera"].iloc[q])
     order = nearest(row, who, where, gallery["identity"], gallery["camera"], len(gallery))
     return Ranked(order, row[order], len(gallery) - len(order))

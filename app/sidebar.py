@@ -117,7 +117,15 @@ def _card(run: Run, chosen: Listed) -> None:
     st.caption(" · ".join(facts))
 
 
-def _order(item: Listed) -> tuple[bool, bool, int, str]:
-    """Runs that open first, those with parts before baselines, the paper's K = 6 before others."""
+def _order(item: Listed) -> tuple[bool, bool, bool, int, int, str]:
+    """Runs that open first, own before imported, those with parts before baselines, the paper's K = 6 before others,
+    long before short."""
     summary = item.summary
-    return summary.problem is not None, summary.parts == 0, abs(summary.parts - 6), item.id
+    return (
+        summary.problem is not None,
+        summary.imported,
+        summary.parts == 0,
+        abs(summary.parts - 6),
+        -summary.epochs,
+        item.id,
+    )

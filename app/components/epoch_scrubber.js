@@ -3,14 +3,14 @@
 
 export default function ({ parentElement: root, data, setStateValue }) {
   const box = root.querySelector(".isp");
-  const state = (root.ispState ??= { look: recall(data.look), i: null, timer: null, playing: false, serial: 0, series: null });
-  const { look } = state;
+  const state = (root.ispState ??= { look: recall(data.look), view: { ...WHOLE }, i: null, timer: null, playing: false, serial: 0 });
+  const { look, view } = state;
   const serial = ++state.serial;
+  state.stop?.();
   const epochs = data.epochs, count = epochs.length;
   const find = (selector) => box.querySelector(selector);
   const colours = new Map(data.parts.map((part) => [part.k, part.rgb]));
-  const names = new Map([[0, "background"], [IGNORE, "ignored"], ...data.parts.map((part) => [part.k, part.name])]);
-  const whole = { zoom: 1, x: 0.5, y: 0.5 };
+  const names = namesOf(data.parts);
   const slider = find(".epoch"), play = find(".play"), main = find(".main"), heat = find(".heat"), film = find(".film");
   const W = data.width, H = Math.round(data.width * data.aspect), TW = 30, TH = Math.round(TW * data.aspect), GAP = 4;
 
@@ -39,7 +39,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const draw = () => {
     if (!maps.length || state.serial !== serial) return;
     const i = state.i;
-    paint(screen(main, W, H), W, H, layer(i), look, whole);
+    paint(screen(main, W, H), W, H, layer(i), look, view);
     if (heatSheet) drawHeat(i);
     drawFilm(i);
     drawLines(i);
@@ -47,8 +47,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
     slider.setAttribute("aria-valuetext", `epoch ${epochs[i]}`);
     find(".now").textContent = `epoch ${epochs[i]}`;
     find(".shares").textContent = shares(maps[i]);
-    find(".opacity").value = look.opacity;
-    find(".outline").setAttribute("aria-pressed", String(look.outline));
+    find(".zoom").textContent = zoom.words();
     box.dataset.epoch = epochs[i];
   };
   const shares = (labels) => {
@@ -70,9 +69,12 @@ export default function ({ parentElement: root, data, setStateValue }) {
       }
     inside.putImageData(pixelsOut, 0, 0);
     const context = screen(heat, W, H);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, W, H);
+    through(context, W, H, view, () => {
+      context.imageSmoothingEnabled = false;
+      context.drawImage(small, 0, 0, W, H);
+    });
   };
+  const zoom = lens(view, draw);
   const drawFilm = (i) => {
     const width = count * (TW + GAP), height = TH + 14;
     if (!filmImage) {  // all frames once; the cursor is drawn over a copy
@@ -195,19 +197,23 @@ export default function ({ parentElement: root, data, setStateValue }) {
     go(Math.floor(((event.clientX - area.left) / area.width) * count));
     settle();
   };
-  main.onpointermove = (event) => {
-    const area = main.getBoundingClientRect();
-    const x = Math.min(data.w - 1, Math.floor(((event.clientX - area.left) / area.width) * data.w));
-    const y = Math.min(data.h - 1, Math.floor(((event.clientY - area.top) / area.height) * data.h));
-    if (x < 0 || y < 0 || !maps.length) return;
+  const read = (at) => {
+    if (!at || !maps.length) { find(".readout").textContent = data.hint; return; }
+    const x = Math.min(data.w - 1, Math.max(0, Math.floor(at.x * data.w)));
+    const y = Math.min(data.h - 1, Math.max(0, Math.floor(at.y * data.h)));
     const part = maps[state.i][y * data.w + x];
-    find(".readout").textContent = `column ${x}, row ${y} of the ${data.w} × ${data.h} map: ${names.get(part) ?? `part ${part}`}`;
+    const [x0, y0] = cell(state.i);
+    const warm = heatSheet ? `, activation ${(heatSheet.data[4 * ((y0 + y) * heatSheet.w + x0 + x)] / 255).toFixed(2)}` : "";
+    find(".readout").textContent =
+      `column ${x}, row ${y} of the ${data.w} × ${data.h} map: ${names.get(part) ?? `part ${part}`}${warm}`;
   };
-  main.onpointerleave = () => { find(".readout").textContent = data.hint; };
-  const changed = () => { retint(); draw(); remember(look, setStateValue); };
-  const keys = legend(find(".legend"), data.parts, look, changed);
-  find(".opacity").oninput = (event) => { look.opacity = +event.target.value; draw(); remember(look, setStateValue); };
-  find(".outline").onclick = () => { look.outline = !look.outline; draw(); remember(look, setStateValue); };
+  zoom.watch(box, main, read);
+  zoom.watch(box, heat, read);
+  find(".in").onclick = () => zoom.by(1.5);
+  find(".out").onclick = () => zoom.by(1 / 1.5);
+  find(".fit").onclick = zoom.reset;
+  const controls = lookControls(find, data.parts, look, draw, () => { retint(); draw(); }, setStateValue);
+  state.stop = controls.stop;
   find(".readout").textContent = data.hint;
   find(".missing").textContent = data.missing;
   main.setAttribute("aria-label", data.alt);
@@ -219,15 +225,11 @@ export default function ({ parentElement: root, data, setStateValue }) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.composedPath()[0];
     if (target.tagName === "SELECT" || (target.type === "range" && target !== slider)) return;
-    const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
     const to = { ArrowLeft: state.i - 1, ArrowRight: state.i + 1, PageUp: state.i - 10, PageDown: state.i + 10, Home: 0, End: count - 1 }[event.key];
     let used = true;
     if (to !== undefined) { stop(); go(to); settle(); }
     else if (event.key === " " && target.tagName !== "BUTTON") play.click();
-    else if (event.key === "o") { look.outline = !look.outline; draw(); remember(look, setStateValue); }
-    else if (digit && data.parts[+digit - 1]) keys.toggle(data.parts[+digit - 1].k, event.shiftKey);
-    else if (event.key === "a") { look.hidden = new Set(); keys.refresh(); changed(); }
-    else used = false;
+    else used = controls.key(event) || zoom.key(event);
     if (used) { event.preventDefault(); event.stopPropagation(); }
   };
 
@@ -241,5 +243,5 @@ export default function ({ parentElement: root, data, setStateValue }) {
     draw();
     box.dataset.ready = "1";
   })();
-  return () => { clearInterval(state.timer); };
+  return () => { clearInterval(state.timer); controls.stop(); };
 }

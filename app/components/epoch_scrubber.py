@@ -14,11 +14,14 @@ import streamlit as st
 
 from app.components import markup, script, style
 from app.encode import grid_png, to_uri
-from app.look import Look, keep
+from app.look import Look, listen
 from isp_core.palette import RAMP, Palette
 from isp_core.runs.maps import Maps
 
-HINT = "arrows one epoch, Page Up / Page Down ten, Home, End, Space play, 1-9 hide or show a part, O outline"
+HINT = (
+    "arrows one epoch, Page Up / Page Down ten, Home, End, Space play, 1-9 hide or show a part, Shift+1-9 show it "
+    "alone, A all, O outline, [ ] opacity, + - zoom, 0 whole picture"
+)
 
 _component = st.components.v2.component(
     "isp_epoch_scrubber", html=markup("epoch_scrubber"), css=style("epoch_scrubber"), js=script("epoch_scrubber")
@@ -64,7 +67,7 @@ def epoch_scrubber(
     result = _component(
         key=key,
         on_epoch_change=lambda: None,
-        on_look_change=lambda: None,
+        on_look_change=listen(key),
         data={
             "title": title,
             "alt": alt,
@@ -99,7 +102,6 @@ def epoch_scrubber(
             ],
         },
     )
-    keep(result.get("look"))
     chosen = result.get("epoch")
     return int(chosen) if chosen is not None and int(chosen) in set(epochs) else None
 

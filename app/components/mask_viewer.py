@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.components import markup, script, style
-from app.look import Look, keep
+from app.look import Look, listen
 from isp_core.palette import Palette
 
 HINT = (
@@ -40,9 +40,9 @@ def mask_viewer(
     panels: Sequence[Panel], palette: Palette, *, title: str, key: str, look: Look, width: int = 160
 ) -> None:
     """Shows the panels side by side, each `width` CSS pixels wide."""
-    result = _component(
+    _component(
         key=key,
-        on_look_change=lambda: None,
+        on_look_change=listen(key),
         data={
             "title": title,
             "hint": HINT,
@@ -62,4 +62,3 @@ def mask_viewer(
             ],
         },
     )
-    keep(result.get("look"))

@@ -69,42 +69,110 @@ function screen(canvas, width, height) {
   return context;
 }
 
-/**
- * Picture, label map and outline on a context of width x height CSS pixels.
- * view: {zoom, x, y}: x, y in 0..1 is the point of the picture in the middle of the canvas.
- */
-function paint(context, width, height, layer, look, view) {
+/** Draws inside the window that `view` cuts out: {zoom, x, y}, where x, y in 0..1 is the point in the middle. */
+function through(context, width, height, view, draw) {
   context.save();
   context.clearRect(0, 0, width, height);
   context.beginPath();
   context.rect(0, 0, width, height);
   context.clip();
-  context.fillStyle = layer.image ? "#777" : "#2b2b2b";
-  context.fillRect(0, 0, width, height);
   context.translate(width / 2, height / 2);
   context.scale(view.zoom, view.zoom);
   context.translate(-view.x * width, -view.y * height);
-  if (layer.image) {
-    context.imageSmoothingEnabled = true;
-    context.drawImage(layer.image, 0, 0, width, height);
-  }
-  if (layer.labels) {
+  draw();
+  context.restore();
+}
+
+/**
+ * Picture, label map and outline on a context of width x height CSS pixels, seen through `view`.
+ * A layer with `over` set lies on top of a picture that is drawn elsewhere.
+ */
+function paint(context, width, height, layer, look, view) {
+  through(context, width, height, view, () => {
+    if (!layer.over) {
+      context.fillStyle = layer.image ? "#777" : "#2b2b2b";
+      context.fillRect(0, 0, width, height);
+    }
+    if (layer.image) {
+      context.imageSmoothingEnabled = true;
+      context.drawImage(layer.image, 0, 0, width, height);
+    }
+    if (!layer.labels) return;
     context.imageSmoothingEnabled = false;  // label maps are never smoothed: a pixel has one part
     context.globalAlpha = look.opacity / 100;
     context.drawImage(layer.tinted, 0, 0, width, height);
     context.globalAlpha = 1;
-    if (look.outline) {
-      context.scale(width / layer.w, height / layer.h);
-      const unit = layer.w / width / view.zoom;
-      context.strokeStyle = "#000";
-      context.lineWidth = 2.6 * unit;
-      context.stroke(layer.path);
-      context.strokeStyle = "#fff";
-      context.lineWidth = 1.1 * unit;
-      context.stroke(layer.path);
-    }
-  }
-  context.restore();
+    if (!look.outline) return;
+    context.scale(width / layer.w, height / layer.h);
+    const unit = layer.w / width / view.zoom;
+    context.strokeStyle = "#000";
+    context.lineWidth = 2.6 * unit;
+    context.stroke(layer.path);
+    context.strokeStyle = "#fff";
+    context.lineWidth = 1.1 * unit;
+    context.stroke(layer.path);
+  });
+}
+
+const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
+
+/** Zoom and pan of a view that several canvases share; `draw` shows the change. */
+function lens(view, draw) {
+  const clamp = () => {
+    view.zoom = Math.min(16, Math.max(1, view.zoom));
+    const half = 0.5 / view.zoom;
+    view.x = Math.min(1 - half, Math.max(half, view.x));
+    view.y = Math.min(1 - half, Math.max(half, view.y));
+    draw();
+  };
+  const by = (factor, at = { x: view.x, y: view.y }) => {
+    const before = view.zoom;
+    view.zoom = Math.min(16, Math.max(1, view.zoom * factor));
+    const pull = 1 - before / view.zoom;
+    view.x += (at.x - view.x) * pull;
+    view.y += (at.y - view.y) * pull;
+    clamp();
+  };
+  const pan = (dx, dy) => { view.x += dx / view.zoom; view.y += dy / view.zoom; clamp(); };
+  const reset = () => { Object.assign(view, WHOLE); draw(); };
+  /** The point of the picture under the pointer, in 0..1. */
+  const at = (event, canvas) => {
+    const area = canvas.getBoundingClientRect();
+    return {
+      x: view.x + ((event.clientX - area.left) / area.width - 0.5) / view.zoom,
+      y: view.y + ((event.clientY - area.top) / area.height - 0.5) / view.zoom,
+    };
+  };
+  /** Wheel, drag and double-click on one of the canvases; `moved` hears of the point under the pointer, null outside. */
+  const watch = (box, canvas, moved) => {
+    let drag = null;
+    canvas.onpointerdown = (event) => { drag = { x: event.clientX, y: event.clientY }; canvas.setPointerCapture(event.pointerId); };
+    canvas.onpointerup = () => { drag = null; };
+    canvas.onpointermove = (event) => {
+      if (drag && view.zoom > 1) {
+        pan((drag.x - event.clientX) / canvas.clientWidth, (drag.y - event.clientY) / canvas.clientHeight);
+        drag = { x: event.clientX, y: event.clientY };
+      }
+      moved(at(event, canvas));
+    };
+    canvas.onpointerleave = () => { if (!drag) moved(null); };
+    canvas.ondblclick = (event) => by(event.shiftKey ? 0.5 : 2, at(event, canvas));
+    canvas.onwheel = (event) => {
+      if (!event.ctrlKey && !box.matches(":focus-within")) return;  // the page scrolls unless the viewer is in use
+      event.preventDefault();
+      by(event.deltaY < 0 ? 1.25 : 0.8, at(event, canvas));
+    };
+  };
+  /** The keys + - 0 Escape; false where the key is another. */
+  const key = (event) => {
+    if (event.key === "+" || event.key === "=") by(1.5);
+    else if (event.key === "-") by(1 / 1.5);
+    else if (event.key === "0" || event.key === "Escape") reset();
+    else return false;
+    return true;
+  };
+  const words = () => `${view.zoom.toFixed(view.zoom < 10 ? 1 : 0)}×`;
+  return { by, pan, reset, watch, key, words };
 }
 
 /** Elements without markup: el("button", {className, onclick, "aria-label"}, "text", child...). */
@@ -129,15 +197,68 @@ function recall(fromUrl) {
   return { opacity: look.opacity, outline: look.outline, hidden: new Set(look.hidden) };
 }
 
-/** Keeps the look in this tab at once, and tells the server when the hand comes to rest: it writes the address. */
+/**
+ * Keeps the look in this tab and shows it in the page's other viewers at once; tells the server when the hand comes to
+ * rest: it writes the address.
+ */
 const REST = 400;
 let resting = null;
 function remember(look, setStateValue) {
   const hidden = [...look.hidden].sort((a, b) => a - b);
   const kept = { opacity: look.opacity, outline: look.outline, hidden };
   sessionStorage.setItem(LOOK_KEY, JSON.stringify(kept));
+  window.dispatchEvent(new CustomEvent(LOOK_KEY, { detail: { look, kept } }));
   clearTimeout(resting);
   resting = setTimeout(() => setStateValue("look", kept), REST);
+}
+
+/** Takes over what another viewer of the page was set to; returns how to stop listening. */
+function follow(look, apply) {
+  const hear = ({ detail }) => {
+    if (detail.look === look) return;
+    Object.assign(look, { opacity: detail.kept.opacity, outline: detail.kept.outline, hidden: new Set(detail.kept.hidden) });
+    apply();
+  };
+  window.addEventListener(LOOK_KEY, hear);
+  return () => window.removeEventListener(LOOK_KEY, hear);
+}
+
+/**
+ * Opacity, outline and the legend of a viewer, with their keys: 1-9 hides or shows a part, Shift+1-9 shows it alone, A all,
+ * O outline, [ and ] opacity. `draw` shows a new opacity or outline, `changed` new hidden parts.
+ */
+function lookControls(find, parts, look, draw, changed, setStateValue) {
+  const opacity = find(".opacity"), outline = find(".outline");
+  const show = () => {
+    opacity.value = look.opacity;
+    outline.setAttribute("aria-pressed", String(look.outline));
+  };
+  const lightly = () => { show(); draw(); remember(look, setStateValue); };
+  const fully = () => { show(); changed(); remember(look, setStateValue); };
+  const keys = legend(find(".legend"), parts, look, fully);
+  const all = () => { look.hidden = new Set(); keys.refresh(); fully(); };
+  opacity.oninput = () => { look.opacity = +opacity.value; lightly(); };
+  outline.onclick = () => { look.outline = !look.outline; lightly(); };
+  find(".all").onclick = all;
+  show();
+  const key = (event) => {
+    const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+    if (digit && parts[+digit - 1]) keys.toggle(parts[+digit - 1].k, event.shiftKey);
+    else if (event.key === "a") all();
+    else if (event.key === "o") { look.outline = !look.outline; lightly(); }
+    else if (event.key === "[" || event.key === "]") {
+      look.opacity = Math.min(100, Math.max(0, look.opacity + (event.key === "]" ? 10 : -10)));
+      lightly();
+    } else return false;
+    return true;
+  };
+  const stop = follow(look, () => { show(); keys.refresh(); changed(); });
+  return { key, stop };
+}
+
+/** Words for every label of a map. */
+function namesOf(parts) {
+  return new Map([[0, "background"], [IGNORE, "ignored"], ...parts.map((part) => [part.k, part.name])]);
 }
 
 /** The legend: one toggle per part; Shift-click or double-click shows that part alone. `changed` redraws. */

@@ -1,15 +1,18 @@
-"""Ranking grid: pictures from one sprite, marked right or wrong in three ways (mark, border style, colour)."""
+"""Ranking grid: pictures from one sprite, marked right or wrong in three ways (mark, border style, colour), with their
+part maps over them on demand. Drawing happens in the browser."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import streamlit as st
 
 from app.components import markup, script, style
 from app.encode import Sprite
+from app.look import current_look, listen
+from isp_core.palette import Palette
 
 Mark = Literal["match", "wrong", "query", "none"]
 
@@ -30,23 +33,23 @@ class Tile:
 
 
 def ranking_grid(
-    tiles: Sequence[Tile], sprite: Sprite, *, title: str, key: str, selected: int | None = None
+    tiles: Sequence[Tile], sprite: Sprite, palette: Palette, *, title: str, key: str, selected: int | None = None
 ) -> int | None:
-    """Shows the tiles in the sprite's order. Returns the id of the tile just opened, None otherwise."""
+    """Shows the tiles in the sprite's order. Returns the id of the tile just opened, None otherwise.
+
+    palette: the colours that the sprite's part maps are coded in.
+    """
     result = _component(
         key=key,
         on_open_change=lambda: None,
+        on_look_change=listen(key),
         data={
+            "look": current_look().as_data(),
+            "parts": palette.as_data(),
             "title": title,
             "selected": selected,
             "tiles": [{"id": t.id, "mark": t.mark, "text": t.text, "alt": t.alt, "more": t.more} for t in tiles],
-            "sprite": {
-                "url": sprite.url,
-                "masks": sprite.masks,
-                "width": sprite.width,
-                "height": sprite.height,
-                "columns": sprite.columns,
-            },
+            "sprite": asdict(sprite),
         },
     )
     opened = result.get("open")

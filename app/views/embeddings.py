@@ -56,7 +56,8 @@ def show(selection: Selection) -> None:
     method = str(four.selectbox("Projection", list(LIMITS), key="method", bind="query-params", persist_state="session"))
     plane = projection.project(run, split, epoch, feature, method)
     if len(plane.rows) < FEWEST:
-        st.info(f"Only {len(plane.rows)} pictures of this split show this part: too few for a plane.")
+        what = "show this part" if feature.startswith("part ") else "have embeddings"
+        st.info(f"Only {len(plane.rows)} pictures of this split {what}: too few for a plane (at least {FEWEST}).")
         return
     table = _table(run, split, epoch, plane, feature)
     if feature.startswith("part "):
@@ -179,6 +180,6 @@ def _pictures(selection: Selection, run: Run, split: Split, table: pd.DataFrame,
         for row in rows
     ]
     st.caption(f"{len(chosen)} pictures in the lasso" + (f", the first {SHOWN} shown" if len(chosen) > SHOWN else ""))
-    ranking_grid(tiles, sprite, title="Pictures in the lasso", key="lasso")
+    ranking_grid(tiles, sprite, runs_access.palette(run), title="Pictures in the lasso", key="lasso")
     if root is None:
         empty.no_pictures()

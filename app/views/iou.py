@@ -118,7 +118,7 @@ def show(selection: Selection) -> None:
             "The paper's own figures (K = 6, SCHP's maps as truth), in percent; not measured here. Its script "
             "prints the mean of class and complement IoU, so compare with that form."
         )
-        st.dataframe(paper.TABLE_3, hide_index=True, alt="Table 3 of the paper")
+        st.dataframe(paper.table_3(), hide_index=True, alt="Table 3 of the paper")
 
 
 def rule_sentence(run: Run, matched: Assignment) -> str:

@@ -9,16 +9,18 @@ import streamlit as st
 from app import curves, empty, exports, figures, paper, pick, pictures, runs_access, truth
 from app.components.mask_viewer import Panel, mask_viewer
 from app.encode import Pixels, mask_uri, overlay
+from app.links import link
 from app.look import current_look
 from app.safety.names import plain
 from app.sidebar import Selection
+from app.tables import variant
+from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
 FIGURE_ROWS = 6
 MOST_RUNS = 10
-VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
 PAPER_KS = (4, 5, 6, 7, 8)
 
 
@@ -49,28 +51,66 @@ def show(selection: Selection) -> None:
     row = pick.person_and_picture(table)
     epoch = _epoch(runs, split)
     _viewer(selection, run, runs, split, row, epoch)
+    _downloads(selection, run, runs, split, row, epoch)
     st.subheader("Figures by K", anchor=False)
     figures_table = _figures(runs)
-    st.dataframe(figures_table, hide_index=True, placeholder="", alt="Retrieval and IoU by run, in percent")
-    st.caption("In percent, at each run's last evaluated epoch; empty where it was not measured.")
-    with st.expander("Table 4 of the paper"):
-        st.caption("The paper's own figures, in percent; not measured here.")
-        st.dataframe(paper.TABLE_4, hide_index=True, alt="Table 4 of the paper")
+    decimals = {
+        name: st.column_config.NumberColumn(format="%.1f")
+        for name in figures_table.columns
+        if name not in ("run", "K", "variant")
+    }
+    st.dataframe(
+        figures_table,
+        hide_index=True,
+        placeholder="",
+        alt="Retrieval and IoU by run, in percent",
+        column_config=decimals,
+    )
+    st.caption(
+        "In percent, at each run's last evaluated epoch; empty where it was not measured. IoU of predictions (test) "
+        "and of pseudo-labels (train) are two things; the constant mask is the level to hold either against."
+    )
     source = exports.provenance(run, None, split)
     with st.container(horizontal=True):
-        st.download_button(
-            "Figure 4: several pictures (PNG)",
-            lambda: exports.picture(_figure(selection, run, runs, split, row, epoch), source, "part maps by K"),
-            f"{run.info.data.name}_{split}_figure4.png",
-            "image/png",
-            on_click="ignore",
-        )
         st.download_button(
             "Figures by K (CSV)",
             lambda: exports.csv(figures_table.rename(columns={"run": "compared_run"}), source),
             f"{run.info.data.name}_by_k.csv",
             "text/csv",
             on_click="ignore",
+        )
+        link("overview", "Table 4 beside the paper's", ":material/table_chart:", table="Table 4")
+    with st.expander("Table 4 of the paper"):
+        st.caption(paper.LABEL)
+        st.dataframe(paper.table_4(), hide_index=True, alt="Table 4 of the paper")
+
+
+def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> None:
+    """Figure 4 (runs of the cascade by K) and Figure 5 (the cascade and its variants at one K)."""
+    source = exports.provenance(run, None, split)
+    by_k = {name: other for name, other in runs.items() if not variant(other)}
+    variants = {name: other for name, other in runs.items() if variant(other)}
+    ks = {other.info.parts for other in variants.values()}
+    cascades = {name: other for name, other in by_k.items() if other.info.parts in ks}
+    with st.container(horizontal=True):
+        st.download_button(
+            "Figure 4: by K, beside truth (PNG)",
+            lambda: exports.picture(_figure(selection, run, by_k, split, row, epoch), source, "part maps by K"),
+            f"{run.info.data.name}_{split}_figure4.png",
+            "image/png",
+            on_click="ignore",
+            disabled=not by_k,
+        )
+        st.download_button(
+            "Figure 5: cascade and variants (PNG)",
+            lambda: exports.picture(
+                _figure(selection, run, cascades | variants, split, row, epoch), source, "cascade and variants"
+            ),
+            f"{run.info.data.name}_{split}_figure5.png",
+            "image/png",
+            on_click="ignore",
+            disabled=not variants,
+            help=None if variants else "No run of Variant 1 or 2 is among the runs: see what is not here yet",
         )
 
 
@@ -79,29 +119,29 @@ def _candidates(selection: Selection, run: Run, split: Split) -> dict[str, Run]:
     found = [
         (item.id, other)
         for item, other in selection.open_others()
-        if other.info.parts
-        and other.info.data.fingerprint == run.info.data.fingerprint
-        and runs_access.map_epochs(other, split)
+        if other.info.parts and runs_access.map_epochs(other, split) and _same_pictures(run, other, split)
     ]
-    found.sort(key=lambda pair: (_variant(pair[1]) != "", pair[1].info.parts, pair[0]))
+    found.sort(key=lambda pair: (variant(pair[1]) != "", pair[1].info.parts, pair[0]))
     return dict(found)
 
 
-def _variant(run: Run) -> str:
-    labels = run.info.config.get("labels")
-    name = labels.get("variant", "cascade") if isinstance(labels, dict) else "cascade"
-    return VARIANTS.get(str(name), str(name))
+def _same_pictures(run: Run, other: Run, split: Split) -> bool:
+    """Whether both know some of the same pictures: runs on fewer identities and imported ones count too."""
+    if run.info.data.fingerprint == other.info.data.fingerprint:
+        return True
+    ours, theirs = (set(runs_access.records(one, split)["path"]) for one in (run, other))
+    return not ours.isdisjoint(theirs)
 
 
 def _title(name: str, run: Run) -> str:
-    variant = _variant(run)
-    return f"{name}: K = {run.info.parts}" + (f", {variant}" if variant else "")
+    words = variant(run)
+    return f"{name}: K = {run.info.parts}" + (f", {words}" if words else "")
 
 
 def _missing(run: Run, candidates: list[Run]) -> None:
-    have = {other.info.parts for other in candidates if not _variant(other)}
+    have = {other.info.parts for other in candidates if not variant(other)}
     lacking = [k for k in PAPER_KS if k not in have]
-    variants = [v for v in ("Variant 1", "Variant 2") if v not in {_variant(other) for other in candidates}]
+    variants = [v for v in ("Variant 1", "Variant 2") if v not in {variant(other) for other in candidates}]
     words = [f"K = {', '.join(map(str, lacking))}"] if lacking else []
     words += variants
     if words:
@@ -181,7 +221,8 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
         panels, union(palettes), title="One picture under several runs", key="k", look=current_look(), width=140
     )
     if absent:
-        st.caption(f"No map of this picture at epoch {epoch}: {plain(', '.join(absent))}.")
+        when = "" if epoch is None else f" at epoch {epoch}"
+        st.caption(f"No map of this picture{when}: {plain(', '.join(absent))}.")
     if root is None:
         empty.no_pictures()
     st.caption(plain(union(palettes).rule))
@@ -189,16 +230,24 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
 
 def _figures(runs: dict[str, Run]) -> pd.DataFrame:
     rows = []
-    for name, other in runs.items():
+    for name_of, other in runs.items():
         table = runs_access.metrics(other)
         last = {c: curves.curve(table, c) for c in curves.RETRIEVAL}
-        iou = {c.title: round(c.last, 1) for c in curves.matching(table, r"^(train|test)_iou_(?!ambiguous)")}
+        levels = {"test": runs_access.constant_mask(other, "query"), "train": runs_access.constant_mask(other, "train")}
+        iou = {}
+        for side in ("test", "train"):
+            for name in TARGETS:
+                found = curves.curve(table, f"{side}_iou_{name}")
+                if found:
+                    iou[f"{name} ({side})"] = found.last
+            if "foreground" in levels[side]:
+                iou[f"constant foreground ({side})"] = 100 * levels[side]["foreground"]
         rows.append(
             {
-                "run": name,
+                "run": name_of,
                 "K": other.info.parts,
-                "variant": _variant(other) or "cascade",
-                **{c: round(found.last, 1) if found else np.nan for c, found in last.items()},
+                "variant": variant(other) or "cascade",
+                **{c: curve.last if curve else np.nan for c, curve in last.items()},
                 **iou,
             }
         )
@@ -206,7 +255,7 @@ def _figures(runs: dict[str, Run]) -> pd.DataFrame:
 
 
 def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> Pixels:
-    """Figure 4 (and 5, with variants among the runs): the chosen picture and others at even steps through the split."""
+    """Figure 4 or 5: the chosen picture and others at even steps through the split, a column a run."""
     table = runs_access.records(run, split)
     steps = np.linspace(0, len(table) - 1, FIGURE_ROWS).astype(int)
     rows = list(dict.fromkeys([row, *map(int, steps)]))[:FIGURE_ROWS]
@@ -225,7 +274,7 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
             colours = runs_access.palette(other).table()
             line.append(None if stored is None else overlay(image, stored[1], colours, strength, size))
         lines.append(line)
-    titles = ["input", "truth", *(f"K = {r.info.parts} {_variant(r)}".strip() for r in runs.values())]
+    titles = ["input", "truth", *(f"K = {r.info.parts} {variant(r)}".strip() for r in runs.values())]
     everything = union([*(runs_access.palette(r) for r in runs.values()), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
     footer = ["The chosen picture first, the others at even steps through the split. " + ", ".join(runs)]

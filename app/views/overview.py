@@ -1,32 +1,47 @@
-"""Overview: every run at a glance, broken ones included; the paper's values beside them, labelled as such."""
+"""Overview: what a run found, at first sight; every run as a card, broken ones included; the paper's Tables 3-6."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import curves, empty, paper, runs_access
+from app import curves, empty, paper, pictures, runs_access, tables
+from app.components.mask_viewer import Panel, mask_viewer
+from app.encode import mask_uri
 from app.links import link
+from app.look import current_look
 from app.runs_access import Listed
 from app.safety.cells import to_csv
 from app.safety.names import plain
 from app.sidebar import Selection
 from isp_core.runs import Run, RunError
+from isp_core.runs.schema import Split
 
 CARDS = 12
+FIRST = 8  # pictures at the top
+CLASSES = ("foreground", "head", "legs")
+ALL = "All runs"
+PAPER = "The paper's"
 
 
 def show(selection: Selection) -> None:
     """The page."""
-    st.title("What identity labels teach about the human body")
+    st.title("What identity labels teach about the human body", anchor=False)
     st.markdown(
         "ISP learns the parts of a person, belongings included, from nothing but the answer to *who is this?* "
-        "Each card is a run on this machine: its pseudo-labels, predictions and rankings can be looked at."
+        "Nobody ever showed it where a head or a bag is."
     )
     if not selection.listed:
-        empty.run_or_reason(selection)
+        empty.no_runs(selection.settings)
         _paper()
         return
+    if selection.run is not None:
+        try:
+            _first_sight(selection, selection.run)
+        except RunError as error:  # the cards below say what is wrong with it
+            st.text(empty.short(error))
+    st.subheader("Runs", anchor=False)
     chosen = _filter(list(selection.listed))
     broken = [item for item in chosen if item.summary.problem]
     whole = [item for item in chosen if not item.summary.problem]
@@ -35,13 +50,38 @@ def show(selection: Selection) -> None:
         with st.container(border=True):
             st.markdown(f"**{plain(item.id)}** cannot be read")
             st.text(empty.short(item.summary.problem))
-    table = runs_table(whole)
-    if len(table):
-        with st.expander(f"All {len(table)} runs as a table"):
-            st.dataframe(table, hide_index=True, alt="Runs with their last figures, in percent", placeholder="")
-            st.caption("R-1, R-5 and mAP in percent at the last epoch that was evaluated; empty where none was.")
-        st.download_button("Runs (CSV)", to_csv(table), "runs.csv", "text/csv", on_click="ignore")
-    _paper()
+    _tables(whole)
+
+
+def _first_sight(selection: Selection, run: Run) -> None:
+    """Some pictures of the chosen run under its parts: test pictures where there are predictions, else training's."""
+    if not run.info.parts:
+        return
+    order: tuple[Split, ...] = ("query", "gallery", "train")
+    split = next((s for s in order if runs_access.map_epochs(run, s) and len(runs_access.records(run, s))), None)
+    if split is None:
+        return
+    table, epoch = runs_access.records(run, split), runs_access.map_epochs(run, split)[-1]
+    rows = tuple(dict.fromkeys(int(i) for i in np.linspace(0, len(table) - 1, FIRST)))
+    root, palette = pictures.picture_root(run, selection.settings), runs_access.palette(run)
+    panels = [
+        Panel(
+            f"person {table['identity'].iloc[row]}",
+            pictures.describe(table.iloc[row]),
+            mask_uri(palette.coded(labels)),
+            pictures.uri(root, str(table["path"].iloc[row])),
+            pictures.aspect(run),
+        )
+        for row, labels in zip(rows, runs_access.maps(run, split, epoch, rows), strict=True)
+    ]
+    mask_viewer(panels, palette, title="What the run found", key="first", look=current_look(), width=112)
+    what = "pseudo-labels of training pictures" if split == "train" else "predictions on people it never saw"
+    st.caption(
+        f"{plain(run.name)}, K = {run.info.parts}, epoch {epoch}: {what}, at even steps through the {split} pictures, "
+        f"not chosen. {plain(palette.rule)}"
+    )
+    if root is None:
+        empty.no_pictures()
 
 
 def _filter(listed: list[Listed]) -> list[Listed]:
@@ -49,7 +89,13 @@ def _filter(listed: list[Listed]) -> list[Listed]:
         return listed
     names = [item.id for item in listed]
     wanted = st.multiselect(
-        "Runs", names, key="runs", bind="query-params", persist_state="session", placeholder="All runs"
+        "Runs",
+        names,
+        key="runs",
+        bind="query-params",
+        persist_state="session",
+        placeholder="All runs",
+        label_visibility="collapsed",
     )
     return [item for item in listed if not wanted or item.id in wanted]
 
@@ -59,9 +105,9 @@ def _cards(listed: list[Listed]) -> None:
     page = 1
     if pages > 1:
         page = st.pagination(pages, key="cards", bind="query-params")
-    grid = st.grid(columns="auto", min_column_width=340, gap="medium")
+    grid = st.grid(columns="auto", min_column_width=320, gap="small")
     for item in listed[(page - 1) * CARDS : page * CARDS]:
-        with grid, st.container(border=True):
+        with grid, st.container(border=True, gap="small"):
             try:
                 _card(item, runs_access.open_listed(item))
             except RunError as error:
@@ -71,29 +117,102 @@ def _cards(listed: list[Listed]) -> None:
 
 def _card(item: Listed, run: Run) -> None:
     info, table = run.info, runs_access.metrics(run)
-    st.subheader(plain(item.id), anchor=False)
+    st.markdown(f"**{plain(item.id)}**")
     kind = f"K = {info.parts}" if info.parts else "no parts (baseline)"
-    facts = [kind, info.backbone, f"{item.summary.epochs} epochs", info.data.name, info.labels]
+    epochs = f"{item.summary.epochs} epoch" + ("" if item.summary.epochs == 1 else "s")
+    labels = f"labels: {info.labels}" if info.labels else ""
+    facts = [kind, tables.variant(run), info.backbone, epochs, info.data.name, labels]
+    facts += ["imported"] if info.imported else []
     st.caption(" · ".join(plain(fact) for fact in facts if fact))
-    figures = [curves.curve(table, column) for column in curves.RETRIEVAL]
-    columns = st.columns(3)
-    for column, name, figure in zip(columns, curves.RETRIEVAL, figures, strict=True):
-        if figure is None:
-            column.metric(name, "–", help="Not evaluated yet")
-        else:
-            spark = list(figure.values) if len(figure.values) > 1 else None
-            column.metric(name, f"{figure.last:.1f} %", chart_data=spark, help=f"At epoch {figure.epochs[-1]}")
-    parsing = curves.matching(table, r"iou")[:3]
-    if parsing:
-        for column, figure in zip(st.columns(3), parsing, strict=False):
-            column.metric(figure.title, f"{figure.last:.1f} %", chart_data=list(figure.values))
-    buttons = st.container(horizontal=True)
-    with buttons:
+    with st.container(horizontal=True, gap="small"):
+        for name in curves.RETRIEVAL:
+            figure = curves.curve(table, name)
+            if figure is None:
+                st.metric(name, "–", width=88, help="Not evaluated yet")
+            else:
+                spark = list(figure.values) if len(figure.values) > 1 else None
+                st.metric(name, f"{figure.last:.1f}", chart_data=spark, width=88, help=_when(figure.epochs[-1]))
+    _iou(run, table)
+    with st.container(horizontal=True, gap="small"):
         if info.parts:
             link("evolution", "Evolution", ":material/movie:", run=item.id)
         link("ranking", "Ranking", ":material/format_list_numbered:", run=item.id, split="query")
         if info.parts:
             link("iou", "IoU", ":material/table_chart:", run=item.id)
+
+
+def _when(epoch: int) -> str:
+    return f"Percent, at epoch {epoch}"
+
+
+def _iou(run: Run, table: pd.DataFrame) -> None:
+    """Spark lines of IoU, predictions where they were measured, else pseudo-labels, each above the constant mask."""
+    sides: tuple[tuple[str, Split, str], ...] = (("test", "query", "predictions"), ("train", "train", "pseudo-labels"))
+    for side, split, words in sides:
+        found = {name: curves.curve(table, f"{side}_iou_{name}") for name in CLASSES}
+        if not any(found.values()):
+            continue
+        constant = runs_access.constant_mask(run, split)
+        st.caption(f"IoU of {words}" + ("; below: points above the constant mask" if constant else ""))
+        with st.container(horizontal=True, gap="small"):
+            for name, figure in found.items():
+                if figure is None:
+                    continue
+                above = f"{figure.last - 100 * constant[name]:+.1f}" if name in constant else None
+                st.metric(
+                    name,
+                    f"{figure.last:.1f}",
+                    above,
+                    delta_color="off",
+                    delta_arrow="off",
+                    chart_data=list(figure.values) if len(figure.values) > 1 else None,
+                    width=88,
+                    help=_when(figure.epochs[-1]),
+                )
+        return
+
+
+def _tables(listed: list[Listed]) -> None:
+    st.subheader("Tables", anchor=False)
+    which = str(
+        st.segmented_control(
+            "Table",
+            [ALL, *tables.TABLES, PAPER],
+            default=ALL,
+            key="table",
+            bind="query-params",
+            persist_state="session",
+            required=True,
+            label_visibility="collapsed",
+        )
+    )
+    if which == PAPER:
+        _paper()
+        return
+    opened = []
+    for item in listed:
+        try:
+            opened.append((item.id, runs_access.open_listed(item)))
+        except RunError:
+            continue
+    table = runs_table(listed) if which == ALL else tables.build(which, opened)
+    if table.empty:
+        st.info(f"No run here belongs into {which}: {tables.TABLES.get(which, '')} Train one, then look again:")
+        st.code(_study(which), language="bash")
+        return
+    st.caption(
+        tables.TABLES.get(which, "Every run with its last figures.")
+        + " In percent; empty where it was not measured. Columns named after the paper hold its own figures."
+    )
+    decimals = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns if table[c].dtype.kind == "f"}
+    st.dataframe(table, hide_index=True, alt=f"{which}, in percent", placeholder="", column_config=decimals)
+    name = "runs" if which == ALL else which.lower().replace(" ", "")
+    st.download_button(f"{which} (CSV)", to_csv(table), f"{name}.csv", "text/csv", on_click="ignore")
+
+
+def _study(which: str) -> str:
+    study = {"Table 5": "semantics", "Table 6": "backbone"}.get(which, "K")
+    return f"python -m eval study {study} --data DATA --out STUDY"
 
 
 def runs_table(listed: list[Listed]) -> pd.DataFrame:
@@ -102,10 +221,9 @@ def runs_table(listed: list[Listed]) -> pd.DataFrame:
     for item in listed:
         try:
             run = runs_access.open_listed(item)
-            table = runs_access.metrics(run)
+            found = tables.retrieval(run)
         except RunError:
             continue
-        figures = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
         rows.append(
             {
                 "run": item.id,
@@ -113,9 +231,10 @@ def runs_table(listed: list[Listed]) -> pd.DataFrame:
                 "backbone": run.info.backbone,
                 "K": run.info.parts,
                 "labels": run.info.labels,
+                "variant": tables.variant(run),
                 "epochs": item.summary.epochs,
-                **{name: figure.last if figure else float("nan") for name, figure in figures.items()},
-                "evaluated at epoch": max((f.epochs[-1] for f in figures.values() if f), default=None),
+                **found.values,
+                "evaluated at epoch": found.epoch,
                 "seed": run.info.seed,
                 "schema": run.info.schema_version,
                 "data_fingerprint": run.info.data.fingerprint,
@@ -125,9 +244,5 @@ def runs_table(listed: list[Listed]) -> pd.DataFrame:
 
 
 def _paper() -> None:
-    with st.expander("The paper's own figures, to compare with"):
-        st.caption(
-            "Zhu et al., ECCV 2020. Trained on GPUs for 120 epochs with ImageNet weights; in percent. "
-            "None of these was measured here."
-        )
-        st.dataframe(paper.retrieval_table(), hide_index=True, alt="Retrieval figures of the paper", placeholder="")
+    st.caption(f"{paper.LABEL} It trained on GPUs for 120 epochs with ImageNet weights.")
+    st.dataframe(paper.retrieval_table(), hide_index=True, alt="Retrieval figures of the paper", placeholder="")

@@ -13,6 +13,8 @@ from app.components.mask_viewer import Panel, mask_viewer
 from app.encode import mask_uri
 from app.look import current_look
 from app.pick import names
+from app.ranked_lists import Side
+from app.ranking import Ranked
 from app.safety.names import plain
 from app.sidebar import Selection
 from isp_core.matching import Explanation
@@ -20,24 +22,40 @@ from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 
 
-def show(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
-    """The pair's masks, its terms and their sum."""
+def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsewhere: list[str]) -> None:
+    """The pair's masks, its terms and their sum. elsewhere: what other lists say of the same picture."""
+    run, epoch = side.run, side.epoch
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
     same = query["identity"].iloc[q] == gallery["identity"].iloc[g]
     who = "the same person" if same else "two people"
+    rank = ranked.rank_of(g)
+    place = (
+        "removed from the list: its own camera, or junk" if rank is None else f"rank {rank} of {len(ranked.gallery)}"
+    )
     st.subheader("Why this distance?", anchor=False)
     st.caption(
-        f"{plain(names(query)[q])} and {plain(names(gallery)[g])}: {who}. "
-        "Open another picture of the list to compare it."
+        f"{plain(names(query)[q])} and {plain(names(gallery)[g])}: {who}; {plain(place)} in {plain(side.name)}. "
+        f"{plain(' '.join(elsewhere))} Open another picture of a list to compare it."
     )
-    terms = ranking.take_apart(run, epoch, q, g)
     left, right = st.columns([2, 3])
     with left:
         _masks(selection, run, epoch, q, g)
     with right:
+        if side.rule == ranking.IMPORTED:
+            value = "" if rank is None else f" d = {ranked.distances[rank - 1]:.3f}."
+            st.info(
+                f"Another tool computed this distance:{value} It came without features, so it cannot be taken apart."
+            )
+            return
+        terms = ranking.take_apart(run, epoch, q, g)
         table = term_table(run, epoch, q, g, terms)
         st.dataframe(table, hide_index=True, alt="Terms of Eq. 10", placeholder="", column_config=_columns())
         _sum(terms)
+        if side.rule not in ("aligned", "global") and rank is not None:
+            words = ranking.rules(run, epoch)[side.rule]
+            st.caption(
+                f"The list is ranked by {plain(side.rule)} ({plain(words)}): there d = {ranked.distances[rank - 1]:.3f}"
+            )
         source = exports.provenance(run, epoch, "query")
         st.download_button(
             "Terms (CSV)",
@@ -54,7 +72,8 @@ def show(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
 
 def _columns() -> dict[str, Any]:
     return {
-        "distance": st.column_config.NumberColumn("d", format="%.3f"),
+        "d": st.column_config.NumberColumn("d", format="%.3f"),
+        "adds": st.column_config.NumberColumn("adds", format="%.3f", help="What the term adds to d of Eq. 10"),
         "query_share": st.column_config.NumberColumn("query", format="%.1f %%", help="Share of the query's pixels"),
         "gallery_share": st.column_config.NumberColumn("gallery", format="%.1f %%", help="Share of its pixels"),
     }
@@ -65,32 +84,38 @@ def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.D
     one = runs_access.embeddings(run, "query", epoch)[q : q + 1]
     other = runs_access.embeddings(run, "gallery", epoch)[g : g + 1]
     palette = runs_access.palette(run)
-    rows: list[dict[str, object]] = [
-        {"term": "d_g, global", "distance": float(terms.d_global[0]), "counts": "yes", "why": "always"}
-    ]
+    shared = np.asarray(terms.shared)[0]
+    below = int(shared.sum()) + (2 if one.n_parts else 1)
+    rows = [_always("d_g, global", terms.d_global[0], below)]
     if one.n_parts:
-        rows.append(
-            {"term": "d_f, foreground", "distance": float(terms.d_foreground[0]), "counts": "yes", "why": "always"}
-        )
+        rows.append(_always("d_f, foreground", terms.d_foreground[0], below))
     for k in range(one.n_parts):
+        distance = float(terms.d_parts[0, k])
         seen = bool(one.visibility[0, k]), bool(other.visibility[0, k])
-        why = {
-            (True, True): "visible in both",
-            (True, False): "hidden in the gallery picture",
-            (False, True): "hidden in the query",
-            (False, False): "hidden in both",
-        }[seen]
         rows.append(
             {
-                "term": f"d_{k + 1}, {palette.name(k + 1)}",
-                "distance": float(terms.d_parts[0, k]),
+                "term": f"d_{k + 1}, {palette.name(k + 1).split(' · ')[-1]}",
+                "d": distance,
+                "counts": "✓ yes" if shared[k] else "– no",
+                "why": _WHY[seen],
+                "adds": distance / below if shared[k] else np.nan,
                 "query_share": 100 * float(one.part_share[0, k]),
                 "gallery_share": 100 * float(other.part_share[0, k]),
-                "counts": "yes" if terms.shared[0, k] else "no",
-                "why": why,
             }
         )
     return pd.DataFrame(rows)
+
+
+_WHY = {
+    (True, True): "visible in both",
+    (True, False): "hidden in the gallery picture",
+    (False, True): "hidden in the query",
+    (False, False): "hidden in both",
+}
+
+
+def _always(term: str, distance: Any, below: int) -> dict[str, object]:
+    return {"term": term, "d": float(distance), "counts": "✓ yes", "why": "always", "adds": float(distance) / below}
 
 
 def _sum(terms: Explanation) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import empty, exports, figures, pictures, ranking, runs_access
+from app import empty, exports, pictures, ranked_lists, ranking, runs_access
 from app.components.ranking_grid import Mark, Tile, ranking_grid
-from app.encode import Pixels
 from app.pick import names
+from app.ranked_lists import Side
 from app.ranking import ERRORS, Ranked
 from app.safety.names import plain
 from app.sidebar import Selection
@@ -23,23 +21,13 @@ SHOWN = (10, 20, 50)
 NOBODY = "none"
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of the two rankings: a run, its epoch and its rule."""
-
-    run: Run
-    epoch: int
-    rule: str
-    name: str
-
-
 def show(selection: Selection) -> None:
     """The page."""
     st.title("Ranking", anchor=False)
     run = empty.run_or_reason(selection)
     if run is None:
         return
-    epochs = run.embedding_epochs()
+    epochs = ranking.epochs(run)
     if not epochs:
         empty.no_embeddings(run)
         return
@@ -64,13 +52,19 @@ def show(selection: Selection) -> None:
             st.info(f"{other.name} has not ranked this query: it was made from other data.")
         else:
             lists[other] = ranking.ranked(other.run, other.epoch, other.rule, twin)
-    opened = None
+    opened: tuple[Side, int] | None = None
     for one, ranked in lists.items():
         rest = [(s, r) for s, r in lists.items() if s is not one]
         now = _list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None)
-        opened = now if now is not None and one is side else opened
+        opened = (one, now) if now is not None else opened
     _downloads(selection, side, lists, query, chosen, int(count or SHOWN[0]))
-    pair.show(selection, side.run, side.epoch, chosen, _gallery_row(side, lists[side], opened))
+    if any(not len(ranked.gallery) for ranked in lists.values()):
+        return  # the protocol removed the whole gallery: nothing to take apart
+    whose, g = _gallery_row(side, lists, opened)
+    q = chosen if whose is side else _same_query(whose.run, query)
+    if q is not None:
+        pair.show(selection, whose, lists[whose], q, g, _elsewhere(lists, whose, g))
+    _any_picture(side)
 
 
 def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Side | None]:
@@ -84,6 +78,8 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
         help="Epochs whose embeddings are stored",
     )
     known = ranking.rules(run, epoch)
+    if "aligned" in known:
+        _aligned_switch()
     rule = middle.selectbox(
         "Matching",
         list(known),
@@ -95,7 +91,7 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
     others = {
         item.id: other
         for item, other in selection.open_others()
-        if other.path != run.path and other.info.data.fingerprint == run.info.data.fingerprint
+        if other.path != run.path and ranking.comparable(run, other)
     }
     options = [NOBODY, *(["this run, all parts visible"] if "all-parts" in known else []), *others]
     with_whom = right.selectbox(
@@ -113,7 +109,7 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
     if with_whom not in others:
         return side, Side(run, int(epoch), "all-parts", f"{run.name}, epoch {epoch}, all-parts")
     other = others[with_whom]
-    theirs = other.embedding_epochs()
+    theirs = ranking.epochs(other)
     if not theirs:
         st.info(f"{other.name} has no embeddings yet.")
         empty.no_embeddings(other)
@@ -121,6 +117,22 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
     its_rules = ranking.rules(other, theirs[-1])
     its_rule = side.rule if side.rule in its_rules else next(iter(its_rules))
     return side, Side(other, theirs[-1], its_rule, f"{with_whom}, epoch {theirs[-1]}, {its_rule}")
+
+
+def _aligned_switch() -> None:
+    """One switch between Eq. 10 and Eq. 10 with every part taken for visible; it moves the list beside it."""
+
+    def switched() -> None:
+        st.session_state["arm"] = "aligned" if st.session_state["aligned"] else "all-parts"
+
+    wanted = st.session_state.get("arm", st.query_params.get("arm", "aligned"))
+    st.session_state["aligned"] = wanted == "aligned"
+    st.toggle(
+        "Aligned matching",
+        key="aligned",
+        on_change=switched,
+        help="Eq. 8 and 10: parts hidden in one of the pictures are left out. Off: all parts count.",
+    )
 
 
 def _default_other(options: list[str], others: dict[str, Run]) -> int:
@@ -152,15 +164,26 @@ def _may_score(side: Side) -> bool:
 
 def _figures(side: Side, table: pd.DataFrame) -> None:
     judged = table[table["matches"] > 0]
-    columns = st.columns(4)
     r1 = (judged["first"] == 1).mean() if len(judged) else float("nan")
     known = ranking.intervals(side.run, side.epoch, side.rule)
-    for column, name, value in ((columns[0], "R-1", r1), (columns[1], "mAP", judged["AP"].mean())):
-        column.metric(name, f"{100 * value:.1f} %")
-        if name in known:
-            column.caption(f"95 % interval over queries: {known[name][0]:.1f} to {known[name][1]:.1f}")
-    columns[2].metric("queries judged", f"{len(judged)}", help="Queries with a true match; the figures are their means")
-    columns[3].metric("without a true match", f"{len(table) - len(judged)}", help="Count in no figure")
+    with st.container(horizontal=True):
+        for name, value in (("R-1", r1), ("mAP", judged["AP"].mean())):
+            low, high = known.get(name, (None, None))
+            words = None if low is None else f"{low:.1f} to {high:.1f}"
+            shown = "–" if value != value else f"{100 * value:.1f} %"
+            st.metric(
+                name,
+                shown,
+                words,
+                delta_color="off",
+                delta_arrow="off",
+                width=150,
+                help="Below: the 95 % interval over queries, as `python -m eval retrieval` measured it"
+                if words
+                else None,
+            )
+        st.metric("queries judged", f"{len(judged)}", width=150, help="Queries with a true match; the figures' n")
+        st.metric("without a match", f"{len(table) - len(judged)}", width=150, help="Count in no figure")
 
 
 def _choose_query(selection: Selection, side: Side, table: pd.DataFrame) -> int | None:
@@ -193,12 +216,11 @@ def _choose_query(selection: Selection, side: Side, table: pd.DataFrame) -> int 
         shown = kept.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
         rows = [int(row) for row in shown["row"]]
         root = pictures.picture_root(side.run, selection.settings)
-        sprite = pictures.tiles(
-            side.run, root, "query", rows, runs_access.palette(side.run), epoch=_map_epoch(side), width=48
-        )
+        palette = runs_access.palette(side.run)
+        sprite = pictures.tiles(side.run, root, "query", rows, palette, epoch=_map_epoch(side), width=48)
         scored = bool(table["AP"].notna().any())
         tiles = [_query_tile(row, record, scored) for row, (_, record) in zip(rows, shown.iterrows(), strict=True)]
-        opened = ranking_grid(tiles, sprite, title="Queries, worst first", key="queries", selected=wanted)
+        opened = ranking_grid(tiles, sprite, palette, title="Queries, worst first", key="queries", selected=wanted)
     if opened is not None and opened in set(kept["row"]):
         st.query_params["q"] = names(table)[opened]
         st.query_params.pop("g", None)
@@ -236,7 +258,8 @@ def _list(
     right = gallery["identity"].iloc[rows].to_numpy() == query["identity"]
     st.markdown(f"**{plain(side.name)}**")
     root = pictures.picture_root(side.run, selection.settings)
-    sprite = pictures.tiles(side.run, root, "gallery", rows, runs_access.palette(side.run), epoch=_map_epoch(side))
+    palette = runs_access.palette(side.run)
+    sprite = pictures.tiles(side.run, root, "gallery", rows, palette, epoch=_map_epoch(side))
     tiles = []
     for i, row in enumerate(rows):
         record = gallery.iloc[row]
@@ -252,7 +275,7 @@ def _list(
                 shift,
             )
         )
-    opened = ranking_grid(tiles, sprite, title=f"Ranking of {side.name}", key=f"list-{side.name}")
+    opened = ranking_grid(tiles, sprite, palette, title=f"Ranking of {side.name}", key=f"list-{side.name}")
     hits = int(right.sum())
     removed = f"; {ranked.removed} of the query's own camera or junk removed" if ranked.removed else ""
     st.caption(f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}.")
@@ -296,15 +319,51 @@ def _map_epoch(side: Side) -> int | None:
     return stored[-1] if stored else None
 
 
-def _gallery_row(side: Side, ranked: Ranked, opened: int | None) -> int:
-    """The gallery picture to take apart: the one just opened, the address's, else the first of the list."""
-    gallery = runs_access.records(side.run, "gallery")
+def _gallery_row(side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int] | None) -> tuple[Side, int]:
+    """The list and gallery picture to take apart: the one just opened, the address's, else the first of the list."""
     if opened is not None:
-        st.query_params["g"] = names(gallery.iloc[[opened]])[0]
-        return opened
+        whose, row = opened
+        gallery = runs_access.records(whose.run, "gallery")
+        st.query_params["g"] = names(gallery.iloc[[row]])[0]
+        if whose is side:
+            st.query_params.pop("of", None)
+        else:
+            st.query_params["of"] = "other"
+        return whose, row
+    whose = list(lists)[-1] if st.query_params.get("of") == "other" else side
     text = st.query_params.get("g", "")
+    gallery = runs_access.records(whose.run, "gallery")
     found = [i for i, name in enumerate(names(gallery)) if name == text] if text else []
-    return found[0] if found else int(ranked.gallery[0])
+    return whose, found[0] if found else int(lists[whose].gallery[0])
+
+
+def _elsewhere(lists: dict[Side, Ranked], whose: Side, g: int) -> list[str]:
+    """Where the other list has the same picture: a sentence a list."""
+    said = []
+    for side, ranked in lists.items():
+        if side is whose:
+            continue
+        rank = ranked.rank_of(_same_picture(whose.run, side.run, g))
+        where = "does not rank it" if rank is None else f"has it at rank {rank}, d = {ranked.distances[rank - 1]:.3f}"
+        said.append(f"{side.name} {where}.")
+    return said
+
+
+def _any_picture(side: Side) -> None:
+    """A gallery picture that stands in no shown list, by its file name."""
+
+    def chosen() -> None:
+        name = str(st.session_state.get("any-picture", "")).strip()
+        if name in names(runs_access.records(side.run, "gallery")):
+            st.query_params["g"] = name
+            st.query_params.pop("of", None)
+        elif name:
+            st.session_state["no-picture"] = name
+
+    st.text_input("Compare with any gallery picture, by its file name", key="any-picture", on_change=chosen)
+    missing = st.session_state.pop("no-picture", None)
+    if missing:
+        st.caption(f"The gallery has no picture {plain(str(missing)[:80])}.")
 
 
 def _downloads(
@@ -314,14 +373,14 @@ def _downloads(
     with st.container(horizontal=True):
         st.download_button(
             "Figure 7: this sheet (PNG)",
-            lambda: exports.picture(_sheet(selection, lists, query, count), source, "ranking"),
+            lambda: exports.picture(ranked_lists.sheet(selection.settings, lists, query, count), source, "ranking"),
             f"{source.stem}_ranking.png",
             "image/png",
             on_click="ignore",
         )
         st.download_button(
             "Lists (CSV)",
-            lambda: exports.csv(_table(lists, query, count), source, ranking.RULE),
+            lambda: exports.csv(ranked_lists.table(lists, query, count), source, ranking.RULE),
             f"{source.stem}_ranking.csv",
             "text/csv",
             on_click="ignore",
@@ -337,44 +396,3 @@ def _downloads(
             "text/csv",
             on_click="ignore",
         )
-
-
-def _sheet(selection: Selection, lists: dict[Side, Ranked], query: pd.Series, count: int) -> Pixels:
-    """Query on the left, the nearest on the right, a row a run: right ones in blue, wrong ones in orange dashes."""
-    rows: list[list[Pixels | None]] = []
-    for side, ranked in lists.items():
-        size = (round(64 * pictures.aspect(side.run)), 64)
-        root = pictures.picture_root(side.run, selection.settings)
-        gallery = runs_access.records(side.run, "gallery")
-        first = pictures.read(root, str(query["path"]), size[1], size[0])
-        tiles: list[Pixels | None] = [None if first is None else figures.framed(first, None)]
-        for row in ranked.gallery[: min(count, 10)]:
-            image = pictures.read(root, str(gallery["path"].iloc[row]), size[1], size[0])
-            right = bool(gallery["identity"].iloc[row] == query["identity"])
-            blank = np.full((*size, 3), 43, np.uint8)
-            tiles.append(figures.framed(blank if image is None else image, right))
-        rows.append(tiles)
-    footer = ["Solid blue: the same person. Dashed orange: another person."]
-    captions = [side.name.replace(", ", "\n") for side in lists]
-    return figures.sheet(rows, captions, ["query", *map(str, range(1, 11))], footer=footer)
-
-
-def _table(lists: dict[Side, Ranked], query: pd.Series, count: int) -> pd.DataFrame:
-    frames = []
-    for side, ranked in lists.items():
-        gallery = runs_access.records(side.run, "gallery").iloc[ranked.gallery[:count]]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "list": side.name,
-                    "query": str(query["path"]),
-                    "rank": np.arange(1, len(gallery) + 1),
-                    "picture": gallery["path"].to_numpy(),
-                    "identity": gallery["identity"].to_numpy(),
-                    "camera": gallery["camera"].to_numpy(),
-                    "distance": ranked.distances[:count],
-                    "true_match": gallery["identity"].to_numpy() == query["identity"],
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)

@@ -65,7 +65,12 @@ def show(selection: Selection) -> None:
     source = exports.provenance(run, epoch, "upload")
     _parts(run, palette, crops, seen)
     names = [item.name for item in crops]
-    which = 0 if len(crops) == 1 else int(st.radio("Picture", range(len(names)), format_func=names.__getitem__) or 0)
+    which = 0
+    if len(crops) > 1:
+        which = int(
+            st.radio("Picture", range(len(names)), format_func=lambda i: plain(names[i]), horizontal=True, key="which")
+            or 0
+        )
     _details(run, palette, seen[which])
     _downloads(run, palette, crops[which], seen[which], source)
     _nearest(selection, run, epoch, seen[which])
@@ -238,7 +243,9 @@ def _downloads(run: Run, palette: Palette, item: Given, seen: Seen, source: Prov
                             "share": float(share[p.index - 1]),
                         }
                         for p in palette.parts
-                    ]
+                    ],
+                    "likely_belonging": dict(zip(("part", "rule"), parse_upload.likely_belonging(run), strict=True)),
+                    "map_size": list(seen.labels.shape),
                 },
                 source,
                 palette.rule,
@@ -250,34 +257,31 @@ def _downloads(run: Run, palette: Palette, item: Given, seen: Seen, source: Prov
 
 
 def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
-    st.subheader("Nearest in the gallery", anchor=False)
+    st.subheader("Nearest people in the gallery", anchor=False)
     if epoch not in run.embedding_epochs():
         empty.say(
             f"{run.name} has no gallery embeddings at epoch {epoch}. Make them:",
             f"isp extract --run {empty.short(run.path)} --epoch {epoch} --data DATA",
         )
         return
-    rows, far = parse_upload.nearest_people(run, epoch, seen)
+    people = parse_upload.nearest_people(run, epoch, seen)
     records = runs_access.records(run, "gallery")
     root = pictures.picture_root(run, selection.settings)
     stored = [e for e in run.label_epochs("test") if e <= epoch] if run.info.parts else []
+    palette = runs_access.palette(run)
     sprite = pictures.tiles(
-        run, root, "gallery", [int(r) for r in rows], runs_access.palette(run), epoch=stored[-1] if stored else None
+        run, root, "gallery", [one.row for one in people], palette, epoch=stored[-1] if stored else None
     )
-    tiles = [
-        Tile(
-            int(row),
-            "none",
-            f"{i} · {d:.3f}",
-            f"rank {i}, distance {d:.3f}: {pictures.describe(records.iloc[int(row)])}",
-            f"person {records['identity'].iloc[int(row)]}",
-        )
-        for i, (row, d) in enumerate(zip(rows, far, strict=True), start=1)
-    ]
-    ranking_grid(tiles, sprite, title="Nearest gallery pictures", key="nearest")
+    tiles = []
+    for i, one in enumerate(people, start=1):
+        record = records.iloc[one.row]
+        who = f"person {record['identity']}" if record["identity"] > 0 else "distractor"
+        words = f"rank {i}, distance {one.distance:.3f}: {pictures.describe(record)}, nearest of {one.pictures}"
+        tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, f"{who} ({one.pictures})"))
+    ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")
     st.caption(
-        "Ranked by Eq. 10. There is always a nearest picture, also when the person is not in the gallery: "
-        "a rank is not an identification."
+        "One picture a person, the nearest by Eq. 10; in brackets how many pictures that person has in the gallery. "
+        "Somebody is always nearest, also when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:
         empty.no_pictures()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,14 @@ def open_page(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
         return test.run()
 
     return opener
+
+
+@pytest.fixture(autouse=True)
+def no_surprise(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """The guard turns any exception of a page into a sentence and logs it: here that is a failure."""
+    yield
+    surprises = [record for record in caplog.get_records("call") if record.name == "app.guard" and record.exc_info]
+    assert not surprises, surprises[0].exc_text
 
 
 def words(test: AppTest) -> str:

@@ -1,0 +1,196 @@
+"""The paper's Tables 3-6 for the runs on the disk: one row a run, beside the paper's figures. In percent.
+
+Figures are what training and `python -m eval` stored with each run; nothing is computed here. No drawing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors import safe_open
+
+from app import curves, runs_access
+from eval.studies import paper
+from isp_core.metrics.spaces import TARGETS
+from isp_core.runs import Run
+from isp_core.runs.files import read_checked
+from isp_core.runs.schema import WEIGHTS_FILE
+
+RETRIEVAL = ("R-1", "R-5", "mAP")
+VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
+SOURCES = ("clustering", "contrast", "none")
+TABLES = {
+    "Table 3": "How well the parts match the truth: pseudo-labels (train) and predictions (test) kept apart.",
+    "Table 4": "How many parts? One row a run of the cascade, by K.",
+    "Table 5": "Learnt parts (ISP) against a parser's (+extra info) and against none (baseline).",
+    "Table 6": "Which backbone?",
+}
+_NONE = float("nan")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Retrieval of a run at one epoch, in percent; `interval`: the 95 % interval of mAP in words, "" where unknown."""
+
+    epoch: int | None
+    values: Mapping[str, float]
+    interval: str = ""
+
+
+def variant(run: Run) -> str:
+    """ "" for the cascade, else the variant of Figure 5."""
+    labels = run.info.config.get("labels")
+    name = labels.get("variant", "cascade") if isinstance(labels, dict) else "cascade"
+    return VARIANTS.get(str(name), str(name))
+
+
+def model(run: Run) -> str:
+    """The row of Table 5 that a run belongs to."""
+    if not run.info.parts:
+        return "baseline"
+    return "ISP" if run.info.labels in SOURCES else "+extra info"
+
+
+def retrieval(run: Run) -> Figures:
+    """The last stored evaluation of Eq. 10 (a baseline: of the global feature), else training's last figures."""
+    rule = "aligned" if run.info.parts else "global"
+    pattern = re.compile(rf"retrieval-epoch_(\d+)-{rule}-cosine")
+    found = [(int(m[1]), name) for name in run.evaluation_names() if (m := pattern.fullmatch(name))]
+    if found:
+        epoch, name = max(found)
+        figures = runs_access.evaluation(run, name).get("figures")
+        known = {k: v for k, v in figures.items() if isinstance(v, dict)} if isinstance(figures, dict) else {}
+        values = {k: _percent(known.get(k, {}).get("mean")) for k in RETRIEVAL}
+        low, high = (_percent(known.get("mAP", {}).get(end)) for end in ("low", "high"))
+        return Figures(epoch, values, "" if math.isnan(low) else f"{low:.1f} to {high:.1f}")
+    table = runs_access.metrics(run)
+    stored = {name: curves.curve(table, name) for name in RETRIEVAL}
+    epochs = [curve.epochs[-1] for curve in stored.values() if curve]
+    return Figures(max(epochs, default=None), {k: c.last if c else _NONE for k, c in stored.items()})
+
+
+def parsing_rows(identifier: str, run: Run) -> list[dict[str, Any]]:
+    """Table 3 for one run: a row for each kind of maps and rule, beside the constant mask; empty without truth."""
+    pattern = re.compile(r"parsing-epoch_(\d+)-(train|test)-.+")
+    documents: dict[str, tuple[int, str]] = {}
+    for name in run.evaluation_names():
+        if found := pattern.fullmatch(name):
+            documents[found[2]] = max(documents.get(found[2], (-1, "")), (int(found[1]), name))
+    rows: list[dict[str, Any]] = []
+    for kind, words in (("train", "train (pseudo-labels)"), ("test", "test (predictions)")):
+        head = {"run": identifier, "K": run.info.parts, "maps": words}
+        if kind in documents:
+            rows += _judged(head, runs_access.evaluation(run, documents[kind][1]))
+        else:
+            rows += _noted(head, run, kind)
+    return rows
+
+
+def _judged(head: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for rule in document.get("rules") or []:
+        scores = {score["target"]: score for score in rule.get("rows", [])}
+        for form, own, other in (
+            ("class IoU", "iou", "constant_iou"),
+            ("mean of class and complement IoU", "mean_iou", "constant_mean_iou"),
+        ):
+            row = {
+                **head,
+                "epoch": document.get("epoch"),
+                "n": document.get("n"),
+                "rule": rule.get("rule"),
+                "form": form,
+            }
+            for name in TARGETS:
+                row[name] = _percent(scores.get(name, {}).get(own))
+                row[f"{name}, constant"] = _percent(scores.get(name, {}).get(other))
+            rows.append(row)
+    return rows
+
+
+def _noted(head: Mapping[str, Any], run: Run, kind: str) -> list[dict[str, Any]]:
+    """What training measured itself, class IoU by the one-to-one rule."""
+    table = runs_access.metrics(run)
+    found = {name: curves.curve(table, f"{kind}_iou_{name}") for name in TARGETS}
+    epochs = [curve.epochs[-1] for curve in found.values() if curve]
+    if not epochs:
+        return []
+    split = run.info.data.splits
+    constant = runs_access.constant_mask(run, "train" if kind == "train" else "query")
+    n = sum(c.pictures for name, c in split.items() if (name == "train") == (kind == "train"))
+    row = {**head, "epoch": max(epochs), "n": n, "rule": "one-to-one, in training", "form": "class IoU"}
+    for name, curve in found.items():
+        row[name] = curve.last if curve else _NONE
+        row[f"{name}, constant"] = 100 * constant[name] if name in constant else _NONE
+    return [row]
+
+
+def build(which: str, runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:
+    """One of TABLES for (identifier, run) pairs; empty where no run belongs into it."""
+    if which == "Table 3":
+        return pd.DataFrame(
+            [row for identifier, run in runs if run.info.parts for row in parsing_rows(identifier, run)]
+        )
+    rows = []
+    for identifier, run in runs:
+        head = _head(which, run)
+        if head is None:
+            continue
+        found = retrieval(run)
+        row = {**head, "run": identifier, "data": run.info.data.name, "epoch": found.epoch, **found.values}
+        row["mAP, 95 %"] = found.interval
+        column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
+        known = _papers(which, run, column)
+        row |= {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in RETRIEVAL}
+        rows.append(row)
+    order = {"baseline": 0, "+extra info": 1, "ISP": 2}
+    rows.sort(key=lambda row: (row.get("K", 0), order.get(str(row.get("model")), 0), str(row.get("backbone", ""))))
+    return pd.DataFrame(rows)
+
+
+def _head(which: str, run: Run) -> dict[str, Any] | None:
+    """The first columns of a run's row; None where the run does not belong into the table."""
+    info = run.info
+    if which == "Table 4":
+        learnt = info.parts and not variant(run) and model(run) == "ISP"
+        return {"K": info.parts, "labels": info.labels, "backbone": info.backbone} if learnt else None
+    if which == "Table 5":
+        return None if variant(run) else {"model": model(run), "K": info.parts, "backbone": info.backbone}
+    if not info.parts or variant(run) or model(run) != "ISP":
+        return None
+    return {"backbone": info.backbone, "parameters (M)": parameters(run), "K": info.parts}
+
+
+def _papers(which: str, run: Run, column: str) -> paper.Figures:
+    if which == "Table 4":
+        return paper.PARTS.get(column, {}).get(run.info.parts, {})
+    if which == "Table 5":
+        return paper.SEMANTICS.get(column, {}).get(model(run), {})
+    known = paper.BACKBONES.get(run.info.backbone)
+    return known.figures if known else {}
+
+
+def parameters(run: Run) -> float:
+    """Millions of numbers in the backbone of the last stored weights; NaN where none are kept."""
+    epochs = run.weight_epochs()
+    folder = run.checkpoint(epochs[-1]) if epochs else None
+    if folder is None:
+        return _NONE
+
+    def count(file: Path) -> int:
+        with safe_open(file, "np") as tensors:
+            names = [str(name) for name in tensors.keys() if str(name).startswith("backbone.")]  # noqa: SIM118
+            names = [name for name in names if name.rsplit(".", 1)[-1] in ("weight", "bias")]
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+
+    return read_checked(folder / WEIGHTS_FILE, count) / 1e6
+
+
+def _percent(value: object) -> float:
+    return 100 * float(value) if isinstance(value, int | float) else _NONE

@@ -93,32 +93,37 @@ class LossConfig(Section):
     parsing_reduction: Literal["mean", "sum"] = Field(
         "mean", description="over a picture's pixels; Eq. 6 sums, at 64 x 32 that is 2048 times as much"
     )
-    label_smoothing: Share = 0.1
+    label_smoothing: Share = Field(0.1, description="of the identity cross-entropy")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")
     center: Annotated[float, Field(ge=0)] = Field(
         0.0, description="weight of the authors' centre loss (5e-4 on Market)"
     )
+    center_lr: Annotated[float, Field(gt=0)] = Field(0.5, description="how fast the centres follow (plain descent)")
 
 
 class OptimConfig(Section):
     """Adam with linear warm-up and step decay (section 4.2)."""
 
-    lr: Annotated[float, Field(gt=0)] = 3.5e-4
-    warmup_epochs: Annotated[int, Field(ge=0)] = 10
+    lr: Annotated[float, Field(gt=0)] = Field(3.5e-4, description="learning rate after the warm-up")
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(10, description="epochs of linear warm-up")
     warmup_lr: Annotated[float, Field(gt=0)] = Field(3.5e-5, description="the learning rate that warm-up starts from")
     milestones: tuple[Positive, ...] = Field((40, 70), description="epochs at which the rate falls by gamma")
-    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
-    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of the learning rate at a milestone")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of Adam")
     new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="times lr for layers without initial weights")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the forward pass")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the forward pass in training; fp16 scales the loss"
+    )
 
 
 class RunConfig(Section):
     """Length, seed and what the run directory keeps."""
 
-    epochs: Positive = 120
-    seed: Annotated[int, Field(ge=0)] = 0
+    epochs: Positive = Field(120, description="epochs to train")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
     eval_every: Annotated[int, Field(ge=0)] = Field(10, description="epochs between evaluations (0: only the last)")
+    truth: str | None = Field(None, description="folder of label maps to measure IoU by, never to learn from")
+    space: str = Field("lip", description="label space of run.truth")
     matching: Literal["after-bn", "before-bn"] = Field("after-bn", description="which features embeddings hold")
     keep: Literal["all", "last", "best"] = Field("all", description="which epochs' weights are kept")
     activation: bool = Field(True, description="store Eq. 3 of every training picture beside its labels")
@@ -142,25 +147,32 @@ class Config(Section):
 
 
 def preset_names() -> list[str]:
-    """The presets that come with the package."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in _presets().iterdir() if entry.name.endswith(".yaml"))
+    """The presets that come with the package, the default and the reference first."""
+    names = [entry.name.removesuffix(".yaml") for entry in _presets().iterdir() if entry.name.endswith(".yaml")]
+    return sorted(names, key=lambda name: (name not in ("cpu", "paper"), name))
 
 
 def load_config(
-    preset: str | None = None, file: Path | None = None, overrides: Mapping[str, Any] | None = None
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    default: str | None = None,
 ) -> Config:
-    """Defaults, then a preset, then a YAML file, then dotted overrides ({"run.epochs": 3})."""
-    document: dict[str, Any] = {}
-    if preset is not None:
-        names = preset_names()
-        if preset not in names:
-            raise ConfigError(f"no preset is called {preset!r}; there are {', '.join(names)}")
-        _merge(document, _read(_presets().joinpath(f"{preset}.yaml").read_text("utf-8"), f"preset {preset}"))
+    """Defaults, then a preset, then a YAML file, then dotted overrides ({"run.epochs": 3}).
+
+    Presets may be joined by +, later ones over earlier ones: "market+resnet50" is Market-1501's recipe on ResNet50.
+    Where no preset is given, the file may name one (`base: market`); where it does not either, it is `default`.
+    """
+    own: dict[str, Any] = {}
     if file is not None:
         try:
-            _merge(document, _read(file.read_text("utf-8"), str(file)))
+            own = _read(file.read_text("utf-8"), str(file))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} cannot be read: {error}") from error
+    base = own.pop("base", None)
+    document = _presets_document(preset or base or default)
+    _merge(document, own)
     for key, value in (overrides or {}).items():
         nested: Any = value
         for name in reversed(key.split(".")):
@@ -184,8 +196,26 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set takes key=value, such as loss.parsing=1; got {assignment!r}")
-        result[key.strip()] = yaml.safe_load(value)
+        try:
+            result[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {assignment}: {value!r} is not a YAML value, such as 1, text or [1, 2]") from None
     return result
+
+
+def _presets_document(presets: object) -> dict[str, Any]:
+    """The document of presets joined by +, each over the one it is based on."""
+    document: dict[str, Any] = {}
+    for name in [part.strip() for part in str(presets).split("+")] if presets is not None else []:
+        names = preset_names()
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"no preset is called {name!r}: {hint}there are {', '.join(names)}; + joins several")
+        own = _read(_presets().joinpath(f"{name}.yaml").read_text("utf-8"), f"preset {name}")
+        _merge(document, _presets_document(own.pop("base", None)))
+        _merge(document, own)
+    return document
 
 
 def _presets() -> Any:

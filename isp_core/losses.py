@@ -55,14 +55,17 @@ def parsing_loss(
 
 
 class CenterLoss(nn.Module):
-    """Half the mean squared distance to a learnt centre per identity (the authors' extra on Market-1501)."""
+    """Mean squared distance to a learnt centre per identity (the authors' extra on Market-1501).
+
+    The centres follow by plain descent at a rate of their own, whatever the loss weighs: see training/optimisation.py.
+    """
 
     def __init__(self, identities: int, features: int) -> None:
         super().__init__()
         self.centers = nn.Parameter(torch.zeros(identities, features))
 
     def forward(self, features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
-        return (features.float() - self.centers[identities]).square().sum(1).mean() / 2
+        return (features.float() - self.centers[identities]).square().sum(1).mean()
 
 
 class Objective(nn.Module):

@@ -21,6 +21,7 @@ EMBEDDINGS = "embeddings"
 EVALUATION = "evaluation"
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
+LOCK_FILE = ".lock"
 
 MapKind = Literal["train", "test", "activation"]
 """Stores of one map a picture: pseudo-labels of the training set, predictions of query + gallery, and Eq. 3 of the
@@ -66,6 +67,7 @@ class RunInfo(BaseModel):
     config: dict[str, Any]
     parts: int = Field(description="K: the parts of Eq. 5, background included; 0 where there are none")
     backbone: str = ""
+    parameters: dict[str, int] = Field(default={}, description="numbers of weights: backbone, network (all trained)")
     size: tuple[int, int] = Field(description="height and width of the network's input")
     labels: str = Field(default="", description="where pseudo-labels came from: clustering, contrast, none, a folder")
     seed: int = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +36,17 @@ class RunWriter:
 
     @classmethod
     def create(cls, path: Path, info: RunInfo, records: pd.DataFrame) -> RunWriter:
-        """A new run at `path`, which must not hold one already."""
+        """A new run at `path`, which must not hold one already.
+
+        What a creation that was killed left behind is no obstacle.
+        """
         if (path / schema.RUN_FILE).exists():
             raise RunError(f"{path} holds a run already: resume it with --resume, or choose another --out")
-        if path.exists() and any(path.iterdir()):
-            raise RunError(f"{path} is not empty and not a run: choose another --out")
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file: choose another --out")
+        held = [entry for entry in path.iterdir() if not _left_by_creation(entry)] if path.exists() else []
+        if held:
+            raise RunError(f"{path} is not empty and not a run (it holds {held[0].name}): choose another --out")
         writer = cls(path)
         write_table(path / schema.RECORDS_FILE, records)
         writer.write_info(info)  # last: with run.json the folder becomes a run
@@ -65,15 +73,18 @@ class RunWriter:
     def write_checkpoint(self, epoch: int, weights: Tensors, state: Mapping[str, Any] | None) -> None:
         """Weights (safetensors) and, where given, all else that a bit-exact resume needs (loadable weights-only)."""
         import torch
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         with atomic(self.path / schema.CHECKPOINTS / epoch_name(epoch)) as folder:
             folder.mkdir()
-            save_file(
-                {name: tensor.contiguous().cpu() for name, tensor in weights.items()}, folder / schema.WEIGHTS_FILE
-            )
-            if state is not None:
-                torch.save(dict(state), folder / schema.STATE_FILE)
+            tensors = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
+            try:
+                save_file(tensors, folder / schema.WEIGHTS_FILE)
+                if state is not None:
+                    torch.save(dict(state), folder / schema.STATE_FILE)
+            except (SafetensorError, RuntimeError) as error:  # how these two report a full disk
+                raise OSError(str(error).splitlines()[0]) from error
 
     def finish_epoch(self, epoch: int, row: Mapping[str, float | int]) -> None:
         """Adds the epoch's row to the metrics; from here on it is finished."""
@@ -114,6 +125,30 @@ class RunWriter:
     def _map_folders(self) -> list[Path]:
         folder = self.path / schema.LABELS
         return [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Keeps others from training into the run at `path` meanwhile; RunError where somebody does already.
+
+    The lock is the process's, so that it ends with it, however it ends.
+    """
+    try:
+        handle = (path / schema.LOCK_FILE).open("w")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror or error})") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{path} is being trained by another process: wait for it, or stop it first") from None
+        except OSError:  # some network file systems know no locks; then nothing is kept
+            pass
+        yield
+
+
+def _left_by_creation(entry: Path) -> bool:
+    return entry.name in (schema.RECORDS_FILE, schema.LOCK_FILE) or entry.match(".*.tmp")
 
 
 def remove_temporaries(path: Path) -> None:

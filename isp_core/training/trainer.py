@@ -7,13 +7,10 @@ last finished epoch and ends in the same weights, bit for bit on one thread.
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
-import platform
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from isp_core.config import Config
 from isp_core.data.batches import EpochBatches
@@ -36,11 +32,14 @@ from isp_core.labelling.source import Labeller, Round, TrainingPictures, collect
 from isp_core.losses import CenterLoss, Objective
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
-from isp_core.models.build import load_checkpoint, network_spec, weight_bytes
-from isp_core.runs import DataInfo, Run, RunError, RunInfo, RunWriter, SplitCount, open_run
+from isp_core.models.build import load_checkpoint, network_spec
+from isp_core.progress import counted, progress_bar
+from isp_core.runs import Run, RunError, RunWriter, open_run
 from isp_core.runs import schema as run_schema
-from isp_core.runs.writer import require_room
+from isp_core.runs.writer import require_room, sole_writer
+from isp_core.training.description import bytes_needed, empty_parts_line, epoch_line, opening_line, run_info
 from isp_core.training.memory import keep_freed_memory
+from isp_core.training.optimisation import Optimisation
 from isp_core.training.schedule import learning_rate
 from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row, retrieval_row
 
@@ -60,13 +59,16 @@ def train(
     """Trains a run into the folder `out` and returns it.
 
     resume: go on from the last finished epoch of the run in `out` (with its configuration, but for run.epochs).
-    truth: a folder of label maps and their label space, to measure IoU by; never to learn from.
+    truth: a folder of label maps and their label space, to measure IoU by, never to learn from (default: run.truth).
     report: takes a line of text after each epoch. progress: bars on standard error.
     IspError where data, configuration or disk do not allow it; nothing finished is ever lost.
     """
     keep_freed_memory()
+    if truth is None and config.run.truth is not None:
+        truth = Path(config.run.truth), config.run.space
     try:
-        return _Training(config, data, out, resume, truth, report, progress).run()
+        with ExitStack() as held:
+            return _Training(config, data, out, resume, truth, report, progress, held).run()
     except RuntimeError as error:
         if not _LOST_PEER.search(str(error)):
             raise
@@ -86,10 +88,10 @@ class _Training:
         truth: tuple[Path, str] | None,
         report: Report,
         progress: bool,
+        held: ExitStack,
     ) -> None:
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),
-            mixed_precision="no" if config.optim.precision == "fp32" else config.optim.precision,
             # stages that M_g leaves out have parameters that no loss reaches
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=5 not in config.model.stages)],
         )
@@ -98,11 +100,14 @@ class _Training:
             data = data.take_identities(config.data.identities)
         self.config, self.data, self.out = config, data, out
         self.report, self.progress = (report if self.main else _silent), progress and self.main
-        self.size = map_size(config.data.size)
+        self.size, self.held = map_size(config.data.size), held
 
         train = data.split("train")
+        if train.empty:
+            raise IspError(f"{data.root} has no training pictures: it can be tested on and parsed, not trained on")
         self.people, self.targets = np.unique(np.asarray(train.identity), return_inverse=True)
-        require_pictures(data.paths(data.records))
+        with progress_bar("pictures", len(data.records), self.progress) as bar:
+            require_pictures(data.paths(data.records), progress=bar.update)
         cache_bytes = config.data.cache_mb * 2**20
         self.pictures = PictureCache(data.paths(train), config.data.size, cache_bytes)
         self.by = normalisation(config.model.backbone)
@@ -136,7 +141,7 @@ class _Training:
         self.objective = Objective(
             loss.parsing, loss.parsing_reduction, loss.label_smoothing, loss.margin, center, loss.center
         )
-        self.optimizer = torch.optim.Adam(self._parameter_groups(), weight_decay=config.optim.weight_decay)
+        self.optimisation = Optimisation(self.network, self.objective, config, self.accelerator)
         training = TrainingPictures(
             self.pictures,
             self.targets,
@@ -148,6 +153,7 @@ class _Training:
             self.accelerator.num_processes,
         )
         self.labeller = make_labeller(config, training, list(train.path))
+        self.own_pictures = sum(map(len, training.own_identities()))
         self.truth = TruthWatch(data, *truth, self.size) if truth is not None and self.main else None
 
         self.epoch, self.labels = -1, np.zeros((0, *self.size), np.uint8)
@@ -178,13 +184,11 @@ class _Training:
         loader = DataLoader(epoch_batches, batch_size=None, num_workers=self.config.data.workers)
         totals: Row = {}
         rate = 0.0
-        for step, batch in enumerate(self._bar(loader, f"epoch {epoch}", len(plan))):
+        for step, batch in enumerate(counted(loader, f"epoch {epoch}", len(plan), show=self.progress)):
             rate = learning_rate(self.config.optim, epoch, step, len(plan))
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate * group["times"]
             batch = batch.to(self.device)
             pictures = batch.pictures.contiguous(memory_format=torch.channels_last)
-            with self.accelerator.autocast():
+            with self.optimisation.autocast():
                 output = self.parallel(pictures)
             maps = None if batch.label_maps is None else batch.label_maps.long()
             terms = self.objective(output, batch.targets, maps)
@@ -193,9 +197,7 @@ class _Training:
                     f"the loss of epoch {epoch}, step {step + 1} is {float(terms.total)}: lower optim.lr or set "
                     f"optim.precision=fp32, then resume from epoch {epoch - 1} with --resume"
                 )
-            self.optimizer.zero_grad(set_to_none=True)
-            self.accelerator.backward(terms.total)
-            self.optimizer.step()
+            self.optimisation.step(terms.total, rate)
             for name, value in terms.detached().items():
                 totals[name] = totals.get(name, 0.0) + value / len(plan)
         means = self._mean_over_processes(totals)
@@ -208,9 +210,8 @@ class _Training:
         if self._evaluated(epoch):
             row |= self._evaluate(epoch)
         if self.main:
-            state = {
+            state = self.optimisation.state_dict() | {
                 "epoch": epoch,
-                "optimizer": self.optimizer.state_dict(),
                 "objective": self.objective.state_dict(),
                 "torch_rng": torch.get_rng_state(),
             }
@@ -224,11 +225,19 @@ class _Training:
     # ---------------------------------------------------------------------------------------------- labels and measures
 
     def _label(self, labeller: Labeller, epoch: int) -> Row:
-        people = self._bar(labeller.round(self.network, epoch), f"labels {epoch}", None)
-        found = self._gather(collect(iter(people), len(self.targets), self.size))
+        stream = counted(
+            labeller.round(self.network, epoch),
+            f"labels {epoch}",
+            self.own_pictures,
+            lambda item: len(item.rows),
+            show=self.progress,
+        )
+        found = self._gather(collect(stream, len(self.targets), self.size))
         previous, self.labels = (self.labels if len(self.labels) else None), found.labels
         row = label_row(found.labels, previous, self.config.parts)
         row |= {"seconds_network": found.seconds_network, "seconds_clustering": found.seconds_clustering}
+        if warning := empty_parts_line(epoch, self.config.parts, row):
+            self.report(warning)
         if self.main:
             everything = [(np.arange(len(found.labels)), found.labels)]
             self.writer.write_maps("train", epoch, everything, len(found.labels))
@@ -252,7 +261,8 @@ class _Training:
             network_reads = read_all(
                 self.network, pictures, self.by, self.device, self.config.run.matching, self.config.data.workers
             )
-            readings.append(join([reading for _, reading in self._bar(network_reads, f"test {epoch}", None)]))
+            bar = counted(network_reads, f"test {epoch}", len(frame), lambda read: len(read[0]), show=self.progress)
+            readings.append(join([reading for _, reading in bar]))
         row = retrieval_row(readings[0].embeddings, readings[1].embeddings, query, gallery)
         self.writer.write_embeddings("query", epoch, readings[0].embeddings)
         self.writer.write_embeddings("gallery", epoch, readings[1].embeddings)
@@ -280,10 +290,12 @@ class _Training:
     def _create(self) -> RunWriter:
         writer = RunWriter(self.out)
         if self.main:
-            needed = self._bytes_needed()
+            needed = bytes_needed(self.config, self.data, self.network)
             require_room(self.out, needed)
-            self.report(f"{self.out}: this run will take about {needed / 1e6:,.0f} MB")
-            writer = RunWriter.create(self.out, self._info(), self.data.records[list(_RECORD_COLUMNS)])
+            info = run_info(self.config, self.data, self.network)
+            self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
+            writer = RunWriter.create(self.out, info, self.data.records[list(_RECORD_COLUMNS)])
+            self.held.enter_context(sole_writer(self.out))
             if self.truth is not None:
                 open_run(self.out).write_evaluation("constant", self.truth.baseline())
         self.accelerator.wait_for_everyone()
@@ -301,6 +313,8 @@ class _Training:
         self.epoch = max(run.epochs, default=-1)
         writer = RunWriter(self.out)
         if self.main:
+            self.held.enter_context(sole_writer(self.out))
+            self.epoch = max(run.epochs, default=-1)  # as it is now that nobody else writes
             writer.drop_after(self.epoch)
         self.accelerator.wait_for_everyone()
         if self.epoch < 0:
@@ -310,7 +324,7 @@ class _Training:
             raise IspError(f"{self.out}: the state of epoch {self.epoch} was pruned; it cannot be resumed")
         load_checkpoint(self.network, folder / run_schema.WEIGHTS_FILE)
         state = torch.load(folder / run_schema.STATE_FILE, weights_only=True, map_location=self.device)
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimisation.load_state_dict(state)
         self.objective.load_state_dict(state["objective"])
         torch.set_rng_state(state["torch_rng"].cpu())
         labelled = run.label_epochs("train")
@@ -321,44 +335,7 @@ class _Training:
         self.report(f"{self.out}: resumed after epoch {self.epoch}")
         return writer
 
-    def _info(self) -> RunInfo:
-        splits = {}
-        for split in run_schema.SPLITS:
-            frame = self.data.split(split)
-            cameras = frame.camera[frame.camera > 0].nunique()
-            splits[split] = SplitCount(pictures=len(frame), identities=frame.identity.nunique(), cameras=cameras)
-        return RunInfo(
-            created=dt.datetime.now(dt.UTC),
-            data=DataInfo(name=self.data.name, fingerprint=self.data.fingerprint, splits=splits),
-            config=self.config.model_dump(mode="json"),
-            parts=self.config.parts,
-            backbone=self.config.model.backbone,
-            size=self.config.data.size,
-            labels=Path(self.config.labels.source).name,
-            seed=self.config.run.seed,
-            weights=Path(self.config.model.weights).name,
-            versions=_versions(),
-        )
-
     # ----------------------------------------------------------------------------------------------------- small things
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        """The backbone, and what starts from nothing: each with its multiple of the learning rate."""
-        backbone = [parameter for parameter in self.network.backbone.parameters() if parameter.requires_grad]
-        known = set(map(id, backbone))
-        every = [*self.network.parameters(), *self.objective.parameters()]
-        new = [parameter for parameter in every if parameter.requires_grad and id(parameter) not in known]
-        return [{"params": backbone, "times": 1.0}, {"params": new, "times": self.config.optim.new_layers}]
-
-    def _bytes_needed(self) -> int:
-        """Checkpoints by the policy, two resume states (Adam holds two more copies), maps and embeddings."""
-        run, weights = self.config.run, weight_bytes(self.network)
-        checkpoints = {"all": run.epochs + 1, "best": 3, "last": 2}[run.keep]
-        evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
-        test = len(self.data.records) - len(self.targets)
-        features = 2 * (self.config.parts + 1) * self.network.feature_map.channels  # bytes a picture, float16
-        maps = (run.epochs // self.config.labels.every + 1) * len(self.targets) * 600  # label and Eq. 3, compressed
-        return weights * (checkpoints + 4) + evaluations * test * (features + 300) + maps
 
     def _prune(self, epoch: int) -> None:
         self.writer.keep_states(epoch)
@@ -388,40 +365,9 @@ class _Training:
         means = self.accelerator.reduce(values, "mean").tolist()
         return dict(zip(row, means, strict=True))
 
-    def _bar(self, items: Any, what: str, total: int | None) -> Any:
-        return tqdm(items, what, total, leave=False, delay=2, disable=not self.progress, dynamic_ncols=True)
-
 
 _LOST_PEER = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|Socket|timed out", re.MULTILINE)
 _RECORD_COLUMNS = ("path", "identity", "camera", "split", "subset")
-
-
-def epoch_line(epoch: int, epochs: int, row: Row) -> str:
-    """One line for a person: what the epoch cost and what it brought."""
-    texts = [f"epoch {epoch}/{epochs}"]
-    if "loss_total" in row:
-        texts.append(f"loss {row['loss_total']:.3f}")
-    shares = {
-        "changed": "churn",
-        "foreground": "test_iou_foreground",
-        "train foreground": "train_iou_foreground",
-        "R-1": "R-1",
-        "mAP": "mAP",
-    }
-    for name, key in shares.items():
-        if key in row and row[key] == row[key]:
-            texts.append(f"{name} {100 * row[key]:.1f} %")
-    seconds = sum(value for key, value in row.items() if key.startswith("seconds_"))
-    return "  ".join([*texts, f"{seconds:.0f} s"])
-
-
-def _versions() -> dict[str, str]:
-    names = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid")
-    versions = {"python": platform.python_version()}
-    for name in names:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def _silent(_: str) -> None:

@@ -72,7 +72,7 @@ def test_label_smoothing_of_a_flat_guess() -> None:
     assert terms.identity.item() == pytest.approx(math.log(5), rel=1e-6)  # whatever the smoothing
 
 
-def test_center_loss_is_half_the_squared_distance() -> None:
+def test_center_loss_is_the_mean_squared_distance() -> None:
     center = CenterLoss(2, 3)
     features = torch.tensor([[1.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
-    assert center(features, torch.tensor([0, 1])).item() == pytest.approx(9 / 2 / 2)
+    assert center(features, torch.tensor([0, 1])).item() == pytest.approx(9 / 2)

@@ -1,0 +1,104 @@
+"""What a run says of itself: run.json, the room it will take, and the lines a person reads while it trains."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+from isp_core.config import Config
+from isp_core.data.records import DataSet
+from isp_core.models import ISPNet, count_parameters
+from isp_core.models.build import weight_bytes
+from isp_core.runs import DataInfo, RunInfo, SplitCount
+from isp_core.runs.schema import SPLITS
+from isp_core.training.watch import Row
+
+_LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid")
+
+
+def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
+    """run.json of a run that begins now."""
+    splits = {}
+    for split in SPLITS:
+        frame = data.split(split)
+        cameras = frame.camera[frame.camera > 0].nunique()
+        splits[split] = SplitCount(pictures=len(frame), identities=frame.identity.nunique(), cameras=cameras)
+    return RunInfo(
+        created=dt.datetime.now(dt.UTC),
+        data=DataInfo(name=data.name, fingerprint=data.fingerprint, splits=splits),
+        config=config.model_dump(mode="json"),
+        parts=config.parts,
+        backbone=config.model.backbone,
+        parameters={"backbone": count_parameters(network.backbone), "network": count_parameters(network)},
+        size=config.data.size,
+        labels=Path(config.labels.source).name,
+        seed=config.run.seed,
+        weights=Path(config.model.weights).name,
+        versions=_versions(),
+    )
+
+
+def bytes_needed(config: Config, data: DataSet, network: ISPNet) -> int:
+    """Checkpoints by the policy, two resume states (Adam holds two more copies), maps and embeddings."""
+    run, weights, train = config.run, weight_bytes(network), len(data.split("train"))
+    checkpoints = {"all": run.epochs + 1, "best": 3, "last": 2}[run.keep]
+    evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
+    test = len(data.records) - train
+    features = 2 * (config.parts + 1) * network.feature_map.channels  # bytes a picture, float16
+    maps = (run.epochs // config.labels.every + 1) * train * 600  # label and Eq. 3, compressed
+    return weights * (checkpoints + 4) + evaluations * test * (features + 300) + maps
+
+
+def opening_line(info: RunInfo, needed: int, processes: int) -> str:
+    """What is about to be trained, and the room it will take."""
+    backbone, network = (info.parameters[name] / 1e6 for name in ("backbone", "network"))
+    texts = [
+        f"{info.backbone} ({backbone:.1f} M parameters, {network:.1f} M with all that is trained)",
+        f"K = {info.parts}, labels from {info.labels}" if info.parts else "baseline without parts",
+        f"{info.data.splits['train'].pictures} pictures of {info.data.splits['train'].identities} people",
+        f"about {needed / 1e6:,.0f} MB of disk",
+    ]
+    if processes > 1:
+        texts.append(f"{processes} processes")
+    return "; ".join(texts)
+
+
+def epoch_line(epoch: int, epochs: int, row: Row) -> str:
+    """One line for a person: what the epoch cost and what it brought."""
+    texts = [f"epoch {epoch}/{epochs}"]
+    if "loss_total" in row:
+        texts.append(f"loss {row['loss_total']:.3f}")
+    shares = {
+        "changed": "churn",
+        "foreground": "test_iou_foreground",
+        "train foreground": "train_iou_foreground",
+        "R-1": "R-1",
+        "mAP": "mAP",
+    }
+    for name, key in shares.items():
+        if key in row and row[key] == row[key]:
+            texts.append(f"{name} {100 * row[key]:.1f} %")
+    seconds = sum(value for key, value in row.items() if key.startswith("seconds_"))
+    return "  ".join([*texts, f"{seconds:.0f} s"])
+
+
+def empty_parts_line(epoch: int, parts: int, row: Row) -> str | None:
+    """Says so where labels of a round lack whole parts: the maps cannot be told apart into so many."""
+    empty = [str(part) for part in range(1, parts) if row.get(f"size_{part}", 1.0) == 0]
+    if not empty:
+        return None
+    return (
+        f"labels {epoch}: no pixel in any picture is of part {', '.join(empty)}. The feature maps cannot be told apart "
+        f"into K = {parts}: lower --parts, enlarge --size or make the maps finer (model.output_stride, model.grid)"
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

@@ -101,15 +101,18 @@ def label_identity(
     picture for NaN or infinite features.
     """
     start = time.perf_counter()
+    lengths = None
     if scores is None:
-        scores = activation(maps, size)
+        _check_maps(maps)
+        lengths = norms(maps, tuple(size or maps.shape[2:]))
+        scores = _by_peak(lengths)
         scores = sharpen(scores) if config.sharpen else scores
     elif scores.shape != (maps.shape[0], *(size or maps.shape[2:])):
         raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
     if config.variant is Variant.ONE_STEP:
-        found = cluster_all(maps, scores, config, seed=seed, initial=initial)
+        found = cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
     else:
-        found = cluster_parts(maps, split_foreground(scores), config, seed=seed, initial=initial)
+        found = cluster_parts(maps, split_foreground(scores), config, seed=seed, initial=initial, lengths=lengths)
     sizes = torch.bincount(found.labels.flatten(), minlength=config.parts).cpu()
     return IdentityLabels(
         labels=found.labels,
@@ -133,10 +136,7 @@ def activation(maps: Tensor, size: tuple[int, int] | None = None) -> Tensor:
     of the maps upsampled bilinearly.
     """
     _check_maps(maps)
-    lengths = norms(maps, tuple(size or maps.shape[2:]))
-    peaks = lengths.flatten(1).amax(1)  # (n,)
-    _check_finite(peaks)
-    return lengths / peaks.masked_fill(peaks == 0, 1.0)[:, None, None]
+    return _by_peak(norms(maps, tuple(size or maps.shape[2:])))
 
 
 def norms(maps: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -155,6 +155,13 @@ def norms(maps: Tensor, size: tuple[int, ...]) -> Tensor:
         else:
             torch.sum(torch.mul(flat, flat, out=squares), 0, out=row).sqrt_()
     return lengths.view(n, h, w)
+
+
+def _by_peak(lengths: Tensor) -> Tensor:
+    """(n, h, w) norms -> shares of each picture's largest."""
+    peaks = lengths.flatten(1).amax(1)  # (n,)
+    _check_finite(peaks)
+    return lengths / peaks.masked_fill(peaks == 0, 1.0)[:, None, None]
 
 
 def sharpen(activations: Tensor) -> Tensor:
@@ -191,17 +198,23 @@ class Clusters:
 
 @torch.no_grad()
 def cluster_parts(
-    maps: Tensor, mask: Tensor, config: CascadeConfig, *, seed: int = 0, initial: Tensor | None = None
+    maps: Tensor,
+    mask: Tensor,
+    config: CascadeConfig,
+    *,
+    seed: int = 0,
+    initial: Tensor | None = None,
+    lengths: Tensor | None = None,
 ) -> Clusters:
     """Second stage: the foreground pixels of all pictures into K-1 parts, labelled 1 .. K-1 from top to bottom.
 
-    maps: (n, c, h, w), or coarser if the pixels are those of maps upsampled to the mask's (n, h, w). Features follow
-    Eq. 4 (UNNORMALISED: as they are). Parts are ordered by the mean row of their pixels, then mean column, then size;
+    maps: (n, c, h, w), or coarser if the pixels are those of maps upsampled to the mask's (n, h, w). lengths: their
+    `norms`, where they are known. Features follow Eq. 4 (UNNORMALISED: as they are). Parts are ordered by the mean row of their pixels, then mean column, then size;
     parts that found no pixels (fewer distinct pixels than parts) come last.
     """
     k = config.parts - 1
     labels = torch.zeros(mask.shape, dtype=torch.uint8, device=maps.device)
-    points = pixels(maps, mask, config)
+    points = pixels(maps, mask, config, lengths)
     if not bool(mask.any()):
         return Clusters(labels, torch.zeros(k, points.channels, device=maps.device), 0.0, 0)
     result = _kmeans(points, k, config, seed, initial)
@@ -212,7 +225,13 @@ def cluster_parts(
 
 @torch.no_grad()
 def cluster_all(
-    maps: Tensor, scores: Tensor, config: CascadeConfig, *, seed: int = 0, initial: Tensor | None = None
+    maps: Tensor,
+    scores: Tensor,
+    config: CascadeConfig,
+    *,
+    seed: int = 0,
+    initial: Tensor | None = None,
+    lengths: Tensor | None = None,
 ) -> Clusters:
     """Variant 1: all pixels into K clusters on their raw features; label 0 for the cluster of lowest mean score.
 
@@ -220,7 +239,7 @@ def cluster_all(
     """
     k = config.parts
     everywhere = torch.ones_like(scores, dtype=torch.bool)
-    result = _kmeans(pixels(maps, everywhere, config), k, config, seed, initial)
+    result = _kmeans(pixels(maps, everywhere, config, lengths), k, config, seed, initial)
     totals = torch.zeros(k, dtype=torch.float64).scatter_add_(0, result.labels.cpu(), scores.flatten().double().cpu())
     sizes = result.sizes.cpu()
     means = (totals / sizes.clamp(min=1)).tolist()
@@ -232,10 +251,10 @@ def cluster_all(
     return Clusters(labels, _centres_in_order(result, order), result.inertia, result.iterations)
 
 
-def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig) -> Points:
+def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig, lengths: Tensor | None = None) -> Points:
     """What the second stage clusters, in whichever form is faster: see `pixel_features`.
 
-    maps: (n, c, h0, w0); mask: (n, h, w) bool, as large as the maps or larger.
+    maps: (n, c, h0, w0); mask: (n, h, w) bool, as large as the maps or larger; lengths: (n, h, w) `norms`, if known.
     """
     _check_maps(maps)
     n, _, *grid = maps.shape
@@ -251,9 +270,11 @@ def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig) -> Points:
             f"got {mask.dtype} {tuple(mask.shape)}"
         )
     if list(mask.shape[1:]) == grid:
-        return DensePoints(pixel_features(maps, mask, config))
+        if lengths is None or config.height_weight or config.variant is not Variant.CASCADE:
+            return DensePoints(pixel_features(maps, mask, config))
+        return DensePoints(_gather(maps, mask), lengths[mask])  # Eq. 4's division is left to the points
     maps = _coarse(maps)
-    lengths = norms(maps, tuple(mask.shape[1:]))
+    lengths = norms(maps, tuple(mask.shape[1:])) if lengths is None else lengths
     _check_finite(lengths.flatten(1).amax(1))
     lengths = lengths[mask]  # (m,)
     divisors = lengths.masked_fill(lengths == 0, 1.0) if config.variant is Variant.CASCADE else torch.ones_like(lengths)
@@ -344,6 +365,15 @@ def _coarse(maps: Tensor) -> Tensor:
 def _rows(picture: Tensor) -> Tensor:
     """(c, h, w) -> (h * w, c) float32, contiguous; a view of channels-last float32."""
     return picture.float().flatten(1).t().contiguous()
+
+
+def _gather(maps: Tensor, mask: Tensor) -> Tensor:
+    """(n, c, h, w), (n, h, w) bool with m pixels set -> (m, c) their features as they are."""
+    counts = mask.flatten(1).sum(1).tolist()
+    features = torch.empty(sum(counts), maps.shape[1], device=maps.device)
+    for picture, chosen, rows in zip(maps, mask, torch.split(features, counts), strict=True):
+        torch.index_select(_rows(picture), 0, chosen.flatten().nonzero()[:, 0], out=rows)
+    return features
 
 
 def _check_maps(maps: Tensor) -> None:

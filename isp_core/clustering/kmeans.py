@@ -5,9 +5,10 @@ and equal number of threads give equal labels bit for bit. Nothing here knows ab
 cascade.py).
 
 Where the time goes, and why the code looks as it does: assigning n points of c channels to k centres is one thin
-matrix product, (n, c) @ (c, k). So the first centres are found on a sample (all restarts in one product), every point
-is visited only while it can still change its cluster (bounds after Hamerly, SDM 2010), and the sums of the clusters
-are moved by the points that changed. None of this changes the outcome of Lloyd's algorithm from given centres.
+matrix product, (n, c) @ (c, k). So the first centres are found on a sample (all restarts in one product) and settle on
+a quarter of the points, both in the few dimensions that hold most of the spread; every point is visited only while it
+can still change its cluster (bounds after Hamerly, SDM 2010), and the sums of the clusters are moved by the points that
+changed. None of this changes the outcome of Lloyd's algorithm from given centres.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from isp_core.errors import IspError
 
 SAMPLE = 1024
 """Points on which first centres are sought."""
+
+SKETCH, WITNESSES = 64, 128
+"""Dimensions in which first centres are sought where points have many more, and points that choose them."""
 
 SETTLED = 0.004
 """Centres have settled once at most this share of the points changes its cluster: the rest is 0.01 % of the inertia."""
@@ -137,7 +141,8 @@ def kmeans(
     """K-means of points (n, c) into k clusters, squared Euclidean distance. From given centres: see `lloyd`.
 
     Centres are seeded (k-means++) and settled on an even sample of the points, `restarts` times at once; the best of
-    them settles on a quarter of the points and then on all, by at most `iterations` moves each.
+    them settles on a quarter of the points (both in SKETCH dimensions, if points have many more) and then on all, by at
+    most `iterations` moves each.
 
     Fewer points, or fewer distinct ones, than k: the superfluous clusters stay empty. Raises ClusteringError for no
     points at all, k < 1 or shapes that do not fit.
@@ -148,11 +153,19 @@ def kmeans(
         raise ClusteringError(f"restarts must be at least 1 and the sample at least k points: {restarts}, {sample}")
     points, origin = _near_origin(points)
     generator = torch.Generator().manual_seed(seed)
-    n = len(points.norms2)
-    centres = first_centres(_even_sample(points, sample, generator), k, restarts, generator)
-    if n > 4 * sample:
-        quarter = DensePoints(_even_sample(points, n // 4, generator))
-        centres = _lloyd(quarter, centres, iterations, settled).centres
+    n, device = len(points.norms2), points.norms2.device
+    if n <= 4 * sample:
+        centres = first_centres(points.rows(_evenly(n, sample, generator, device)), k, restarts, generator)
+        return _moved(_lloyd(points, centres, iterations, settled), origin)
+    basis = None
+    chosen = _evenly(n, n // 4, generator, device)
+    if points.channels > 2 * SKETCH:
+        basis = _principal(points.rows(_evenly(n, WITNESSES, generator, device)))  # (c, d)
+    quarter = points.rows(chosen) if basis is None else points.projected(chosen, basis)
+    some = quarter[_evenly(len(quarter), sample, generator, device)]
+    centres = first_centres(some, k, restarts, generator)
+    centres = _settle(quarter, centres[None], iterations, settled)
+    centres = centres if basis is None else centres @ basis.t()
     return _moved(_lloyd(points, centres, iterations, settled), origin)
 
 
@@ -283,16 +296,23 @@ def first_centres(points: Tensor, k: int, restarts: int, generator: torch.Genera
     points = points.float()
     origin = points.double().mean(0)
     points = points - origin.float()
-    centres = _settle(points, _plus_plus(points, k, restarts, generator))
+    centres = _settle(points, _plus_plus(points, k, restarts, generator), _SETTLING, SETTLED)
     return (centres.double() + origin).float()
 
 
-def _even_sample(points: Points, size: int, generator: torch.Generator) -> Tensor:
-    """One point at random from each of `size` equal stretches, so that every picture and every height is in it."""
-    n = len(points.norms2)
+def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """One of 0 .. n-1 at random from each of `size` equal stretches, so that every picture and every height is in it."""
     places = torch.arange(size, dtype=torch.float64) + torch.rand(size, generator=generator, dtype=torch.float64)
     chosen = (places * (n / size)).long().clamp_(max=n - 1) if n > size else torch.arange(n)
-    return points.rows(chosen.to(points.norms2.device))
+    return chosen.to(device)
+
+
+def _principal(witnesses: Tensor) -> Tensor:
+    """(m, c) -> (c, d): an orthonormal basis of d = SKETCH dimensions, at most, along which the points extend most."""
+    values, vectors = torch.linalg.eigh((witnesses @ witnesses.t()).double().cpu())  # (m,) rising, (m, m)
+    kept = max(1, int((values[-SKETCH:] > 1e-6 * values[-1]).sum()))
+    scaled = vectors[:, -kept:] * values[-kept:].clamp(min=1e-30).rsqrt()
+    return witnesses.t() @ scaled.to(witnesses.device, witnesses.dtype)
 
 
 def _plus_plus(points: Tensor, k: int, restarts: int, generator: torch.Generator) -> Tensor:
@@ -325,19 +345,22 @@ def _to_rows(points: Tensor, norms: Tensor, rows: Tensor) -> Tensor:
     return distances.scatter_(1, rows[:, None], 0.0)
 
 
-def _settle(points: Tensor, centres: Tensor) -> Tensor:
-    """Lloyd's algorithm from several sets of centres (r, k, c) in one matrix product; the best set (k, c)."""
+def _settle(points: Tensor, centres: Tensor, moves: int, settled: float) -> Tensor:
+    """Lloyd's algorithm from several sets of centres (r, k, c) in one matrix product; the best set (k, c).
+
+    Where there are few dimensions, looking at every point costs less than bounds that tell which to look at.
+    """
     restarts, k, _ = centres.shape
     m = len(points)
     before = torch.full((m, restarts), -1, dtype=torch.int64, device=points.device)
     offsets = torch.arange(restarts, device=points.device) * k
     best = torch.zeros(restarts, dtype=torch.float64, device=points.device)
-    for _ in range(_SETTLING):
+    for _ in range(moves):
         flat = centres.flatten(0, 1)
         scores = torch.addmm(-0.5 * flat.square().sum(1), points, flat.t()).view(m, restarts, k)
         nearest, labels = scores.max(2)  # (m, r)
         best = nearest.sum(0, dtype=torch.float64)
-        if int((labels != before).sum(0).max()) <= SETTLED * m:
+        if int((labels != before).sum(0).max()) <= settled * m:
             break
         before = labels
         members = torch.zeros(m, restarts * k, device=points.device).scatter_(1, labels + offsets, 1.0)

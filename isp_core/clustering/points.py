@@ -35,6 +35,9 @@ class Points(Protocol):
     def rows(self, chosen: Tensor) -> Tensor:
         """(m,) indices -> (m, c) the points themselves."""
 
+    def projected(self, chosen: Tensor, basis: Tensor) -> Tensor:
+        """(m,) indices, (c, d) -> (m, d) the points in another basis."""
+
     def products(self, centres: Tensor) -> Tensor:
         """(k, c) -> (k, n) scalar products, contiguous."""
 
@@ -43,21 +46,33 @@ class Points(Protocol):
 
 
 class DensePoints:
-    """Points (n, c) float32."""
+    """Points (n, c) float32: the rows of a matrix, or, given their norms (n,), of a matrix still to be normalised."""
 
-    def __init__(self, matrix: Tensor) -> None:
+    def __init__(self, matrix: Tensor, norms: Tensor | None = None) -> None:
         self.matrix = matrix
-        self.norms2 = torch.linalg.vector_norm(matrix, dim=1).square_()
+        self.inverse: Tensor | None = None
+        if norms is None:
+            self.norms2 = torch.linalg.vector_norm(matrix, dim=1).square_()
+        else:  # k numbers a point are scaled instead of c
+            self.inverse = 1.0 / norms.masked_fill(norms == 0, 1.0)
+            self.norms2 = (norms * self.inverse).square_()
         self.channels = matrix.shape[1]
         self.few = len(matrix) // 2
 
     def rows(self, chosen: Tensor) -> Tensor:
-        return self.matrix.index_select(0, chosen)
+        rows = self.matrix.index_select(0, chosen)
+        return rows if self.inverse is None else rows.mul_(self.inverse[chosen, None])
+
+    def projected(self, chosen: Tensor, basis: Tensor) -> Tensor:
+        return self.rows(chosen) @ basis
 
     def products(self, centres: Tensor) -> Tensor:
-        return (self.matrix @ centres.t()).t().contiguous()  # this way round the thin product is fastest
+        products = (self.matrix @ centres.t()).t().contiguous()  # this way round the thin product is fastest
+        return products if self.inverse is None else products.mul_(self.inverse)
 
     def sums(self, members: Tensor) -> Tensor:
+        if self.inverse is not None:
+            members = members * self.inverse
         blocks = zip(torch.split(members, _SUMMED, 1), torch.split(self.matrix, _SUMMED), strict=True)
         return torch.stack([(weights @ rows).double() for weights, rows in blocks]).sum(0)
 
@@ -88,6 +103,15 @@ class UpsampledPoints:
         self.few = min(len(self.chosen) // 2, len(self.matrix))
 
     def rows(self, chosen: Tensor) -> Tensor:
+        rows = self._between(self.matrix, chosen)
+        return rows if self.heights is None else torch.cat([rows, self.heights[chosen][:, None]], 1)
+
+    def projected(self, chosen: Tensor, basis: Tensor) -> Tensor:
+        rows = self._between(self.matrix @ basis[: self.map_channels], chosen)
+        return rows if self.heights is None else rows.addr_(self.heights[chosen], basis[self.map_channels])
+
+    def _between(self, matrix: Tensor, chosen: Tensor) -> Tensor:
+        """Rows for the chosen pixels from a matrix (n * h0 * w0, d) on the coarse grid."""
         pixels = self.chosen[chosen]
         _, h, w = self.fine
         picture, y, x = pixels // (h * w), pixels // w % h, pixels % w
@@ -98,8 +122,7 @@ class UpsampledPoints:
         ]
         sources = torch.stack([source for source, _ in corners], 1)  # (m, 4) rows of the matrix
         weights = torch.stack([weight for _, weight in corners], 1) * self.inverse[chosen, None]  # (m, 4)
-        out = F.embedding_bag(sources, self.matrix, mode="sum", per_sample_weights=weights)  # (m, c)
-        return out if self.heights is None else torch.cat([out, self.heights[chosen][:, None]], 1)
+        return F.embedding_bag(sources, matrix, mode="sum", per_sample_weights=weights)  # (m, d)
 
     def products(self, centres: Tensor) -> Tensor:
         k = len(centres)
@@ -130,8 +153,9 @@ def squared_norms(maps: Tensor, size: Sequence[int]) -> Tensor:
     pair_y, pair_x = 2 * y[:, :-1] * y[:, 1:], x[:, :-1] * x[:, 1:]  # weights of neighbours
 
     def inner(a: Tensor, b: Tensor) -> Tensor:
-        products: Tensor = torch.linalg.vecdot(a, b, dim=1)  # (n, h0, w0)
-        return products
+        # picture by picture, (h0, w0, c) each: products that stay in the cache
+        pairs = zip(a.permute(0, 2, 3, 1), b.permute(0, 2, 3, 1), strict=True)
+        return torch.stack([(x * y).sum(-1) for x, y in pairs])  # (n, h0, w0)
 
     up, low, left, right = maps[:, :, :-1], maps[:, :, 1:], maps[..., :-1], maps[..., 1:]
     norms2 = own_y @ (inner(maps, maps) @ own_x.t() + 2 * inner(left, right) @ pair_x.t())

@@ -1,4 +1,4 @@
-"""`isp runs`: list, show, verify, prune."""
+"""`isp runs`: list, show, verify, prune, import."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from isp_core.commands.imports import import_results
 from isp_core.commands.options import JsonOption, print_json
+from isp_core.progress import counted
 from isp_core.runs import list_runs, open_run
 from isp_core.runs.maintenance import Keep, prune, verify
 
 app = typer.Typer(help="Look after run directories.", no_args_is_help=True)
+app.command("import")(import_results)
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 
 
@@ -40,6 +43,9 @@ def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
         return
     info = opened.info
     typer.echo(f"{opened.name}: {info.backbone}, K = {info.parts or '-'}, input {info.size[0]}x{info.size[1]}")
+    if info.parameters:
+        counts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in info.parameters.items())
+        typer.echo(f"parameters: {counts}; initial weights: {info.weights}")
     typer.echo(f"data {info.data.name} ({info.data.fingerprint[:12]}), labels {info.labels}, seed {info.seed}")
     typer.echo(metrics.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
 
@@ -47,7 +53,7 @@ def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
 @app.command("verify")
 def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
     """Read every file of a run and name what is damaged; exit status 1 where anything is."""
-    findings = verify(open_run(run))
+    findings = verify(open_run(run), lambda files: counted(files, "files", len(files)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

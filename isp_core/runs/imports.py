@@ -7,9 +7,7 @@ Not here: the command line (`isp runs import`) and what is made of an imported r
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,54 +16,45 @@ import numpy.typing as npt
 import pandas as pd
 from safetensors.numpy import load_file, save_file
 
-from isp_core.data.records import DataError, DataSet, make_records
+from isp_core.data.records import DataError, DataSet
 from isp_core.matching import Embeddings
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space
 from isp_core.metrics.truth import read_truth
-from isp_core.runs.arrays import Arrays, read_arrays
-from isp_core.runs.files import atomic, read_checked, read_table, remove
+from isp_core.runs.arrays import Arrays, first, held, read_arrays
+from isp_core.runs.files import atomic, read_checked, remove
+from isp_core.runs.import_records import (
+    TEST as TEST,
+)
+from isp_core.runs.import_records import (
+    Records,
+    check_identities,
+    find_rows,
+    order_note,
+    paths_in,
+    records_of,
+    require_all,
+)
 from isp_core.runs.reader import Run, open_run
 from isp_core.runs.schema import DataInfo, RunError, RunInfo, Split, SplitCount
 from isp_core.runs.writer import RunWriter
 
 DISTANCES_FILE = "distances/query_gallery.safetensors"
-TEST: tuple[Split, Split] = ("query", "gallery")
 
 _HALF_MAX = 65504.0
-_COLUMNS = {
-    "path": ("path", "img_path", "image", "file", "filename", "name"),
-    "identity": ("identity", "pid", "id", "person", "person_id", "label"),
-    "camera": ("camera", "camid", "cam", "camera_id"),
-    "split": ("split", "set", "subset_of"),
-    "subset": ("subset",),
-}
 # what tools call the two halves of a test set in one file
-_QUERY_KEYS = {"global": ("query", "qf", "query_features", "q_features"), "identity": ("q_pids", "query_pids", "q_ids")}
-_GALLERY_KEYS = {
-    "global": ("gallery", "gf", "gallery_features", "g_features"),
-    "identity": ("g_pids", "gallery_pids", "g_ids"),
+_HALVES = {
+    "query": ("query", "qf", "query_features", "q_features"),
+    "gallery": ("gallery", "gf", "gallery_features", "g_features"),
 }
-_CAMERA_KEYS = (("q_camids", "query_camids", "q_cams"), ("g_camids", "gallery_camids", "g_cams"))
+_MATRIX_KEYS = ("distances", "distmat", "dist")
 _ALL_KEYS = ("embeddings", "features", "embedding", "feature", "feat", "global", "array")
-
-
-@dataclass(frozen=True)
-class Records:
-    """Records in our order; `order[i]` is the row, of `rows` in the other tool's table, that became row i."""
-
-    frame: pd.DataFrame
-    order: npt.NDArray[np.int64]
-    rows: int
-    name: str
-    fingerprint: str
-    notes: tuple[str, ...] = ()
-    root: Path | None = None
 
 
 def import_run(
     out: Path,
-    records: DataSet | Path | None,
+    records: Path | None = None,
     *,
+    data: DataSet | None = None,
     embeddings: Path | None = None,
     distances: Path | None = None,
     labels: Path | None = None,
@@ -75,11 +64,13 @@ def import_run(
 ) -> tuple[Run, tuple[str, ...]]:
     """Makes the run `out` of another tool's files; returns it and what the user should know.
 
-    records: the data set, or a table (CSV, Parquet) with path, identity, camera and split (train, query, gallery), one
-    row per picture in the order of the embeddings; names of torchreid and fast-reid (img_path, pid, camid) are
-    understood. None where the embedding file itself holds query and gallery with their identities (qf, gf, q_pids,
-    g_pids, q_camids, g_camids).
-    embeddings: .npz, .parquet or .pt (tensors only). distances: .npy, .npz or .pt, (queries, gallery).
+    records: a table (CSV, Parquet) with path, identity, camera and split (train, query, gallery), one row per picture
+    in the order of the embeddings; names of torchreid and fast-reid (img_path, pid, camid) are understood.
+    data: our data set, which makes the run comparable with others of it: pictures are found in it by path, whatever the
+    root. The paths come from the table or from the file (q_paths and g_paths, or path); without any, rows stand in the
+    data set's own order. Neither is needed where the file says who is on its pictures (q_pids, g_pids, q_camids,
+    g_camids).
+    embeddings: .npz, .parquet, .pt (tensors only) or a folder of .npy. distances (queries, gallery): .npy, .npz or .pt.
     labels: a folder of label maps in label space `space`; they become head 1, upper 2, legs 3, shoes 4, belongings 5,
     and 6 for what is person but none of these. size: height and width that maps are stored at a quarter of.
     IspError where a file is broken, does not fit the records, or `out` exists.
@@ -89,12 +80,13 @@ def import_run(
     if embeddings is not None and distances is not None:
         raise RunError("give embeddings or distances, not both: rankings are made of one of them")
     arrays = None if embeddings is None else read_arrays(embeddings)
-    table = _records(records, arrays, embeddings)
-    notes = [*table.notes]
+    matrices = None if distances is None else read_arrays(distances)
+    table = records_of(records, data, arrays or matrices, embeddings or distances)
+    notes = [*table.notes, *order_note(records, data, arrays or matrices)]
     halves = None
     if arrays is not None and embeddings is not None:
         halves = _test_embeddings(arrays, table, embeddings)
-    matrix = None if distances is None else _matrix(distances, table)
+    matrix = None if matrices is None or distances is None else _matrix(matrices, table, distances)
     maps = None if labels is None else _label_maps(labels, table, space, (size[0] // 4, size[1] // 4), notes)
     parts = halves[0].n_parts + 1 if halves and halves[0].n_parts else 0
     if maps is not None:
@@ -111,7 +103,7 @@ def import_run(
         parts=parts,
         backbone=tool,
         size=size,
-        labels=str(labels) if labels else "",
+        labels=labels.resolve().name if labels else "",
         imported=True,
     )
     existed = out.exists()
@@ -131,7 +123,7 @@ def import_run(
         raise
     run = open_run(out)
     sources = {"embeddings": embeddings, "distances": distances, "labels": labels}
-    files = {what: str(file) for what, file in sources.items() if file is not None}
+    files = {what: file.name for what, file in sources.items() if file is not None}
     run.write_evaluation("import", {"kind": "import", "tool": tool, "files": files, "notes": notes})
     return run, tuple(notes)
 
@@ -150,131 +142,37 @@ def stored_distances(run: Run) -> npt.NDArray[np.float32] | None:
     return found
 
 
-def read_records(file: Path) -> Records:
-    """A table of records, CSV or Parquet. RunError names the columns or values that are not understood."""
-    if file.suffix.lower() not in (".csv", ".parquet"):
-        raise RunError(f"{file}: a table of records is a .csv or .parquet file")
-    raw = read_checked(file, _read_csv) if file.suffix.lower() == ".csv" else read_table(file)
-    columns = {}
-    for name, spellings in _COLUMNS.items():
-        column = next((c for c in raw.columns if str(c).strip().lower() in spellings), None)
-        if column is not None:
-            columns[name] = raw[column]
-    missing = [name for name in ("path", "identity", "split") if name not in columns]
-    if missing:
-        raise RunError(
-            f"{file} has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns))}. "
-            "A record is path, identity, camera (may lack), split (train, query or gallery)"
-        )
-    strange = sorted(set(columns["split"].astype(str)) - {"train", "query", "gallery"})
-    if strange:
-        raise RunError(f"{file}: split {strange[0]!r} is not train, query or gallery")
-    numbers = {}
-    for name in ("identity", "camera"):
-        try:
-            numbers[name] = pd.to_numeric(columns[name]).astype(np.int64) if name in columns else None
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{file}: column {name} must hold whole numbers ({error})") from None
-    camera = numbers["camera"]
-    return _ordered(
-        list(columns["path"].astype(str)),
-        np.asarray(numbers["identity"], np.int64),
-        np.full(len(raw), -1) if camera is None else np.asarray(camera, np.int64),
-        list(columns["split"].astype(str)),
-        list(columns["subset"].fillna("").astype(str)) if "subset" in columns else [""] * len(raw),
-        file.stem,
-    )
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file)
-
-
-def _records(given: DataSet | Path | None, arrays: Arrays | None, file: Path | None) -> Records:
-    if isinstance(given, DataSet):
-        rows = len(given.records)
-        return Records(given.records, np.arange(rows), rows, given.name, given.fingerprint, given.notes, given.root)
-    if given is not None:
-        return read_records(given)
-    if arrays is None:
-        raise RunError("a table of records (or the data set) is needed: it says who is on which picture")
-    frames = []
-    for split, keys, cameras in zip(TEST, (_QUERY_KEYS, _GALLERY_KEYS), _CAMERA_KEYS, strict=True):
-        identities = _first(arrays, keys["identity"])
-        if identities is None:
-            raise RunError(
-                f"{file} does not say who is on its pictures (no {keys['identity'][0]}; it holds {_held(arrays)}): "
-                "give a table of records"
-            )
-        camera = _first(arrays, cameras)
-        count = len(identities)
-        frames.append((split, identities, np.full(count, -1) if camera is None else camera))
-    return _ordered(
-        [f"{split}/{i:06d}" for split, ids, _ in frames for i in range(len(ids))],
-        np.concatenate([np.asarray(ids, np.int64) for _, ids, _ in frames]),
-        np.concatenate([np.asarray(cameras, np.int64) for _, _, cameras in frames]),
-        [split for split, ids, _ in frames for _ in range(len(ids))],
-        [""] * sum(len(ids) for _, ids, _ in frames),
-        file.stem if file else "",
-    )
-
-
-def _ordered(
-    paths: list[str],
-    identities: npt.NDArray[np.int64],
-    cameras: npt.NDArray[np.int64],
-    splits: list[str],
-    subsets: list[str],
-    name: str,
-) -> Records:
-    if not paths:
-        raise RunError(f"{name}: the table of records is empty")
-    frame, notes = make_records(paths, identities, cameras, splits, subsets)
-    unsorted = pd.DataFrame({"split": splits, "path": paths})
-    kept = ~((unsorted["split"] == "train") & (identities < 0)).to_numpy()
-    order = unsorted[kept].sort_values(["split", "path"], kind="stable").index.to_numpy()
-    digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
-    return Records(frame, order, len(paths), name, digest, notes)
-
-
 def _test_embeddings(arrays: Arrays, table: Records, file: Path) -> tuple[Embeddings, Embeddings]:
     """Query and gallery embeddings in the order of our records."""
-    original = table.frame.set_axis(table.order).sort_index()  # the other tool's order
     halves = []
-    for split, keys in zip(TEST, (_QUERY_KEYS, _GALLERY_KEYS), strict=True):
-        ours = table.order[(table.frame["split"] == split).to_numpy()]
-        separate = _first(arrays, keys["global"])
+    for split in TEST:
+        frame = table.frame[table.frame["split"] == split]
+        separate = first(arrays, _HALVES[split])
         if separate is not None:
-            theirs = original.index[original["split"] == split].to_numpy()
-            rows = np.searchsorted(theirs, ours)
-            halves.append(_embeddings({"global": separate}, rows, len(theirs), f"{file}, {split}"))
+            found, expected, rows = {"global": separate}, len(frame), table.ranks_of(split)
         else:
-            everything = _first(arrays, _ALL_KEYS)
+            everything = first(arrays, _ALL_KEYS)
             if everything is None:
                 raise RunError(
-                    f"{file} holds {_held(arrays)}; needed are 'query' and 'gallery' (or qf and gf), "
+                    f"{file} holds {held(arrays)}; needed are 'query' and 'gallery' (or qf and gf), "
                     "or 'embeddings' with a row for each record"
                 )
             names: tuple[str, ...] = ("foreground", "parts", "visibility")
-            extra = {name: arrays[name] for name in names if name in arrays}
-            rows = _rows_by_path(arrays, table, split) if "path" in arrays else ours
-            expected = len(arrays["path"]) if "path" in arrays else table.rows
-            halves.append(_embeddings({"global": everything, **extra}, rows, expected, str(file)))
+            found = {"global": everything} | {name: arrays[name] for name in names if name in arrays}
+            expected, rows = table.rows, table.rows_of(split)
+        paths = paths_in(arrays, split)
+        if paths is not None:
+            expected, rows = len(paths), find_rows(list(frame["path"]), [str(path) for path in paths])
+            require_all(rows, list(frame["path"]), f"{split} pictures have no embedding in {file}")
+        if separate is not None:
+            check_identities(arrays, split, rows, frame, file)
+        halves.append(_embeddings(found, rows, expected, f"{file}, {split}" if separate is not None else str(file)))
     if halves[0].global_.shape[1] != halves[1].global_.shape[1]:
         raise RunError(
             f"{file}: query features have {halves[0].global_.shape[1]} numbers, gallery features "
             f"{halves[1].global_.shape[1]}: they are of two networks"
         )
     return halves[0], halves[1]
-
-
-def _rows_by_path(arrays: Arrays, table: Records, split: str) -> npt.NDArray[np.int64]:
-    position = {str(path): i for i, path in enumerate(arrays["path"])}
-    wanted = list(table.frame.loc[table.frame["split"] == split, "path"])
-    missing = [path for path in wanted if path not in position]
-    if missing:
-        raise RunError(f"{len(missing)} of {len(wanted)} {split} pictures have no embedding, such as {missing[0]}")
-    return np.array([position[path] for path in wanted], np.int64)
 
 
 def _embeddings(
@@ -302,13 +200,11 @@ def _embeddings(
     return Embeddings(global_, foreground, parts, visibility.reshape(n, -1), visibility.reshape(n, -1) * np.float16(1))
 
 
-def _matrix(file: Path, table: Records) -> npt.NDArray[np.float32]:
-    arrays = read_arrays(file)
-    found = next(iter(arrays.values())) if len(arrays) == 1 else _first(arrays, ("distances", "distmat", "dist"))
+def _matrix(arrays: Arrays, table: Records, file: Path) -> npt.NDArray[np.float32]:
+    found = next(iter(arrays.values())) if len(arrays) == 1 else first(arrays, _MATRIX_KEYS)
     if found is None:
-        raise RunError(f"{file} holds {_held(arrays)}; a matrix called 'distances' or 'distmat' is needed")
-    splits = table.frame["split"].to_numpy()
-    rows, columns = ((np.argsort(np.argsort(table.order[splits == split]))) for split in TEST)
+        raise RunError(f"{file} holds {held(arrays)}; a matrix called 'distances' or 'distmat' is needed")
+    rows, columns = (_places(arrays, table, split, file) for split in TEST)
     if found.shape != (len(rows), len(columns)):
         raise RunError(
             f"{file} has shape {found.shape}; the records have {len(rows)} queries and {len(columns)} gallery pictures"
@@ -316,6 +212,18 @@ def _matrix(file: Path, table: Records) -> npt.NDArray[np.float32]:
     if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
         raise RunError(f"{file} holds values that are not finite numbers")
     return np.ascontiguousarray(found[np.ix_(rows, columns)], np.float32)
+
+
+def _places(arrays: Arrays, table: Records, split: Split, file: Path) -> npt.NDArray[np.int64]:
+    """Which row (or column) of the matrix is each of our pictures of a split."""
+    paths, frame = paths_in(arrays, split), table.frame[table.frame["split"] == split]
+    if paths is None:
+        places = table.ranks_of(split)
+    else:
+        places = find_rows(list(frame["path"]), [str(path) for path in paths])
+        require_all(places, list(frame["path"]), f"{split} pictures are not in {file}")
+    check_identities(arrays, split, places, frame, file)
+    return places
 
 
 def _label_maps(
@@ -352,11 +260,3 @@ def _counts(frame: pd.DataFrame) -> dict[str, SplitCount]:
         )
         for split, some in frame.groupby("split")
     }
-
-
-def _first(arrays: Arrays, names: tuple[str, ...]) -> npt.NDArray[Any] | None:
-    return next((arrays[name] for name in names if name in arrays), None)
-
-
-def _held(arrays: Arrays) -> str:
-    return ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8]) or "nothing"

@@ -1,5 +1,6 @@
 """Other tools' results as runs: torchreid's and fast-reid's files, tables in any order, and files not to be trusted."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from isp_core.__main__ import main
+from isp_core.data import DataSet, load
 from isp_core.errors import IspError
+from isp_core.runs import open_run
+from isp_core.runs.import_records import find_rows
 from isp_core.runs.imports import import_run, stored_distances
+from isp_core.runs.schema import Split
 
 SHUFFLED = pd.DataFrame(
     {
@@ -70,6 +76,124 @@ def test_a_file_with_its_own_identities_needs_no_table(tmp_path: Path) -> None:
     run, _ = import_run(tmp_path / "run", None, embeddings=tmp_path / "f.pt")
     np.testing.assert_allclose(run.embeddings("gallery", 0).global_, g, rtol=1e-3)
     assert run.records("gallery").identity.tolist() == [1, 2, 3, 0, -1]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataSet:
+    """Market-1501's layout: three people, two of them searched for; pictures of one grey each."""
+    for folder, names in {
+        "bounding_box_train": ["0001_c1s1_000001_01", "0001_c2s1_000001_01"],
+        "query": ["0002_c1s1_000001_01", "0003_c1s1_000001_01"],
+        "bounding_box_test": ["0002_c2s1_000001_01", "0003_c2s1_000001_01", "0003_c3s1_000001_01"],
+    }.items():
+        (tmp_path / "market" / folder).mkdir(parents=True)
+        for name in names:
+            Image.new("L", (8, 16), 100).save(tmp_path / "market" / folder / f"{name}.jpg")
+    return load(tmp_path / "market")
+
+
+def elsewhere(data: DataSet, split: Split, order: list[int]) -> list[str]:
+    """The pictures' paths on the machine where the other tool ran, in its order."""
+    return [f"/home/them/{data.split(split).path[row]}" for row in order]
+
+
+def test_pictures_are_found_in_the_data_set_by_path_whatever_root_and_order(tmp_path: Path, data: DataSet) -> None:
+    q, g = features(2), features(3)
+    np.savez(
+        tmp_path / "f.npz",
+        qf=q[[1, 0]],
+        gf=g[[2, 0, 1]],
+        q_paths=elsewhere(data, "query", [1, 0]),
+        g_paths=elsewhere(data, "gallery", [2, 0, 1]),
+    )
+    run, notes = import_run(tmp_path / "run", data=data, embeddings=tmp_path / "f.npz")
+    np.testing.assert_allclose(run.embeddings("query", 0).global_, q, rtol=1e-3)
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, g, rtol=1e-3)
+    assert run.info.data.fingerprint == data.fingerprint
+    assert len(run.records("train")) == 2
+    assert notes == data.notes
+
+
+def test_a_table_in_the_tools_order_is_found_in_the_data_set(tmp_path: Path, data: DataSet) -> None:
+    order = {"gallery": [1, 2, 0], "query": [1, 0]}  # the gallery comes first, there is no training
+    paths = [path for split in order for path in elsewhere(data, split, order[split])]  # type: ignore[arg-type]
+    table = pd.DataFrame({"img_path": paths, "pid": [3, 3, 2, 3, 2], "split": ["gallery"] * 3 + ["query"] * 2})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    f, d = features(5), np.arange(6, dtype=float).reshape(2, 3)
+    torch.save(torch.from_numpy(f), tmp_path / "f.pt")
+    np.save(tmp_path / "d.npy", d)
+    run, _ = import_run(tmp_path / "run", tmp_path / "t.csv", data=data, embeddings=tmp_path / "f.pt")
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, f[[2, 0, 1]], rtol=1e-3)
+    np.testing.assert_allclose(run.embeddings("query", 0).global_, f[[4, 3]], rtol=1e-3)
+    ranked, _ = import_run(tmp_path / "ranked", tmp_path / "t.csv", data=data, distances=tmp_path / "d.npy")
+    np.testing.assert_array_equal(stored_distances(ranked), d[[1, 0]][:, [2, 0, 1]])
+
+
+def test_a_folder_of_one_file_a_picture_is_read(tmp_path: Path, data: DataSet) -> None:
+    f = features(5)
+    names = [Path(p).stem for split in ("query", "gallery") for p in data.split(split).path]  # type: ignore[arg-type]
+    (tmp_path / "demo").mkdir()
+    for name, feature in zip(names, f, strict=True):
+        np.save(tmp_path / "demo" / f"{name}.npy", feature[None])
+    run, _ = import_run(tmp_path / "run", data=data, embeddings=tmp_path / "demo")
+    np.testing.assert_allclose(run.embeddings("gallery", 0).global_, f[2:], rtol=1e-3)
+    np.save(tmp_path / "demo" / "other.npy", np.zeros(9))
+    with pytest.raises(IspError, match="4 to 9 numbers"):
+        import_run(tmp_path / "again", data=data, embeddings=tmp_path / "demo")
+
+
+def test_rows_in_another_order_than_the_data_sets_are_noticed(tmp_path: Path, data: DataSet) -> None:
+    """Whoever saves identities without paths is checked by them; whoever saves neither is told what was assumed."""
+    q, g = features(2), features(3)
+    np.savez(tmp_path / "g.npz", qf=q, gf=g, q_pids=[7, 8], g_pids=[8, 7, 8])
+    with pytest.raises(IspError, match=r"gallery identities are not those .* stand in another order"):
+        import_run(tmp_path / "run", data=data, embeddings=tmp_path / "g.npz")
+    np.savez(tmp_path / "h.npz", qf=q, gf=g, q_pids=[7, 8], g_pids=[7, 8, 8])  # other numbers, the same people
+    _, notes = import_run(tmp_path / "run", data=data, embeddings=tmp_path / "h.npz")
+    assert any("taken to stand in the data set's order" in note for note in notes)
+
+
+def test_pictures_without_a_row_are_counted_and_named(tmp_path: Path, data: DataSet) -> None:
+    paths = elsewhere(data, "gallery", [0, 1])
+    arrays = {"qf": features(2), "gf": features(2), "q_paths": elsewhere(data, "query", [0, 1])}
+    np.savez(tmp_path / "f.npz", **arrays, g_paths=paths)
+    missing = r"1 of 3 gallery pictures have no embedding in .*, such as bounding_box_test/0003_c3s1_000001_01\.jpg"
+    with pytest.raises(IspError, match=missing):
+        import_run(tmp_path / "run", data=data, embeddings=tmp_path / "f.npz")
+    np.savez(tmp_path / "f.npz", **arrays, g_paths=np.array(paths, object))
+    with pytest.raises(IspError, match=r"dtype=str"):
+        import_run(tmp_path / "run", data=data, embeddings=tmp_path / "f.npz")
+
+
+def test_two_pictures_that_cannot_be_told_apart_are_refused() -> None:
+    assert find_rows(["a/x.jpg"], ["/r/b/x.jpg", "/r/a/x.jpg"]).tolist() == [1]
+    with pytest.raises(IspError, match="may both be a/x"):
+        find_rows(["a/x.jpg"], ["/r/b/x.jpg", "/r/c/x.jpg"])
+
+
+def test_people_numbered_from_0_are_no_distractors(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", qf=features(2), gf=features(3), q_pids=[0, 1], g_pids=[1, 0, 0])
+    run, notes = import_run(tmp_path / "run", embeddings=tmp_path / "f.npz")
+    assert run.records("query").identity.tolist() == [1, 2]
+    assert run.records("gallery").identity.tolist() == [2, 1, 1]
+    assert any("Identities were numbered from 0" in note for note in notes)
+
+
+def test_the_command_imports_and_says_what_it_did(
+    tmp_path: Path, data: DataSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "f.npz", qf=features(2), gf=features(3))
+    given = ["runs", "import", "--out", str(tmp_path / "run"), "--data", str(data.root), "--tool", "torchreid"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*given, "--embeddings", str(tmp_path / "f.npz"), "--json"])
+    assert stopped.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["pictures"] == {"gallery": 3, "query": 2, "train": 2}
+    assert open_run(tmp_path / "run").info.backbone == "torchreid"
+    with pytest.raises(SystemExit) as stopped:
+        main(["runs", "import", "--out", str(tmp_path / "other"), "--data", str(data.root)])
+    assert stopped.value.code == 1
+    assert "nothing to import" in capsys.readouterr().err
 
 
 def test_parts_and_visibility_come_along(tmp_path: Path, table: Path) -> None:

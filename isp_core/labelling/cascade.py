@@ -1,20 +1,28 @@
 """The paper's pseudo-labels (section 3.2): the cascade on M_g, identity by identity.
 
-One identity's maps are in memory at a time.
+While one identity is clustered, the network is at the next one: two identities' maps are in memory, on the network's
+own grid, whatever the size of the training set.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from isp_core.clustering.cascade import CascadeConfig, activation, label_identity
+from isp_core.clustering.cascade import CascadeConfig, label_identity
 from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.source import LabelledPictures, TrainingPictures
-from isp_core.models import ISPNet
+from isp_core.models import ISPNet, map_size
+
+Rows = npt.NDArray[np.int64]
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 class CascadeLabeller:
@@ -26,27 +34,64 @@ class CascadeLabeller:
     def due(self, epoch: int) -> bool:
         return epoch % self.every == 0
 
-    @torch.inference_mode()
     def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
+        """seconds_clustering: what clustering made the round wait beyond the network."""
         network.eval()
+        size = map_size(self.data.pictures.size)
+
+        def cluster(item: tuple[Rows, torch.Tensor]) -> LabelledPictures:
+            rows, maps = item
+            # a seed of its own for each identity and epoch: the order and the number of processes do not matter
+            person = int(self.data.identities[rows[0]])
+            seed = int(np.random.SeedSequence([self.seed, epoch, person]).generate_state(1)[0])
+            return label_pictures(rows, maps, self.config, size, seed)
+
+        start = time.perf_counter()
+        for found, waited in beside(self._maps(network), cluster):
+            yield replace(found, seconds_network=time.perf_counter() - start - waited, seconds_clustering=waited)
+            start = time.perf_counter()
+
+    @torch.inference_mode()
+    def _maps(self, network: ISPNet) -> Iterator[tuple[Rows, torch.Tensor]]:
+        """Each identity's rows and M_g of all its pictures, (n, C, h0, w0)."""
         data, people = self.data, self.data.own_identities()
         plan = [rows[list(part)] for rows in people for part in chunks(len(rows))]
         arriving = picture_batches(data.pictures, [list(rows) for rows in plan], data.workers)
+
+        def next_maps() -> torch.Tensor:
+            return network.coarse_maps(prepare(next(arriving)[1].to(data.device), data.normalisation))
+
         for rows in people:
-            start = time.perf_counter()
-            maps = []
-            for _ in chunks(len(rows)):
-                _, pictures = next(arriving)
-                maps.append(network.feature_maps(prepare(pictures.to(data.device), data.normalisation)))
-            whole = torch.cat(maps)  # (n, C, h, w), M_g of all pictures of one person
-            middle = time.perf_counter()
-            # a seed of its own for each identity and epoch: the order and the number of processes do not matter
-            seed = int(np.random.SeedSequence([self.seed, epoch, int(data.identities[rows[0]])]).generate_state(1)[0])
-            found = label_identity(whole, self.config, seed=seed)
-            yield LabelledPictures(
-                rows,
-                found.labels.cpu().numpy(),
-                activation(whole).cpu().numpy(),
-                seconds_network=middle - start,
-                seconds_clustering=time.perf_counter() - middle,
-            )
+            yield rows, torch.cat([next_maps() for _ in chunks(len(rows))])
+
+
+@torch.inference_mode()
+def label_pictures(
+    rows: Rows, maps: torch.Tensor, config: CascadeConfig, size: tuple[int, int], seed: int
+) -> LabelledPictures:
+    """The cascade on the maps (n, C, h0, w0) of one identity: labels and activation at `size`."""
+    found = label_identity(maps, config, size=size, seed=seed)
+    active = None if found.activation is None else found.activation.cpu().numpy()
+    return LabelledPictures(rows, found.labels.cpu().numpy(), active)
+
+
+def beside(arriving: Iterator[Item], work: Callable[[Item], Result]) -> Iterator[tuple[Result, float]]:
+    """`work` on each item in a second thread while the next item is made: results in order, with the seconds waited.
+
+    At most two items are held, and errors of either side arrive where the results are read.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        running: Future[Result] | None = None
+        for item in arriving:
+            following = thread.submit(work, item)
+            del item
+            if running is not None:
+                yield _timed(running)
+            running = following
+        if running is not None:
+            yield _timed(running)
+
+
+def _timed(future: Future[Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    return future.result(), time.perf_counter() - start

@@ -2,8 +2,9 @@
 
 Round 0, the backbone as it came: words scored by position and identity-camera contrast say where the person is, GrabCut
 draws the mask along the picture's edges, the heights at which garments change cut it into parts, the same heights for
-everybody, and words vote on the parts. Round 1 takes its masks from the network instead, which by then has learnt what
-the masks have in common. In later rounds the labels are the network's own predictions.
+everybody, and words vote on the parts; what only one person has, and keeps, becomes the belongings. Round 1 takes its
+masks from the network instead, which by then has learnt what the masks have in common. In later rounds the labels are
+the network's own predictions.
 
 A second source of the paper's cascade (3.2): foreground first, parts second, each with another ingredient. M_g is not
 clustered. Held for every picture: its mask, its colours at the mask's size and one level of features in half precision
@@ -25,6 +26,8 @@ from torch.nn import functional as F
 from isp_core.clustering.cascade import activation
 from isp_core.config import ConfigError
 from isp_core.inference import chunks, picture_batches, prepare
+from isp_core.labelling.belongings import find_belongings
+from isp_core.labelling.body import BELONGINGS, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
 from isp_core.labelling.refine import Certainty, grab_cut
 from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
@@ -35,11 +38,12 @@ from isp_core.models import ISPNet
 FINE, COARSE, DEEP = 3, 4, 5
 """Stages of the backbone: strides 8 and 16 for words, the last for activation (Eq. 3)."""
 WORDS = {COARSE: 200, FINE: 300}
-SAMPLE = 2000
+SAMPLE = 1000
 """Pictures that words are learnt from; their features of both levels are held while they are."""
 CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.3
 CERTAINTY = Certainty(background=-0.6, foreground=0.9)
-PARTS = range(4, 9)
+PLAUSIBLE = (0.05, 0.8)
+"""Share of foreground that a network's masks may have; other masks are of a network that has not learnt people yet."""
 BATCH = 16
 
 
@@ -56,8 +60,10 @@ class ContrastLabeller:
     """See above. parts: K; size: (h, w) of label maps; every: epochs between two rounds."""
 
     def __init__(self, data: TrainingPictures, parts: int, size: tuple[int, int], every: int, seed: int) -> None:
-        if parts not in PARTS:
-            raise ConfigError(f"labels from contrast have {PARTS[0]} to {PARTS[-1]} parts, not {parts}: change --parts")
+        if parts not in LAYOUTS:
+            raise ConfigError(
+                f"labels from contrast have {min(LAYOUTS)} to {max(LAYOUTS)} parts, not {parts}: change --parts"
+            )
         self.data, self.parts, self.size, self.every, self.seed = data, parts, size, every, seed
 
     def due(self, epoch: int) -> bool:
@@ -71,16 +77,24 @@ class ContrastLabeller:
             return
         start = time.perf_counter()
         # every process looks at all pictures here: words and garments are learnt over everybody
-        seen, active = self._masks_from_words(network) if epoch == 0 else self._masks_from_network(network)
+        seen, active = self._masks_from_network(network) if epoch else self._masks_from_words(network)
+        if epoch and not PLAUSIBLE[0] < seen.masks.mean() < PLAUSIBLE[1]:
+            seen, active = self._masks_from_words(network)
         middle = time.perf_counter()
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
         seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts)
         sample = self._sample()
         votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, self.seed)
+        carried = np.zeros_like(seen.masks)
+        if BELONGINGS in LAYOUTS[self.parts]:
+            identities, cameras = self.data.identities, self.data.cameras
+            carried = find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, self.seed)
         clustering = time.perf_counter() - middle
         own = self.data.own_identities()
         for rows in own:
             labels = votes.label(seen.looks[rows], seen.masks[rows])
+            if carried[rows].any():
+                labels[carried[rows]] = LAYOUTS[self.parts].index(BELONGINGS) + 1
             each = (middle - start) / len(own), clustering / len(own)
             yield LabelledPictures(rows, labels, active[rows], *each)
 

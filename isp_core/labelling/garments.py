@@ -12,22 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from isp_core.labelling.body import body_height
+
 Floats = npt.NDArray[np.float64]
 BINS = 32
-
-
-def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
-    """Height of each pixel within its picture's foreground, 0 at its top (its 1 % highest pixels aside), 1 at its end.
-
-    (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty picture counts as all foreground.
-    """
-    n, h, w = foreground.shape
-    rows = foreground.sum(2).astype(np.float64)
-    rows[rows.sum(1) == 0] = w
-    reached = rows.cumsum(1) / rows.sum(1, keepdims=True)
-    top, bottom = (reached > 0.01).argmax(1), (reached >= 0.99).argmax(1)
-    height = (np.arange(h) - top[:, None]) / np.maximum(bottom - top, 8)[:, None]
-    return np.broadcast_to(height[:, :, None], (n, h, w))
 
 
 def garment_correlation(

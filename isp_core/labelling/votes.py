@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans, two_means_1d
-from isp_core.labelling.garments import body_height
+from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, distance_from_axis
 from isp_core.labelling.source import Labels
 
 Mask = npt.NDArray[np.bool_]
@@ -28,33 +28,16 @@ SAMPLED_PIXELS = 80_000
 
 
 def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int) -> Labels:
-    """First parts 1..K-1 by height, and the torso's sides as a part of their own from K = 6 on.
+    """First parts of the body by height, numbered as in LAYOUTS; belongings are not among them.
 
-    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin. K = 4: head, upper body,
-    legs; 5: and shoes; 6: the upper body's sides (arms and what people carry there) as part 3; 7: legs cut at the
-    knee; 8: the upper body cut at its middle.
+    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin.
     """
-    height = body_height(masks)
-    upper, legs = float(cuts[0]), float(cuts[1])
-    bounds = [upper, legs] + ([SHOES] if parts >= 5 else [])
-    band = np.digitize(height, bounds)  # 0 head, 1 upper body, 2 legs, 3 shoes
-    pieces: list[Mask] = [band == 0]
-    torso = [band == 1]
-    if parts >= 6:
-        sides = (band == 1) & (_distance_from_axis(masks) > _side_threshold(masks & (band == 1), masks))
-        torso = [(band == 1) & ~sides, sides]
-        if parts >= 8:
-            middle = (upper + legs) / 2
-            torso = [torso[0] & (height < middle), torso[0] & (height >= middle), sides]
-    pieces += torso
-    knee = (legs + SHOES) / 2
-    pieces += [(band == 2) & (height < knee), (band == 2) & (height >= knee)] if parts >= 7 else [band == 2]
-    if parts >= 5:
-        pieces.append(band == 3)
-    labels = np.zeros(masks.shape, np.uint8)
-    for part, piece in enumerate(pieces, start=1):
-        labels[piece & masks] = part
-    return labels
+    upper, legs = float(cuts[0]), min(float(cuts[1]), SHOES - 0.05)
+    begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + SHOES) / 2, "shoes": SHOES}
+    names = LAYOUTS[parts]
+    body = [number for number, name in enumerate(names, start=1) if name != BELONGINGS]
+    band = np.digitize(body_height(masks), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
+    return np.where(masks, np.array(body, np.uint8)[band], 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -123,7 +106,7 @@ def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tenso
     pixels = (large - origin[None, :, None, None]).permute(0, 2, 3, 1)[torch.from_numpy(masks)]
     look = F.normalize(F.normalize(pixels, dim=1) - foreground_origin, dim=1)
     height = torch.from_numpy(body_height(masks)[masks]).float()
-    aside = torch.from_numpy(_distance_from_axis(masks)[masks]).float()
+    aside = torch.from_numpy(distance_from_axis(masks)[masks]).float()
     return torch.cat([look, height[:, None], aside[:, None]], dim=1)
 
 
@@ -135,20 +118,6 @@ def _weighted(points: Tensor, weight: float) -> Tensor:
 
 def _nearest(points: Tensor, weight: float, centres: Tensor) -> Tensor:
     return (_weighted(points, weight) @ centres.T - centres.square().sum(1) / 2).argmax(1)
-
-
-def _distance_from_axis(masks: Mask) -> npt.NDArray[np.float64]:
-    """Columns between a pixel and its person's mean column: (n, h, w), in sixteenths of the width."""
-    width = masks.shape[2]
-    columns = np.arange(width) * 16 / width
-    axis = (masks * columns).sum((1, 2)) / np.maximum(masks.sum((1, 2)), 1)
-    return np.broadcast_to(np.abs(columns[None, None] - axis[:, None, None]), masks.shape)
-
-
-def _side_threshold(torso: Mask, masks: Mask) -> float:
-    """Where the sides of the upper body begin: the two-means split of its pixels' distances from the axis."""
-    values = _distance_from_axis(masks)[torso][::3]
-    return two_means_1d(torch.from_numpy(values.astype(np.float32))).threshold if len(values) else np.inf
 
 
 def _halve(masks: Mask) -> Mask:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from isp_core.labelling.garments import body_height, cut_garments, garment_correlation
+from isp_core.labelling.body import body_height
+from isp_core.labelling.garments import cut_garments, garment_correlation
 from isp_core.labelling.refine import Certainty, grab_cut
 from isp_core.labelling.words import identity_camera_contrast, learn_vocabulary, position_ratio, standardise, words_of
 

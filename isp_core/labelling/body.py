@@ -1,0 +1,41 @@
+"""The parts that labels from contrast have, and where a pixel lies on the body that a mask shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+BELONGINGS = "belongings"
+LAYOUTS: Mapping[int, tuple[str, ...]] = {
+    4: ("head", "upper", "legs"),
+    5: ("head", "upper", "legs", "shoes"),
+    6: ("head", "upper", BELONGINGS, "legs", "shoes"),
+    7: ("head", "upper", BELONGINGS, "legs", "shins", "shoes"),
+    8: ("head", "upper", "waist", BELONGINGS, "legs", "shins", "shoes"),
+}
+"""The parts 1 .. K-1 of each K, from top to bottom; with K = 4 shoes go with the legs."""
+
+
+def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
+    """Height of each pixel within its picture's foreground, 0 at its top (its 1 % highest pixels aside), 1 at its end.
+
+    (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty picture counts as all foreground.
+    """
+    n, h, w = foreground.shape
+    rows = foreground.sum(2).astype(np.float64)
+    rows[rows.sum(1) == 0] = w
+    reached = rows.cumsum(1) / rows.sum(1, keepdims=True)
+    top, bottom = (reached > 0.01).argmax(1), (reached >= 0.99).argmax(1)
+    height = (np.arange(h) - top[:, None]) / np.maximum(bottom - top, 8)[:, None]
+    return np.broadcast_to(height[:, :, None], (n, h, w))
+
+
+def distance_from_axis(masks: npt.NDArray[np.bool_]) -> Floats:
+    """Columns between a pixel and its person's mean column: (n, h, w), in sixteenths of the width."""
+    width = masks.shape[2]
+    columns = np.arange(width) * 16 / width
+    axis = (masks * columns).sum((1, 2)) / np.maximum(masks.sum((1, 2)), 1)
+    return np.broadcast_to(np.abs(columns[None, None] - axis[:, None, None]), masks.shape)

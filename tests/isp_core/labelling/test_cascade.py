@@ -1,0 +1,115 @@
+"""The labelling round by clustering: overlapped with the network, and equal to one identity after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from isp_core.clustering.cascade import CascadeConfig, activation, label_identity
+from isp_core.data.pictures import PictureCache
+from isp_core.inference import prepare
+from isp_core.labelling.cascade import CascadeLabeller, beside
+from isp_core.labelling.source import TrainingPictures, collect
+from isp_core.models import ISPNet, NetworkSpec, normalisation
+
+SIZE = (64, 32)
+OWNERS = np.array([0, 0, 1, 2, 1, 0, 2])
+
+
+@pytest.fixture(scope="module")
+def network() -> ISPNet:
+    torch.manual_seed(0)
+    spec = NetworkSpec("mobilenetv2_100", 32, (3, 4, 5), 8, 16, False, False, "linear", "map", 4, 3)
+    return ISPNet(spec, weights="none").eval()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingPictures:
+    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    paths: list[Path] = []
+    for i in range(len(OWNERS)):
+        paths.append(folder / f"{i}.png")
+        Image.fromarray(rng.integers(0, 256, (*SIZE, 3), np.uint8)).save(paths[-1])
+    cameras = np.ones(len(OWNERS), np.int64)
+    by = normalisation("mobilenetv2_100")
+    return TrainingPictures(PictureCache(paths, SIZE), OWNERS, cameras, by, torch.device("cpu"))
+
+
+def test_round_is_the_cascade_of_each_identity(network: ISPNet, data: TrainingPictures) -> None:
+    """What the stream brings is what clustering each identity's upsampled maps would have brought."""
+    config = CascadeConfig(parts=4)
+    found = collect(CascadeLabeller(data, config, 1, seed=3).round(network, 2), len(OWNERS), (16, 8))
+    assert found.arrived.all()
+    for person in range(3):
+        rows = np.flatnonzero(person == OWNERS)
+        with torch.inference_mode():
+            maps = network.feature_maps(
+                prepare(torch.stack([data.pictures[int(row)] for row in rows]), data.normalisation)
+            )
+        seed = int(np.random.SeedSequence([3, 2, person]).generate_state(1)[0])
+        expected = label_identity(maps, config, seed=seed).labels.numpy()
+        assert (found.labels[rows] == expected).mean() > 0.99  # sums in another order may move a pixel on the border
+        assert found.activation is not None
+        np.testing.assert_allclose(found.activation[rows] / 255, activation(maps).numpy(), atol=0.5 / 255 + 1e-4)
+
+
+def test_rounds_are_equal_bit_for_bit(network: ISPNet, data: TrainingPictures) -> None:
+    labeller = CascadeLabeller(data, CascadeConfig(parts=4), 1, seed=3)
+    first, second = (collect(labeller.round(network, 0), len(OWNERS), (16, 8)) for _ in range(2))
+    np.testing.assert_array_equal(first.labels, second.labels)
+
+
+class TestBeside:
+    def test_work_runs_while_the_next_item_is_made(self) -> None:
+        """Item 1 is made only once the work on item 0 has begun, and that work ends only once item 1 is made."""
+        begun, made = threading.Event(), threading.Event()
+
+        def items() -> Iterator[int]:
+            yield 0
+            assert begun.wait(10)
+            made.set()
+            yield 1
+
+        def work(item: int) -> int:
+            begun.set()
+            assert made.wait(10)
+            return 10 * item
+
+        assert [result for result, _ in beside(items(), work)] == [0, 10]
+
+    def test_few_items_are_held(self) -> None:
+        """However many there are, the maker is never more than two items ahead of what was handed over."""
+        made = 0
+
+        def items() -> Iterator[int]:
+            nonlocal made
+            for item in range(50):
+                made += 1
+                yield item
+
+        for handed, (result, waited) in enumerate(beside(items(), lambda item: item)):
+            assert result == handed
+            assert waited >= 0
+            assert made <= handed + 2
+
+    @pytest.mark.parametrize("where", ["maker", "work"])
+    def test_errors_arrive(self, where: str) -> None:
+        def items() -> Iterator[int]:
+            yield 1
+            if where == "maker":
+                raise ValueError("maker")
+            yield 2
+
+        def work(item: int) -> int:
+            if where == "work" and item == 2:
+                raise ValueError("work")
+            return item
+
+        with pytest.raises(ValueError, match=where):
+            list(beside(items(), work))

@@ -48,7 +48,13 @@ def no_runs(settings: Settings) -> None:
 
 def no_maps(run: Run, split: str) -> None:
     """Nothing to look at in this split."""
-    if run.info.parts == 0:
+    if not run.epochs:
+        say(
+            f"{run.name} has not finished an epoch yet. If it is training right now, come back: the page reads the "
+            "disk anew at each click. If it was stopped, go on with it:",
+            f"isp train --data DATA --out {_short(run.path)} --resume",
+        )
+    elif run.info.parts == 0:
         say(f"{run.name} is a baseline: it has no parts, so there are no label maps. Choose another run.")
     elif split == "train":
         say(
@@ -64,6 +70,9 @@ def no_maps(run: Run, split: str) -> None:
 
 def no_embeddings(run: Run) -> None:
     """No features to rank by."""
+    if not run.epochs:
+        no_maps(run, "gallery")
+        return
     say(
         f"{run.name} has no embeddings of query and gallery. Make them:",
         f"isp extract --run {_short(run.path)} --data DATA",

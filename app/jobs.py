@@ -84,7 +84,8 @@ def start(root: Path, wish: Wish) -> Job:
     with _starting:
         root.mkdir(parents=True, exist_ok=True)
         out = inside(root, wish.name)
-        if out.exists() or (root / FOLDER / f"{wish.name}.json").exists():
+        before = read(root, wish.name)
+        if out.exists() or (before is not None and before.running):
             raise JobError(f"{wish.name} exists already: choose another name, or resume it")
         return _launch(root, wish.name, wish.command(out))
 

@@ -132,6 +132,22 @@ def _constant(_truth: Truth, _train: Truth, key: str, form: str) -> dict[str, fl
     return {name: 100 * float(getattr(masks.counts(targets, name).sum(), form)) for name in TARGETS}
 
 
+@st.cache_data(max_entries=24, show_spinner="Fitting the constant mask")
+def _constant_each(_truth: Truth, _train: Truth, key: str, name: str) -> npt.NDArray[np.float64]:
+    masks = fit_constant(_train.targets[_train.found])
+    iou: npt.NDArray[np.float64] = 100 * masks.counts(_truth.targets[_truth.found], name).iou
+    return iou
+
+
+def constant_each(run: Run, settings: Settings, split: Split, epoch: int, name: str) -> npt.NDArray[np.float64] | None:
+    """What the constant mask scores on each picture that has truth, (N,) in percent; None without training truth."""
+    size = map_size(run, split, epoch)
+    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    if own is None or train is None or not train.n:
+        return None
+    return _constant_each(own, train, f"{id(own)} {id(train)}", name)
+
+
 def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:
     """What one fixed mask for every picture scores on this split, in percent; fitted on the training truth."""
     size = map_size(run, split, epoch)

@@ -17,7 +17,7 @@ from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
 from isp_core.runs.maps import Maps
-from isp_core.runs.schema import MapKind, Split
+from isp_core.runs.schema import METRICS_FILE, MapKind, Split
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
@@ -97,8 +97,9 @@ def _metrics(path: Path, token: str) -> pd.DataFrame:
 
 
 def metrics(run: Run) -> pd.DataFrame:
-    """One row per finished epoch."""
-    return _metrics(run.path, _file_token(run.path / "metrics.parquet"))
+    """One row per finished epoch; none before the first is finished."""
+    file = run.path / METRICS_FILE
+    return _metrics(run.path, _file_token(file)) if file.exists() else run.metrics()
 
 
 def map_epochs(run: Run, split: Split) -> list[int]:

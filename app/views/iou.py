@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import streamlit as st
 from app import empty, exports, paper, parsing, pictures, runs_access, truth
 from app.components.mask_viewer import Panel, mask_viewer
 from app.encode import mask_uri
+from app.links import link
 from app.look import current_look
 from app.parsing import AUTHORS, ONE_TO_ONE, Judged
 from app.pick import names
@@ -82,7 +84,7 @@ def show(selection: Selection) -> None:
     kept = _pictures(selection, run, split, epoch, judged, matched, table)
     with st.container(horizontal=True):
         st.download_button(
-            "Aggregate (CSV)",
+            "Table 3 (CSV)",
             lambda: exports.csv(aggregate, source, sentence),
             f"{source.stem}_iou.csv",
             "text/csv",
@@ -115,7 +117,7 @@ def show(selection: Selection) -> None:
         )
     with st.expander("Table 3 of the paper"):
         st.caption(
-            "The paper's own figures (K = 6, SCHP's maps as truth), in percent; not measured here. Its script "
+            f"{paper.LABEL} K = 6, SCHP's maps as truth. Its script "
             "prints the mean of class and complement IoU, so compare with that form."
         )
         st.dataframe(paper.table_3(), hide_index=True, alt="Table 3 of the paper")
@@ -169,6 +171,9 @@ def _pictures(
     low = two.number_input("IoU from", 0, 100, 0, key="min", bind="query-params", persist_state="session")
     high = three.number_input("IoU to", 0, 100, 100, key="max", bind="query-params", persist_state="session")
     sort = four.selectbox("Order", SORTS, key="sort", bind="query-params", persist_state="session")
+    known_constant = parsing.constant_each(run, selection.settings, split, epoch, part)
+    if known_constant is not None and len(known_constant) == len(table):
+        table = table.assign(constant=known_constant)
     defined = table[table[part].notna()]
     kept = defined[(defined[part] >= low) & (defined[part] <= high)]
     cell = _confusion(run, judged)
@@ -192,7 +197,10 @@ def _pictures(
     )
     if kept.empty:
         return kept
-    shown = [*([] if cell is None else ["pixels_in_cell"]), "path", "identity", "camera", *known]
+    beside = {"constant": st.column_config.NumberColumn(f"{part}, constant mask", format="%.1f")}
+    first = [*([] if cell is None else ["pixels_in_cell"]), "path", "identity", "camera", part]
+    first += ["constant"] if "constant" in kept else []
+    shown = [*first, *(name for name in known if name != part)]
     event = st.dataframe(
         kept[shown],
         hide_index=True,
@@ -202,7 +210,7 @@ def _pictures(
         key="iou-rows",
         alt=f"IoU of each picture, {sort}",
         placeholder="",
-        column_config=_percent(TARGETS),
+        column_config=_percent(TARGETS) | beside,
     )
     chosen = event.selection.rows if event is not None else []
     if chosen and chosen[0] < len(kept):
@@ -212,8 +220,8 @@ def _pictures(
         wanted = st.query_params.get("row", "")
         found = [i for i, name in enumerate(names(kept)) if name == wanted] if wanted else []
         row = int(kept["row"].iloc[found[0] if found else 0])
-    _picture(selection, run, split, epoch, row, kept[kept["row"] == row].iloc[0])
-    return kept
+    _picture(selection, run, split, epoch, row, kept[kept["row"] == row].iloc[0], part)
+    return kept.rename(columns={"constant": f"{part}, constant mask"})
 
 
 def _confusion(run: Run, judged: Judged) -> tuple[int, int] | None:
@@ -256,7 +264,7 @@ def _histogram(values: pd.Series, part: str) -> None:
     )
 
 
-def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int, scores: pd.Series) -> None:
+def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int, scores: pd.Series, part: str) -> None:
     record = runs_access.records(run, split).iloc[row]
     root = pictures.picture_root(run, selection.settings)
     labels = runs_access.maps(run, split, epoch, (row,))[0]
@@ -270,7 +278,12 @@ def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int,
     panels.append(Panel(SPLIT_NAMES[split], f"Part map, {alt}", mask_uri(palette.coded(labels)), image, ratio))
     st.markdown(f"**{plain(names(runs_access.records(run, split).iloc[[row]])[0])}**")
     found = [f"{name} {scores[name]:.1f} %" for name in TARGETS if scores[name] == scores[name]]
-    st.caption("IoU of this picture: " + ", ".join(found))
+    level = scores.get("constant", np.nan)
+    beside = f"; the constant mask has {level:.1f} % for {part}" if level == level else ""
+    st.caption("IoU of this picture: " + ", ".join(found) + beside)
+    link(
+        "evolution", "This picture over all epochs", ":material/movie:", split=split, img=Path(str(record["path"])).name
+    )
     mask_viewer(
         panels, union([palette, truth.palette()]), title="Input, truth and parts", key="iou-viewer", look=current_look()
     )

@@ -11,13 +11,14 @@ import streamlit as st
 
 from app import curves, empty, exports, jobs, pictures, runs_access
 from app.components.mask_viewer import Panel, mask_viewer
+from app.empty import WALKERS
 from app.encode import mask_uri
 from app.jobs import JobError, Wish
 from app.look import current_look
 from app.safety.names import plain, valid_name
 from app.settings import EMBEDDED_DATA, PROJECT, Settings
 from app.sidebar import Selection
-from isp_core.config import preset_names
+from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.readers import load
 from isp_core.errors import IspError
@@ -78,22 +79,34 @@ def _form(selection: Selection, root: Path) -> None:
             "ISP_DATA=FOLDER streamlit run app/main.py",
         )
         return
-    with st.form("start"):
-        one, two, three = st.columns(3)
-        name = one.text_input("Name", placeholder="k6-seed0", max_chars=64)
-        data = two.selectbox("Data set", list(data_sets))
-        preset = three.selectbox("Preset", preset_names())
-        four, five, six, seven, eight = st.columns(5)
-        parts = four.number_input("K (with background)", 2, 32, 6)
-        epochs = five.number_input("Epochs", 1, 1000, 10)
-        identities = six.number_input("Identities", 0, 100_000, 0, help="0: all of them")
-        seed = seven.number_input("Seed", 0, 2**31 - 1, 0)
-        labels = eight.selectbox("Labels", LABELS, help="none: the baseline without parts")
-        space = st.selectbox(
-            "Truth beside the pictures, to measure IoU by",
-            [NO_TRUTH, *space_names()],
-            help="Label maps are never learnt from",
-        )
+    left, right = st.columns(2)
+    data = left.selectbox("Data set", list(data_sets), key="train-data")
+    preset = str(right.selectbox("Preset", preset_names(), key="train-preset"))
+    recipe = load_config(preset)
+    height, width = recipe.data.size
+    st.caption(
+        f"{preset}: {recipe.model.backbone}, {height} × {width}, labels by {recipe.labels.source}, "
+        f"{recipe.run.epochs} epochs. Everything below starts from it."
+    )
+    spaces = [NO_TRUTH, *space_names()]
+    with st.form(f"start-{preset}"):
+        name = st.text_input("Name", placeholder="k6-seed0", max_chars=64)
+        with st.container(horizontal=True):
+            parts = st.number_input("K (with background)", 2, 32, recipe.labels.parts, width=150)
+            epochs = st.number_input("Epochs", 1, 1000, recipe.run.epochs, width=150)
+            identities = st.number_input("Identities", 0, 100_000, 0, help="0: all of them", width=150)
+            seed = st.number_input("Seed", 0, 2**31 - 1, recipe.run.seed, width=150)
+            source = recipe.labels.source if recipe.labels.source in LABELS else LABELS[0]
+            labels = st.selectbox(
+                "Labels", LABELS, index=LABELS.index(source), help="none: the baseline without parts", width=150
+            )
+            space = st.selectbox(
+                "Truth, for IoU",
+                spaces,
+                index=spaces.index("walkers") if data_sets[str(data)] == WALKERS else 0,
+                help="Label maps beside the pictures, in this label space; they are never learnt from",
+                width=150,
+            )
         pressed = st.form_submit_button("Start training", type="primary")
     if not pressed:
         return
@@ -128,17 +141,17 @@ def _watch(selection: Selection, root: Path) -> None:
     )
     st.query_params["job"] = str(name)
     job = known[names.index(str(name))]
-    left, right, _ = st.columns([1, 1, 4])
-    if job.running and left.button("Stop", help="Finished epochs stay; it can be resumed"):
-        jobs.stop(root, job.name)
-        st.rerun()
-    if not job.running and right.button("Resume", help="From the last finished epoch"):
-        try:
-            jobs.resume(root, job.name)
-        except JobError as error:
-            st.error(plain(error))
-        else:
+    with st.container(horizontal=True):
+        if job.running and st.button("Stop", help="Finished epochs stay; it can be resumed"):
+            jobs.stop(root, job.name)
             st.rerun()
+        if not job.running and (root / job.name).exists() and st.button("Resume", help="From the last finished epoch"):
+            try:
+                jobs.resume(root, job.name)
+            except JobError as error:
+                st.error(plain(error))
+            else:
+                st.rerun()
     st.fragment(_live, run_every=EVERY if job.running else None)(selection, root, job.name, job.running)
 
 
@@ -154,8 +167,11 @@ def _live(selection: Selection, root: Path, name: str, was_running: bool) -> Non
         run: Run | None = open_run(root / name)
     except RunError:
         run = None
-    if run is None:
+    if run is None and job.running:
         st.caption("The run has not begun to write yet.")
+    elif run is None:
+        said = [line for line in jobs.log_tail(root, name).splitlines() if line.strip()]
+        st.warning(f"The training ended before a run was begun. {plain(empty.short(said[-1])) if said else ''}")
     else:
         _curves(run)
         _maps(selection, run)
@@ -165,7 +181,7 @@ def _live(selection: Selection, root: Path, name: str, was_running: bool) -> Non
 
 
 def _curves(run: Run) -> None:
-    table = runs_access.metrics(run) if (run.path / "metrics.parquet").exists() else run.metrics()
+    table = runs_access.metrics(run)
     if table.empty:
         st.caption("No epoch is finished yet.")
         return

@@ -153,7 +153,7 @@ def test_iou_table_leaves_as_a_spreadsheet(tab: Tab) -> None:
     assert table["head"].is_monotonic_decreasing
     assert table["split"].unique().tolist() == ["gallery"]
     assert table["belongings"].isna().any()  # people without a bag have no score, not 0
-    _, data = download(tab, "Aggregate (CSV)")
+    _, data = download(tab, "Table 3 (CSV)")
     whole = pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
     assert set(whole["maps"]) == {"k6", "constant mask"}
     assert (whole["pictures"].str.contains("pseudo-labels") == whole["pictures"].str.startswith("train")).all()
@@ -187,7 +187,7 @@ def test_uploads_good_and_bad(tab: Tab, tmp_path: Path) -> None:
     expect(tab.page.get_by_text("bomb.png")).not_to_have_count(0)
     component(tab)
     tab.settle()
-    expect(tab.page.get_by_text("Nearest in the gallery")).to_be_visible()
+    expect(tab.page.get_by_text("Nearest people in the gallery")).to_be_visible()
     assert "phone" not in tab.url()
     _, data = download(tab, "Mask (PNG)")
     assert Image.open(io.BytesIO(data)).size == (16, 32)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from eval.retrieval import FIGURES, Retrieval, per_query
+from eval.sources import slug
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import PairedTest, paired_test
 
@@ -26,6 +27,17 @@ class Comparison:
     tests: dict[str, PairedTest]
     notes: tuple[str, ...]
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the two sides are called: by run, epoch or rule, whatever tells them apart."""
+        a, b = ((each.source.run, each.source.epoch, each.rule.name) for each in (self.first, self.second))
+        told = [i for i in range(3) if a[i] != b[i]] or [0]
+        first, second = (
+            ", ".join(f"epoch {side[i]}" if i == 1 else str(side[i]) for i in told if i != 1 or a[0] == b[0])
+            for side in (a, b)
+        )
+        return first, second
+
     def table(self) -> pd.DataFrame:
         """One row per figure, in per cent (p apart)."""
         rows = []
@@ -33,8 +45,8 @@ class Comparison:
             a, b, d = self.first.figures[name], self.second.figures[name], test.difference
             figures = (100 * a.mean, 100 * b.mean, 100 * d.mean, 100 * d.low, 100 * d.high)
             rows.append((name, *figures, f"{test.p_value:.4f}", d.n))
-        first, second = self.first.source.run, self.second.source.run
-        second = second if second != first else f"{second} ({self.second.rule.name})"
+        first, second = self.labels
+        second = second if second != first else f"{second} (again)"
         return pd.DataFrame(rows, columns=["figure", first, second, "difference", "low", "high", "p", "n"])
 
     def document(self) -> dict[str, Any]:
@@ -58,7 +70,7 @@ class Comparison:
     @property
     def name(self) -> str:
         """The name of the document in the second run's evaluation folder."""
-        return f"comparison-{self.second.name.removeprefix('retrieval-')}-against-{self.first.source.run}"[:100]
+        return f"comparison-{self.second.name.removeprefix('retrieval-')}-against-{slug(self.labels[0])}"[:100]
 
 
 def compare(first: Retrieval, second: Retrieval) -> Comparison:

@@ -17,9 +17,6 @@ from tqdm import tqdm
 from eval.sources import same_test
 from isp_core.data import DataSet, PictureCache
 from isp_core.errors import IspError
-from isp_core.inference import join, read_all
-from isp_core.models import normalisation
-from isp_core.parser import HumanParser
 from isp_core.runs import Run
 
 Split = Literal["train", "test"]
@@ -121,6 +118,11 @@ def _seen_now(
 
 
 def _look(run: Run, epoch: int, files: Sequence[Path], progress: bool) -> tuple[npt.NDArray[np.uint8], Scores]:
+    # imported here: they load every backbone's code, and stored maps need none
+    from isp_core.inference import join, read_all
+    from isp_core.models import normalisation
+    from isp_core.parser import HumanParser
+
     parser = HumanParser.load(run, epoch)
     if not parser.parts:
         raise IspError(f"{run.path} is a baseline without parts: it has no label maps")

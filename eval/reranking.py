@@ -50,8 +50,7 @@ def rerank(
     progress: bool = False,
 ) -> Floats:
     """Re-ranked distances (Q, G) of embeddings under any matching rule."""
-    parts = [np.concatenate([np.asarray(getattr(e, name)) for e in (query, gallery)]) for name in _FIELDS]
-    everybody = Embeddings(*parts)
+    everybody = Embeddings.join([query, gallery])
     return rerank_rows(
         lambda rows: distances(everybody[rows], everybody, matching, metric),
         len(query),
@@ -81,9 +80,6 @@ def rerank_rows(rows: Rows, queries: int, pictures: int, settings: Reranking, pr
     if settings.k2 > 1:
         weights = (_selection(near[:, : settings.k2], pictures) @ weights) / settings.k2
     return (1 - settings.weight) * _jaccard(weights, queries, progress) + settings.weight * original
-
-
-_FIELDS = ("global_", "foreground", "parts", "visibility", "part_share")
 
 
 def _blocks(rows: Rows, pictures: int, what: str, progress: bool) -> Iterator[tuple[slice, Floats]]:

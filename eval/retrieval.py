@@ -33,8 +33,9 @@ class Rule:
 
     matching: one of isp_core.matching.MATCHINGS. queries: "multi" averages the queries of one identity and camera.
     subset: only queries of this subset ("" for all). minimum_share: from which share of the pixels on a part counts as
-    visible (0: Eq. 8, one pixel is enough). reranking: None, or k-reciprocal re-ranking. resample: what the bootstrap
-    draws, single queries or all queries of an identity.
+    visible (0: Eq. 8, one pixel is enough); minimum_probability: instead, visible where some pixel gives the part this
+    probability, likeliest there or not (0: not used). reranking: None, or k-reciprocal re-ranking. resample: what the
+    bootstrap draws, single queries or all queries of an identity.
     """
 
     matching: str = "aligned"
@@ -42,9 +43,14 @@ class Rule:
     queries: Literal["single", "multi"] = "single"
     subset: str = ""
     minimum_share: float = 0.0
+    minimum_probability: float = 0.0
     reranking: Reranking | None = None
     resample: Literal["queries", "identities"] = "queries"
     level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.minimum_share and self.minimum_probability:
+            raise IspError("visibility comes from the share of pixels or from the probability: give one of them")
 
     @property
     def name(self) -> str:
@@ -53,6 +59,7 @@ class Rule:
         words += [self.subset] if self.subset else []
         words += ["multi"] if self.queries == "multi" else []
         words += [f"share{self.minimum_share:g}"] if self.minimum_share else []
+        words += [f"probability{self.minimum_probability:g}"] if self.minimum_probability else []
         words += ["reranked"] if self.reranking else []
         return "-".join(words)
 
@@ -162,6 +169,8 @@ def _rank(source: RetrievalSet, rule: Rule, progress: bool) -> Ranking:
         return _judge(source.distances, source.query, source.gallery)
     if rule.minimum_share:
         query, gallery = query.seen_from(rule.minimum_share), gallery.seen_from(rule.minimum_share)
+    if rule.minimum_probability:
+        query, gallery = query.seen_with(rule.minimum_probability), gallery.seen_with(rule.minimum_probability)
     if rule.reranking:
         table = rerank(query, gallery, rule.matching, rule.metric, rule.reranking, progress)
         return _judge(table, source.query, source.gallery)
@@ -202,6 +211,11 @@ def _multi_query(source: RetrievalSet) -> RetrievalSet:
     member = member.reshape(-1)
     size = np.bincount(member).astype(np.float32)
 
+    def highest(array: Any) -> npt.NDArray[np.float32]:
+        peak = np.zeros((len(size), *array.shape[1:]), np.float32)
+        np.maximum.at(peak, member, np.asarray(array, np.float32))
+        return peak
+
     def mean(array: Any) -> npt.NDArray[np.float32]:
         values = np.asarray(array, np.float32)
         total = np.zeros((len(size), *values.shape[1:]), np.float32)
@@ -215,5 +229,6 @@ def _multi_query(source: RetrievalSet) -> RetrievalSet:
         mean(query.parts),
         mean(query.visibility) > 0,
         mean(query.part_share),
+        None if query.part_peak is None else highest(query.part_peak),
     )
     return replace(source.take_queries(first), query_embeddings=pooled)

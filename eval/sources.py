@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,13 @@ from tqdm import tqdm
 from isp_core.data.records import DataSet
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings
-from isp_core.parser import HumanParser
 from isp_core.runs import Run
 from isp_core.runs.imports import stored_distances
 
+if TYPE_CHECKING:
+    from isp_core.parser import HumanParser
+
 _BATCH = 64
-_FIELDS = ("global_", "foreground", "parts", "visibility", "part_share")
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,15 @@ class RetrievalSet:
         )
 
 
-def retrieval_set(run: Run, epoch: int | None, data: DataSet | None = None, progress: bool = False) -> RetrievalSet:
+def retrieval_set(
+    run: Run, epoch: int | None, data: DataSet | None = None, progress: bool = False, peaks: bool = False
+) -> RetrievalSet:
     """Queries and gallery of a run.
 
     epoch: None for the last that has what is needed. data: None, or the run's own data set, for its stored embeddings;
     another data set is embedded now by the run's weights (cross-data-set evaluation), as are own pictures where the
-    run has weights but no embeddings.
+    run has weights but no embeddings. peaks: whether the parts' probabilities are needed, which older runs do not
+    store.
     """
     if data is not None and not same_test(run, data):
         if not run.weight_epochs():
@@ -86,7 +91,14 @@ def retrieval_set(run: Run, epoch: int | None, data: DataSet | None = None, prog
     epochs = run.embedding_epochs()
     if epochs and (epoch is None or epoch in epochs):
         epoch = epochs[-1] if epoch is None else epoch
-        return _stored(run, epoch, run.embeddings("query", epoch), run.embeddings("gallery", epoch), None)
+        query, gallery = run.embeddings("query", epoch), run.embeddings("gallery", epoch)
+        if not peaks or query.part_peak is not None:
+            return _stored(run, epoch, query, gallery, None)
+        if data is None:
+            raise IspError(
+                f"{run.path} stores embeddings of epoch {epoch} without the parts' probabilities: give --data to make "
+                "them again from the weights"
+            )
     if data is None:
         have = f"it has them of epochs {', '.join(map(str, epochs))}" if epochs else "it has none"
         wanted = "" if epoch is None else f" of epoch {epoch}"
@@ -120,6 +132,8 @@ def _stored(
 
 
 def _embedded_now(run: Run, epoch: int | None, data: DataSet, foreign: bool, progress: bool) -> RetrievalSet:
+    from isp_core.parser import HumanParser  # loads every backbone's code; stored embeddings need none
+
     epochs = run.weight_epochs()
     epoch = epochs[-1] if epoch is None and epochs else epoch
     parser = HumanParser.load(run, epoch)
@@ -136,4 +150,4 @@ def _embed(parser: HumanParser, paths: list[Path], progress: bool) -> Embeddings
         return None
     starts = tqdm(range(0, len(paths), _BATCH), desc="embedding", disable=not progress, leave=False, delay=2)
     batches = [parser.embed(paths[start : start + _BATCH]) for start in starts]
-    return Embeddings(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in _FIELDS))
+    return Embeddings.join(batches)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from isp_core.data.pictures import PictureCache
 from isp_core.data.transforms import normalise
-from isp_core.matching import Embeddings, part_share
+from isp_core.matching import Embeddings, part_peak, part_share
 from isp_core.models import ISPNet, Normalisation, Output
 
 BATCH = 64
@@ -65,10 +65,16 @@ def read(
         empty = Embeddings(global_, nothing, np.zeros((count, 0, 0), np.float16), nothing.astype(bool), nothing)
         return Reading(np.zeros((count, *size), np.uint8), np.zeros((count, *size), np.float16), empty), output
     labels = output.logits.argmax(1).to(torch.uint8).cpu().numpy()
-    foreground = _half(1 - output.logits.softmax(1)[:, 0])
+    probability = output.logits.softmax(1)
+    foreground = _half(1 - probability[:, 0])
     share = part_share(labels, network.spec.parts)
     embeddings = Embeddings(
-        global_, _half(features.foreground), _half(features.parts), share > 0, share.astype(np.float16)
+        global_,
+        _half(features.foreground),
+        _half(features.parts),
+        share > 0,
+        share.astype(np.float16),
+        part_peak(probability).astype(np.float16),
     )
     return Reading(labels, foreground, embeddings), output
 
@@ -90,12 +96,10 @@ def read_all(
 
 def join(readings: Sequence[Reading]) -> Reading:
     """Several batches as one."""
-    names = ("global_", "foreground", "parts", "visibility", "part_share")
-    embeddings = {name: np.concatenate([getattr(reading.embeddings, name) for reading in readings]) for name in names}
     return Reading(
         np.concatenate([reading.labels for reading in readings]),
         np.concatenate([reading.foreground for reading in readings]),
-        Embeddings(**embeddings),
+        Embeddings.join([reading.embeddings for reading in readings]),
     )
 
 

@@ -7,9 +7,9 @@ Arrays in, arrays out. Not here: where embeddings come from (isp_core.parser), a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ class Embeddings:
 
     global_ (N, C); foreground (N, C'); parts (N, K-1, C''); visibility (N, K-1) bool, Eq. 8;
     part_share (N, K-1): share of the picture's pixels whose most likely part is k, in [0, 1].
+    part_peak (N, K-1): the highest probability of part k at any pixel, in [0, 1]; None where it was not kept.
     """
 
     global_: Array
@@ -51,6 +52,7 @@ class Embeddings:
     parts: Array
     visibility: Array
     part_share: Array
+    part_peak: Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.global_)
@@ -64,19 +66,30 @@ class Embeddings:
             raise IspError(
                 f"embeddings of {n} global, {len(self.foreground)} foreground and {len(self.parts)} part rows"
             )
-        for name in ("visibility", "part_share"):
-            shape = tuple(getattr(self, name).shape)
-            if shape != flags:
-                raise IspError(f"{name} has shape {shape}; the parts ask for {flags}")
+        for name in ("visibility", "part_share", "part_peak"):
+            array = getattr(self, name)
+            if array is not None and tuple(array.shape) != flags:
+                raise IspError(f"{name} has shape {tuple(array.shape)}; the parts ask for {flags}")
 
     def __len__(self) -> int:
         return len(self.global_)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.generic] | list[int]) -> Embeddings:
         """The embeddings of some pictures; a slice or an array of positions."""
-        return Embeddings(
-            self.global_[rows], self.foreground[rows], self.parts[rows], self.visibility[rows], self.part_share[rows]
-        )
+        taken: dict[str, Any] = {}
+        for each in fields(self):
+            array = getattr(self, each.name)
+            taken[each.name] = None if array is None else array[rows]
+        return Embeddings(**taken)
+
+    @classmethod
+    def join(cls, several: Sequence[Embeddings]) -> Embeddings:
+        """Pictures of one network, held in several pieces of NumPy arrays, one after the other."""
+        joined: dict[str, Any] = {}
+        for each in fields(cls):
+            arrays = [getattr(piece, each.name) for piece in several]
+            joined[each.name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
+        return cls(**joined)
 
     @property
     def n_parts(self) -> int:
@@ -91,6 +104,14 @@ class Embeddings:
         share = _tensor(self.part_share)
         visible = share >= minimum_share if minimum_share > 0 else share > 0
         return replace(self, visibility=visible.numpy(force=True))
+
+    def seen_with(self, probability: float) -> Embeddings:
+        """The same features, a part counting as visible where some pixel gives it at least this probability (Eq. 5),
+        whether or not another part is likelier there. IspError where probabilities were not kept.
+        """
+        if self.part_peak is None:
+            raise IspError("these embeddings do not hold the parts' probabilities: make them again from the weights")
+        return replace(self, visibility=(_tensor(self.part_peak) >= probability).numpy(force=True))
 
 
 def visibility(labels: Array, parts: int) -> npt.NDArray[np.bool_]:
@@ -114,12 +135,14 @@ def part_share(labels: Array, parts: int) -> npt.NDArray[np.float32]:
     return np.stack([(flat == k).mean(axis=1, dtype=np.float32) for k in range(1, parts)], axis=1)
 
 
-def visibility_from_probability(probability: Array, threshold: float) -> npt.NDArray[np.bool_]:
-    """A softer l_k: some pixel gives part k at least `threshold`, whether or not another part is likelier there.
+def part_peak(probability: Array) -> npt.NDArray[np.float32]:
+    """The highest probability of each part at any pixel. probability (N, K, H, W): Eq. 5, background first -> (N, K-1).
 
-    probability (N, K, H, W): Eq. 5, background first. Returns (N, K-1).
+    >>> part_peak(np.array([[[[0.6, 0.5]], [[0.4, 0.5]]]])).round(1)
+    array([[0.5]], dtype=float32)
     """
-    return np.asarray((_tensor(probability)[:, 1:].amax(dim=(2, 3)) >= threshold).numpy(force=True))
+    peak: npt.NDArray[np.float32] = _tensor(probability)[:, 1:].amax(dim=(2, 3)).float().numpy(force=True)
+    return peak
 
 
 def distances(

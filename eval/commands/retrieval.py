@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from eval.retrieval import Retrieval
 
 EVERY = "every"
+# all that is written to files; a terminal is too narrow for it
+_SHOWN = ["matching", "R-1", "R-1, 95%", "R-5", "R-10", "R-20", "mAP", "mAP, 95%", "mINP"]
 _MATCHINGS = f"aligned, all-parts, concatenated, authors, global, foreground, part-1 ..., or {EVERY}"
 
 
@@ -38,6 +41,9 @@ def judge_retrieval(
     visible_from: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the pixels from which on a part is visible; 0 is Eq. 8.")
     ] = 0.0,
+    visible_probability: Annotated[
+        float, typer.Option(min=0, max=1, help="Instead: a part is visible where some pixel gives it this probability.")
+    ] = 0.0,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
     k1: Annotated[int, typer.Option(min=1, help="Re-ranking: reciprocal neighbours.")] = 20,
     k2: Annotated[int, typer.Option(min=1, help="Re-ranking: neighbours averaged over.")] = 6,
@@ -47,6 +53,12 @@ def judge_retrieval(
     ] = "queries",
     against: Annotated[
         Path | None, typer.Option(help="Another run on the same queries: paired test of --run against it.")
+    ] = None,
+    against_epoch: Annotated[
+        int | None, typer.Option(help="Paired test against this epoch (of --against, or of --run itself).")
+    ] = None,
+    against_matching: Annotated[
+        str | None, typer.Option(help="Paired test against this matching, such as all-parts.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
@@ -66,24 +78,31 @@ def judge_retrieval(
     from isp_core.runs import open_run
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
-    source = retrieval_set(opened, epoch, None if data is None else load(data), progress)
+    data_set, peaks = None if data is None else load(data), visible_probability > 0
+    source = retrieval_set(opened, epoch, data_set, progress, peaks)
     reranking = Reranking(k1, k2, weight) if rerank else None
     parts = 0 if source.query_embeddings is None else source.query_embeddings.n_parts
     rules = [
-        Rule(each, metric, queries, subset, visible_from, reranking, resample) for each in _matchings(matching, parts)
+        Rule(each, metric, queries, subset, visible_from, visible_probability, reranking, resample)
+        for each in _matchings(matching, parts)
     ]
     found = [evaluate_run(opened, source, rule, progress) for rule in rules]
     documents = [each.document() for each in found]
     caption = f"{found[0].source.run} on {found[0].source.data}, {found[0].source.origin}"
     frame = found[0].table() if len(found) == 1 else _by_rule(found)
-    if against is not None:
+    if against is not None or against_epoch is not None or against_matching is not None:
         if len(rules) > 1:
-            raise IspError("--against compares under one rule: give one --matching")
-        other = open_run(against)
-        comparison = compare(evaluate(retrieval_set(other, None, None, progress), rules[0], progress), found[0])
+            raise IspError("a paired test compares under one rule: give one --matching")
+        other = opened if against is None else open_run(against)
+        others = retrieval_set(other, against_epoch, data_set if source.foreign or peaks else None, progress, peaks)
+        rule = rules[0] if against_matching is None else replace(rules[0], matching=against_matching)
+        comparison = compare(evaluate(others, rule, progress), found[0])
         opened.write_evaluation(comparison.name, comparison.document())
         documents.append(comparison.document())
-        frame, caption = comparison.table(), f"{caption}, against {against}"
+        frame, caption = comparison.table(), f"{comparison.labels[1]} minus {comparison.labels[0]} on {source.data}"
+        notes = (*found[0].notes, *comparison.notes)
+    else:
+        notes = found[0].notes
     if out is not None:
         write_table(frame, out, found[0].name if len(found) == 1 else "retrieval", caption)
     if as_json:
@@ -91,9 +110,10 @@ def judge_retrieval(
         return
     typer.echo(caption)
     first = found[0]
-    typer.echo(f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery pictures, {first.rule.name}\n")
-    typer.echo(text(frame))
-    for note in first.notes:
+    rule_name = first.rule.name if len(found) == 1 else first.rule.name.removeprefix(f"{first.rule.matching}-")
+    typer.echo(f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery pictures, {rule_name}\n")
+    typer.echo(text(frame if len(found) == 1 else frame[_SHOWN]))
+    for note in notes:
         typer.echo(f"note: {note}")
 
 
@@ -109,9 +129,13 @@ def _matchings(given: list[str] | None, parts: int) -> list[str]:
 
 
 def _by_rule(found: list[Retrieval]) -> pd.DataFrame:
+    """A row for each rule: every figure with its interval, in per cent."""
     import pandas as pd
 
-    from eval.retrieval import FIGURES
-
-    rows = [(each.rule.matching, *(100 * each.figures[name].mean for name in FIGURES)) for each in found]
-    return pd.DataFrame(rows, columns=["matching", *FIGURES])
+    rows = []
+    for each in found:
+        row: dict[str, object] = {"matching": each.rule.matching}
+        for name, i in each.figures.items():
+            row |= {name: 100 * i.mean, f"{name}, {i.level:.0%}": f"{100 * i.low:.1f} to {100 * i.high:.1f}"}
+        rows.append(row)
+    return pd.DataFrame(rows)

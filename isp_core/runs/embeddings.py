@@ -18,9 +18,11 @@ NAMES = {"global": "global_", "foreground": "foreground", "parts": "parts", "par
 
 
 def write_embeddings(target: Path, embeddings: Embeddings) -> None:
-    """Tensors `global` (n, c), `foreground` (n, c), `parts` (n, K-1, c), `part_share` (n, K-1) as float16 and
-    `visibility` (n, K-1) as uint8."""
+    """Tensors `global` (n, c), `foreground` (n, c), `parts` (n, K-1, c), `part_share` and, where it is known,
+    `part_peak` (n, K-1) as float16, and `visibility` (n, K-1) as uint8."""
     tensors = {name: np.ascontiguousarray(getattr(embeddings, field), np.float16) for name, field in NAMES.items()}
+    if embeddings.part_peak is not None:
+        tensors["part_peak"] = np.ascontiguousarray(embeddings.part_peak, np.float16)
     tensors["visibility"] = np.ascontiguousarray(embeddings.visibility, np.uint8)
     with atomic(target) as path:
         save_file(tensors, path)
@@ -38,4 +40,4 @@ def read_embeddings(path: Path, rows: int) -> Embeddings:
     if wrong:
         raise RunError(f"{path} has {next(iter(wrong.values()))} rows where the run's records have {rows}")
     fields = {field: tensors[name] for name, field in NAMES.items()}
-    return Embeddings(**fields, visibility=tensors["visibility"].astype(bool))
+    return Embeddings(**fields, visibility=tensors["visibility"].astype(bool), part_peak=tensors.get("part_peak"))

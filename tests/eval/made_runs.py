@@ -78,7 +78,7 @@ def embeddings(frame: pd.DataFrame, noise: float, rng: np.random.Generator) -> E
         )
 
     share = rng.random((len(ids), PARTS - 1))
-    return Embeddings(noisy(), noisy(), noisy(PARTS - 1), share > 0.2, share)
+    return Embeddings(noisy(), noisy(), noisy(PARTS - 1), share > 0.2, share, np.sqrt(share))
 
 
 def true_map() -> np.ndarray:

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from eval.comparison import compare
 from eval.reranking import Reranking
-from eval.retrieval import Rule, evaluate, evaluate_run
+from eval.retrieval import FIGURES, Rule, evaluate, evaluate_run
 from eval.sources import retrieval_set
 from isp_core.errors import IspError
 from isp_core.matching import distances
@@ -58,6 +60,28 @@ def test_every_rule_has_its_own_document_with_all_it_needs(run: Run) -> None:
     assert document["rule"]["subset"] == "occluded"
     assert document["figures"]["mAP"]["n"] == 2
     assert len(document["queries"]["average_precision"]) == 2
+
+
+def test_visibility_may_come_from_the_parts_probabilities(run: Run) -> None:
+    """Whoever asks for certainty that nobody reaches sees no part: only global and foreground are left."""
+    source = retrieval_set(run, None, peaks=True)
+    strict = evaluate(source, Rule(minimum_probability=1.0))
+    assert strict.rule.name == "aligned-cosine-probability1"
+    q, g = (run.embeddings(split, 1).seen_with(1.0) for split in ("query", "gallery"))
+    assert not q.visibility.any()
+    query, gallery = run.records("query"), run.records("gallery")
+    expected = evaluate_ranking(distances(q, g), query.identity, query.camera, gallery.identity, gallery.camera)
+    assert strict.figures["mAP"].mean == pytest.approx(expected.mean_average_precision)
+    with pytest.raises(IspError, match="give one of them"):
+        Rule(minimum_share=0.1, minimum_probability=0.1)
+
+
+def test_probabilities_that_a_run_did_not_keep_are_asked_for(run: Run) -> None:
+    from isp_core.runs import RunWriter
+
+    RunWriter(run.path).write_embeddings("query", 1, replace(run.embeddings("query", 1), part_peak=None))
+    with pytest.raises(IspError, match="without the parts' probabilities: give --data"):
+        retrieval_set(run, 1, peaks=True)
 
 
 def test_multi_query_pools_the_pictures_of_an_identity_and_camera(run: Run) -> None:
@@ -149,6 +173,24 @@ def test_the_command_compares_rules_and_runs(run: Run, tmp_path: Path, command: 
     assert status == 0
     assert "difference" in out
     assert "comparison-epoch_0001-aligned-cosine-against-other" in run.evaluation_names()
+
+
+def test_a_run_is_compared_with_itself_at_another_epoch_or_rule(run: Run, command: Command) -> None:
+    status, out, err = command("retrieval", "--run", str(run.path), "--against-epoch", "0")
+    assert status == 0, err
+    assert "epoch 1 minus epoch 0 on made" in out
+    status, out, err = command("retrieval", "--run", str(run.path), "--against-matching", "all-parts", "--json")
+    assert status == 0, err
+    comparison = json.loads(out)[1]
+    assert [comparison[side]["rule"]["matching"] for side in ("first", "second")] == ["all-parts", "aligned"]
+    both = ("--matching", "aligned", "--matching", "global")
+    assert command("retrieval", "--run", str(run.path), *both, "--against-epoch", "0")[0] == 1
+
+
+def test_every_figure_of_every_rule_has_its_interval(run: Run, tmp_path: Path, command: Command) -> None:
+    assert command("retrieval", "--run", str(run.path), "--matching", "every", "--out", str(tmp_path / "t"))[0] == 0
+    table = pd.read_csv(tmp_path / "t" / "retrieval.csv")
+    assert {f"{name}, 95%" for name in FIGURES} <= set(table.columns)
 
 
 def test_errors_are_one_line_and_status_one(tmp_path: Path, command: Command) -> None:

@@ -1,5 +1,7 @@
 """Eq. 8-10: what the distances are, by hand and against a loop that follows the paper line by line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,9 @@ from isp_core.matching import (
     Embeddings,
     distances,
     explain,
+    part_peak,
     part_share,
     visibility,
-    visibility_from_probability,
 )
 
 
@@ -171,7 +173,20 @@ def test_visibility_asks_for_one_pixel_unless_told_more() -> None:
 
 def test_visibility_from_probability_does_not_need_the_argmax() -> None:
     probability = np.full((1, 3, 2, 2), [[[[0.5]], [[0.4]], [[0.1]]]])
-    np.testing.assert_array_equal(visibility_from_probability(probability, 0.3), [[True, False]])
+    e = some(1, 2, 3, seed=0)
+    told = replace(e, visibility=np.zeros((1, 2), bool), part_peak=part_peak(probability))
+    np.testing.assert_array_equal(told.seen_with(0.3).visibility, [[True, False]])
+    np.testing.assert_array_equal(told.seen_with(0.4).visibility, [[True, False]])  # reached is enough
+    with pytest.raises(IspError, match="do not hold the parts' probabilities"):
+        e.seen_with(0.3)
+
+
+def test_pieces_are_joined_and_what_one_lacks_is_lacking() -> None:
+    a, b = (replace(some(n, 2, 3, seed=n), part_peak=np.full((n, 2), n / 10, np.float32)) for n in (1, 2))
+    whole = Embeddings.join([a, b])
+    np.testing.assert_allclose(whole.part_peak, [[0.1] * 2, [0.2] * 2, [0.2] * 2])
+    np.testing.assert_array_equal(whole[1:].parts, b.parts)
+    assert Embeddings.join([a, replace(b, part_peak=None)]).part_peak is None
 
 
 @pytest.mark.parametrize(

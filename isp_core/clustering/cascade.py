@@ -76,6 +76,8 @@ class IdentityLabels:
     """Share of pixels that are not background."""
     iterations: int
     seconds: float
+    activation: Tensor | None = None
+    """(n, h, w) float32, Eq. 3 (not sharpened); None where other scores took its place."""
 
 
 # ---------------------------------------------------------------------------------------------------------- the whole
@@ -101,12 +103,12 @@ def label_identity(
     picture for NaN or infinite features.
     """
     start = time.perf_counter()
-    lengths = None
+    lengths = active = None
     if scores is None:
         _check_maps(maps)
         lengths = norms(maps, tuple(size or maps.shape[2:]))
-        scores = _by_peak(lengths)
-        scores = sharpen(scores) if config.sharpen else scores
+        active = _by_peak(lengths)
+        scores = sharpen(active) if config.sharpen else active
     elif scores.shape != (maps.shape[0], *(size or maps.shape[2:])):
         raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
     if config.variant is Variant.ONE_STEP:
@@ -122,6 +124,7 @@ def label_identity(
         foreground_share=1.0 - int(sizes[BACKGROUND]) / found.labels.numel(),
         iterations=found.iterations,
         seconds=time.perf_counter() - start,
+        activation=active,
     )
 
 
@@ -209,8 +212,9 @@ def cluster_parts(
     """Second stage: the foreground pixels of all pictures into K-1 parts, labelled 1 .. K-1 from top to bottom.
 
     maps: (n, c, h, w), or coarser if the pixels are those of maps upsampled to the mask's (n, h, w). lengths: their
-    `norms`, where they are known. Features follow Eq. 4 (UNNORMALISED: as they are). Parts are ordered by the mean row of their pixels, then mean column, then size;
-    parts that found no pixels (fewer distinct pixels than parts) come last.
+    `norms`, where they are known. Features follow Eq. 4 (UNNORMALISED: as they are). Parts are ordered by the mean row
+    of their pixels, then mean column, then size; parts that found no pixels (fewer distinct pixels than parts) come
+    last.
     """
     k = config.parts - 1
     labels = torch.zeros(mask.shape, dtype=torch.uint8, device=maps.device)

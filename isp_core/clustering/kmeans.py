@@ -301,7 +301,7 @@ def first_centres(points: Tensor, k: int, restarts: int, generator: torch.Genera
 
 
 def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """One of 0 .. n-1 at random from each of `size` equal stretches, so that every picture and every height is in it."""
+    """One of 0 .. n-1 at random from each of `size` equal stretches: every picture and every height is in it."""
     places = torch.arange(size, dtype=torch.float64) + torch.rand(size, generator=generator, dtype=torch.float64)
     chosen = (places * (n / size)).long().clamp_(max=n - 1) if n > size else torch.arange(n)
     return chosen.to(device)

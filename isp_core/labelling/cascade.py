@@ -22,7 +22,8 @@ from isp_core.labelling.source import LabelledPictures, TrainingPictures
 from isp_core.models import ISPNet, map_size
 
 Rows = npt.NDArray[np.int64]
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class CascadeLabeller:

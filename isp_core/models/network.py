@@ -111,8 +111,13 @@ class ISPNet(nn.Module):
 
     def feature_maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """M_g at a quarter of the input, as the clustering of section 3.2 wants it: (B, C, H / 4, W / 4)."""
+        return upsample(self.coarse_maps(pictures), map_size((pictures.shape[2], pictures.shape[3])))
+
+    def coarse_maps(self, pictures: torch.Tensor) -> torch.Tensor:
+        """M_g on its own grid, which is all that the clustering needs: (B, C, h0, w0)."""
         size = (pictures.shape[2], pictures.shape[3])
-        return upsample(self.feature_map(self.feature_map.gather(self.backbone(pictures), size)), map_size(size))
+        maps: torch.Tensor = self.feature_map(self.feature_map.gather(self.backbone(pictures), size))
+        return maps
 
 
 def part_classifier(kind: ClassifierKind, channels: int, parts: int) -> nn.Module:

@@ -1,16 +1,33 @@
-"""Label maps as pictures: palette PNGs that other tools read, and overlays for people. PIL pictures in and out."""
+"""What a run and its network see, as PIL pictures and Plotly figures: three lines in a notebook.
+
+>>> parser = HumanParser.load("runs/mine")                                      # doctest: +SKIP
+>>> overlay("a.jpg", parser.parse("a.jpg").labels[0], run_palette("runs/mine"))  # doctest: +SKIP
+>>> terms(parser.match("a.jpg", "b.jpg"))                                       # doctest: +SKIP
+
+Pictures may be whatever `HumanParser` takes: paths, PIL pictures, arrays, tensors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from isp_core.data.pictures import Picture, as_image
 from isp_core.errors import IspError
+from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
+from isp_core.runs import Run, open_run
+from isp_core.runs.schema import MapKind
+
+if TYPE_CHECKING:  # plotly and torch take a second each, and pictures need neither
+    from plotly.graph_objects import Figure
+
+    from isp_core.matching import Explanation
 
 Labels = npt.NDArray[np.uint8]
 
@@ -22,6 +39,20 @@ def palette_of(labels: Labels) -> Palette:
     return assign(mean_heights(maps, parts))
 
 
+def run_palette(run: Run | str | Path) -> Palette:
+    """One palette for all pictures and epochs of a run: by the body parts that truth assigned to its parts where there
+    was one, by the parts' mean height in its last label maps otherwise."""
+    run = run if isinstance(run, Run) else open_run(run)
+    heights = [float("nan")] * max(0, run.info.parts - 1)
+    kinds: tuple[MapKind, ...] = ("train", "test")
+    kind = next((kind for kind in kinds if run.label_epochs(kind)), None)
+    if kind is not None:
+        heights = mean_heights(run.labels(kind, run.label_epochs(kind)[-1]), run.info.parts)
+    noted = run.read_evaluation("parts") if "parts" in run.evaluation_names() else {}
+    last = noted.get(max(noted, key=int), {}) if noted else {}
+    return assign(heights, {part: name for name in PARTS for part in last.get(name, [])})
+
+
 def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int, int] | None = None) -> Image.Image:
     """A label map (h, w) as a palette picture whose values are the labels, at `size` (width, height) where given."""
     if labels.ndim != 2:
@@ -31,33 +62,78 @@ def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int,
     return image if size is None else image.resize(size, Image.Resampling.NEAREST)
 
 
-def save_label_map(labels: Labels, file: Path, size: tuple[int, int] | None = None) -> None:
+def save_label_map(
+    labels: Labels, file: Path, palette: Palette | None = None, size: tuple[int, int] | None = None
+) -> None:
     """Writes `label_image` as PNG, making the folder where needed."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    label_image(labels, size=size).save(file, "PNG", optimize=True)
+    label_image(labels, palette, size).save(file, "PNG", optimize=True)
 
 
-def overlay(picture: Image.Image, labels: Labels, palette: Palette | None = None, opacity: float = 0.55) -> Image.Image:
+def overlay(picture: Picture, labels: Labels, palette: Palette | None = None, opacity: float = 0.55) -> Image.Image:
     """The picture with its parts tinted; background and ignored pixels stay as they are. opacity in [0, 1]."""
     if not 0 <= opacity <= 1:
         raise IspError(f"opacity lies in [0, 1]; got {opacity}")
-    picture = picture.convert("RGB")
-    tint = label_image(labels, palette, picture.size).convert("RGB")
-    shown = label_image(labels, palette, picture.size)
+    image = as_image(picture)
+    shown = label_image(labels, palette, image.size)
     mask = np.asarray(shown)
     weight = np.where((mask == 0) | (mask == 255), 0, round(255 * opacity)).astype(np.uint8)
-    return Image.composite(tint, picture, Image.fromarray(weight))
+    return Image.composite(shown.convert("RGB"), image, Image.fromarray(weight))
 
 
-def strip(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
+def strip(pictures: Sequence[Picture], gap: int = 4) -> Image.Image:
     """Pictures side by side at the height of the first: a film strip of epochs, or a row of a figure."""
-    if not pictures:
+    if not len(pictures):
         raise IspError("a strip needs at least one picture")
-    height = pictures[0].height
-    scaled = [picture.resize((round(picture.width * height / picture.height), height)) for picture in pictures]
+    images = [as_image(picture) for picture in pictures]
+    height = images[0].height
+    scaled = [image.resize((max(1, round(image.width * height / image.height)), height)) for image in images]
     sheet = Image.new("RGB", (sum(each.width + gap for each in scaled) - gap, height), "white")
     left = 0
     for each in scaled:
         sheet.paste(each, (left, 0))
         left += each.width + gap
     return sheet
+
+
+def film(run: Run | str | Path, row: int, kind: MapKind = "train", height: int = 128) -> Image.Image:
+    """The label maps of one picture (its row in the run's records of that kind) over all epochs, side by side, each
+    `height` pixels tall."""
+    run = run if isinstance(run, Run) else open_run(run)
+    _, maps = run.label_history(kind, row)
+    size = (max(1, round(height * maps.shape[2] / maps.shape[1])), height)
+    palette = run_palette(run)
+    return strip([label_image(labels, palette, size).convert("RGB") for labels in maps])
+
+
+def curves(run: Run | str | Path, names: Sequence[str] = ("loss_total", "mAP", "churn")) -> Figure:
+    """Columns of a run's metrics over its epochs, a Plotly figure; epochs without a value are left out."""
+    import plotly.graph_objects as go
+
+    run = run if isinstance(run, Run) else open_run(run)
+    metrics = run.metrics()
+    unknown = [name for name in names if name not in metrics]
+    if unknown:
+        raise IspError(f"{run.path} has no metric {unknown[0]!r}; it has {', '.join(metrics.columns)}")
+    figure = go.Figure(layout={"xaxis_title": "epoch", "title": run.name})
+    for name in names:
+        values = metrics[name].dropna()
+        figure.add_scatter(x=values.index.tolist(), y=values.tolist(), name=name, mode="lines+markers")
+    return figure
+
+
+def terms(explanation: Explanation, pair: int = 0) -> Figure:
+    """The terms of Eq. 10 of one pair, a Plotly figure: parts that both pictures do not show do not count and are
+    pale."""
+    import plotly.graph_objects as go
+
+    shared = explanation.shared[pair]
+    parts = [f"part {k}" for k in range(1, len(shared) + 1)]
+    values = [explanation.d_global[pair], explanation.d_foreground[pair], *explanation.d_parts[pair]]
+    bar = {
+        "x": ["global", "foreground", *parts],
+        "y": [float(value) for value in values],
+        "marker_opacity": [1.0, 1.0, *np.where(shared, 1.0, 0.25).tolist()],
+    }
+    title = f"distance {explanation.distance[pair]:.3f} (Eq. 10)"
+    return go.Figure(go.Bar(**bar), layout={"title": title, "yaxis_title": "distance"})

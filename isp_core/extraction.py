@@ -15,6 +15,7 @@ from isp_core.labelling.build import make_labeller
 from isp_core.labelling.source import Labels, TrainingPictures
 from isp_core.models import normalisation
 from isp_core.parser import HumanParser
+from isp_core.progress import counted
 from isp_core.runs import Run, RunWriter, open_run
 from isp_core.runs.schema import Split
 
@@ -26,6 +27,8 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
     """
     opened, data_set = open_run(run), load(data)
     _require_same_data(opened, data_set)
+    if data_set.split("query").empty or data_set.split("gallery").empty:
+        raise IspError(f"{data_set.root} has no query or no gallery: there is nothing to extract embeddings of")
     epoch = _epoch(opened, epoch)
     parser = HumanParser.load(opened, epoch)
     writer = RunWriter(run)
@@ -34,7 +37,9 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
     for split in splits:
         pictures = PictureCache(data_set.paths(data_set.split(split)), parser.size, 0)
         by = normalisation(parser.network.spec.backbone)
-        readings[split] = join([reading for _, reading in read_all(parser.network, pictures, by, parser.device)])
+        reads = read_all(parser.network, pictures, by, parser.device, parser.matching)
+        shown = counted(reads, split, len(pictures), lambda read: len(read[0]))
+        readings[split] = join([reading for _, reading in shown])
         writer.write_embeddings(split, epoch, readings[split].embeddings)
     if parser.parts:
         maps = np.concatenate([readings[split].labels for split in splits])
@@ -48,6 +53,8 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     epoch = _epoch(opened, epoch)
     parser = HumanParser.load(opened, epoch)
     train = data_set.split("train")
+    if train.empty:
+        raise IspError(f"{data_set.root} has no training pictures to label; `isp parse` takes any pictures")
     _, targets = np.unique(np.asarray(train.identity), return_inverse=True)
     by = normalisation(parser.network.spec.backbone)
     pictures = TrainingPictures(
@@ -57,7 +64,8 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     labeller = make_labeller(config, pictures, list(train.path))
     if labeller is None:
         raise IspError(f"{run} is a baseline without parts: it has no labels to make")
-    for found in labeller.round(parser.network, epoch):
+    stream = labeller.round(parser.network, epoch)
+    for found in counted(stream, "pictures", len(train), lambda item: len(item.rows)):
         for row, labels in zip(found.rows, found.labels, strict=True):
             yield str(train.path[int(row)]), labels
 

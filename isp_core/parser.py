@@ -20,17 +20,14 @@ import torch
 from PIL import Image
 
 from isp_core.config import check_config
-from isp_core.data.pictures import read_picture, resize_picture
+from isp_core.data.pictures import Picture, as_image, resize_picture
 from isp_core.errors import IspError
-from isp_core.inference import BATCH, join, read
+from isp_core.inference import BATCH, Matching, join, read
 from isp_core.matching import Embeddings, Explanation, explain
 from isp_core.models import ISPNet, normalisation
 from isp_core.models.build import load_checkpoint, network_spec
 from isp_core.runs import Run, open_run
 from isp_core.runs import schema as run_schema
-
-Picture = str | Path | Image.Image | npt.NDArray[np.uint8] | torch.Tensor
-"""A path, a PIL picture, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +45,28 @@ class Parsing:
 
 
 class HumanParser:
-    """A trained network with what it needs to read pictures: size, normalisation, device."""
+    """A trained network with what it needs to read pictures: size, normalisation, device.
 
-    def __init__(self, network: ISPNet, size: tuple[int, int], device: torch.device | str = "cpu") -> None:
+    matching: which features embeddings hold, those after the BNNeck or those before it.
+    """
+
+    def __init__(
+        self,
+        network: ISPNet,
+        size: tuple[int, int],
+        device: torch.device | str = "cpu",
+        matching: Matching = "after-bn",
+    ) -> None:
         self.network = network.to(device).eval()
-        self.size, self.device = size, torch.device(device)
+        self.size, self.device, self.matching = size, torch.device(device), matching
         self.parts = network.spec.parts
         self._by = normalisation(network.spec.backbone)
 
     @classmethod
-    def load(cls, run: Run | str | Path, epoch: int | None = None, device: torch.device | str = "cpu") -> HumanParser:
-        """The network of a run at an epoch (default: the last that has weights).
+    def load(
+        cls, run: Run | str | Path, epoch: int | None = None, device: torch.device | str | None = None
+    ) -> HumanParser:
+        """The network of a run at an epoch (default: the last that has weights), on a GPU where PyTorch finds one.
 
         IspError where the run has no weights there, or weights of another network.
         """
@@ -74,7 +82,7 @@ class HumanParser:
         identities = run.info.data.splits["train"].identities
         network = ISPNet(network_spec(config, identities), weights="none")
         load_checkpoint(network, folder / run_schema.WEIGHTS_FILE)
-        return cls(network, run.info.size, device)
+        return cls(network, run.info.size, device or default_device(), config.run.matching)
 
     def parse(self, pictures: Picture | Sequence[Picture]) -> Parsing:
         """Part probabilities, label maps and visibility of one or several pictures."""
@@ -91,8 +99,9 @@ class HumanParser:
         return Parsing(np.concatenate(probabilities), np.concatenate(labels), share > 0, share)
 
     def embed(self, pictures: Picture | Sequence[Picture]) -> Embeddings:
-        """Global, foreground and part features (after the BNNeck, float16) with visibility."""
-        return join([read(self.network, batch, self._by)[0] for batch in self._batches(pictures)]).embeddings
+        """Global, foreground and part features (as the run's own embeddings, float16) with visibility."""
+        readings = [read(self.network, batch, self._by, self.matching)[0] for batch in self._batches(pictures)]
+        return join(readings).embeddings
 
     def match(
         self, first: Picture | Sequence[Picture] | Embeddings, second: Picture | Sequence[Picture] | Embeddings
@@ -104,6 +113,8 @@ class HumanParser:
 
     def _batches(self, pictures: Picture | Sequence[Picture]) -> list[torch.Tensor]:
         single = isinstance(pictures, str | Path | Image.Image | np.ndarray | torch.Tensor)
+        if isinstance(pictures, np.ndarray | torch.Tensor) and pictures.ndim == 4:  # a batch of them
+            single = False
         several: Sequence[Picture] = [pictures] if single else pictures  # type: ignore[list-item, assignment]
         if not len(several):
             raise IspError("no pictures were given")
@@ -112,26 +123,12 @@ class HumanParser:
 
     def _tensor(self, picture: Picture) -> torch.Tensor:
         """Any picture as uint8 (3, H, W) at the network's size."""
-        return resize_picture(_as_image(picture), self.size)
+        return resize_picture(as_image(picture), self.size)
 
 
-def _as_image(picture: Picture) -> Image.Image:
-    if isinstance(picture, str | Path):
-        return read_picture(Path(picture))
-    if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
-    if isinstance(picture, torch.Tensor):
-        if picture.ndim != 3 or picture.shape[0] != 3:
-            raise IspError(f"a picture tensor has the shape (3, H, W); got {tuple(picture.shape)}")
-        array = picture.detach().cpu()
-        if array.is_floating_point():
-            if array.min() < 0 or array.max() > 1:
-                raise IspError("a picture of floats lies in [0, 1]: do not normalise it before")
-            array = (array * 255).round()
-        return Image.fromarray(array.to(torch.uint8).permute(1, 2, 0).numpy())
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise IspError(f"a picture array is RGB, (H, W, 3) uint8; got {picture.shape} {picture.dtype}")
-    return Image.fromarray(picture)
+def default_device() -> torch.device:
+    """A GPU where PyTorch finds one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _spans(epochs: list[int]) -> str:

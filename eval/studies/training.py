@@ -142,7 +142,8 @@ def _require_same(run: Run, config: Config) -> None:
     """A run of another recipe must not stand in a row it does not belong to."""
     wanted = _flat(config.model_dump(mode="json"))
     found = _flat(run.info.config)
-    free = {"run.epochs", "run.keep", "run.eval_every", "run.tensorboard", "data.workers", "data.cache_mb"}
+    free = {"run.epochs", "run.keep", "run.eval_every", "run.truth", "run.space", "run.tensorboard"}
+    free |= {"data.workers", "data.cache_mb"}
     other = [key for key in sorted(wanted) if key not in free and key in found and found[key] != wanted[key]]
     if other:
         key = other[0]

@@ -9,6 +9,7 @@ import typer
 
 from isp_core.commands.options import JsonOption, print_json
 from isp_core.data import describe, load
+from isp_core.progress import progress_bar
 
 
 def describe_data(
@@ -17,7 +18,9 @@ def describe_data(
     as_json: JsonOption = False,
 ) -> None:
     """Print splits, identities, pictures, cameras and oddities of a data set."""
-    report = describe(load(folder), check_pictures=check)
+    data = load(folder)
+    with progress_bar("pictures", len(data.records) * (2 if check else 1)) as bar:
+        report = describe(data, check_pictures=check, progress=bar.update)
     if as_json:
         print_json(report.to_json())
     else:

@@ -7,24 +7,23 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from tqdm import tqdm
 
 from isp_core.commands.options import DataOption, EpochOption, JsonOption, OutOption, RunOption, print_json
+from isp_core.data.readers.files import PICTURE_SUFFIXES, is_picture
 from isp_core.errors import IspError
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from isp_core.progress import counted
 
 
 def label_pictures(
     run: RunOption, data: DataOption, out: OutOption, epoch: EpochOption = None, as_json: JsonOption = False
 ) -> None:
     """Cluster a data set's training pictures with a run's network, as in training, and write the label maps."""
-    from isp_core.drawing import save_label_map
+    from isp_core.drawing import run_palette, save_label_map
     from isp_core.extraction import label_data
 
-    count = 0
-    for path, labels in tqdm(label_data(run, epoch, data), "pictures", delay=2, leave=False):
-        save_label_map(labels, (out / path).with_suffix(".png"))
+    palette, count = run_palette(run), 0
+    for path, labels in label_data(run, epoch, data):
+        save_label_map(labels, (out / path).with_suffix(".png"), palette)
         count += 1
     _done(as_json, {"out": str(out), "pictures": count}, f"{out}: label maps of {count} pictures")
 
@@ -36,28 +35,38 @@ def parse_pictures(
     epoch: EpochOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures."""
-    from isp_core.data import read_picture
-    from isp_core.drawing import overlay, save_label_map
+    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures.
+
+    Pictures that cannot be read are named at the end, all others are written; the exit status is 1 then.
+    """
+    from isp_core.data import PictureError, read_picture
+    from isp_core.drawing import overlay, run_palette, save_label_map
     from isp_core.parser import HumanParser
 
     files = _picture_files(pictures)
-    parser = HumanParser.load(run, epoch)
-    rows = []
-    for file, name in tqdm(files, "pictures", delay=2, leave=False):
-        picture = read_picture(file)
+    parser, palette = HumanParser.load(run, epoch), run_palette(run)
+    rows, broken = [], []
+    for file, name in counted(files, "pictures", len(files)):
+        try:
+            picture = read_picture(file)
+        except PictureError as error:
+            broken.append(str(error))
+            continue
         parsing = parser.parse(picture)
-        save_label_map(parsing.labels[0], out / "labels" / f"{name}.png", size=picture.size)
+        save_label_map(parsing.labels[0], out / "labels" / f"{name}.png", palette, picture.size)
         target = out / "overlays" / f"{name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        overlay(picture, parsing.labels[0]).save(target)
+        overlay(picture, parsing.labels[0], palette).save(target)
         shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[0], start=1)}
         seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[0], start=1)}
         rows.append({"picture": str(file)} | seen | shares)
-    pd.DataFrame(rows).to_csv(out / "parts.csv", index=False, float_format="%.4f")
-    _done(
-        as_json, {"out": str(out), "pictures": len(files)}, f"{out}: label maps and overlays of {len(files)} pictures"
-    )
+    if rows:
+        pd.DataFrame(rows).to_csv(out / "parts.csv", index=False, float_format="%.4f")
+        _done(
+            as_json, {"out": str(out), "pictures": len(rows)}, f"{out}: label maps and overlays of {len(rows)} pictures"
+        )
+    if broken:
+        raise IspError("\n  ".join([f"{len(broken)} of {len(files)} pictures could not be read:", *broken]))
 
 
 def extract_embeddings(
@@ -75,9 +84,9 @@ def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
     files: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
+            below = sorted(file for file in path.rglob("*") if is_picture(file))
             if not below:
-                raise IspError(f"{path} holds no pictures ({', '.join(PICTURE_SUFFIXES)})")
+                raise IspError(f"{path} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
             files += [(file, file.relative_to(path).with_suffix("").as_posix()) for file in below]
         elif path.exists():
             files.append((path, path.stem))

@@ -12,13 +12,21 @@ from isp_core.commands.options import DataOption, JsonOption, print_json
 from isp_core.config import Config, ConfigError, check_config, load_config, parse_assignments, preset_names
 from isp_core.data import load
 from isp_core.runs import open_run
+from isp_core.runs.schema import RUN_FILE
+
+_FREE = {"run.epochs": "--epochs", "run.truth": "--truth", "run.space": "--space"}
 
 
 def train_run(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="The run directory to write (or to go on with).")],
-    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(preset_names())} (default: cpu).")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with any of the options.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"Recipe: {', '.join(preset_names())} (default: cpu). Several: market+resnet50."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with any options, over the preset (`base: NAME` names one).")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.")] = None,
     parts: Annotated[int | None, typer.Option(help="K: number of parts, background included.")] = None,
     identities: Annotated[int | None, typer.Option(help="Use only the first so many training identities.")] = None,
@@ -28,13 +36,21 @@ def train_run(
         str | None, typer.Option(help="Source of pseudo-labels: clustering, contrast, none, or a folder of maps.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder of label maps to measure IoU by (never to learn).")] = None,
-    space: Annotated[str, typer.Option(help="Label space of --truth, and of a folder given as --labels.")] = "lip",
+    space: Annotated[
+        str | None, typer.Option(help="Label space of --truth, and of a folder given as --labels (default: lip).")
+    ] = None,
     eval_every: Annotated[int | None, typer.Option(help="Epochs between evaluations; 0: only the last.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="Any option: section.key=value.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="Any option, such as loss.parsing=1 (docs/training.md has all).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a run, one checkpoint an epoch; kill it at any time and go on with --resume."""
+    """Train a run, one checkpoint an epoch; kill it at any time and go on with --resume.
+
+    A value comes from the defaults (the paper's), a preset, the YAML file, and these options, the later before the
+    earlier. A resumed run keeps its own; only --epochs, --truth and --space may then be given.
+    """
     # imported here: `isp --help` and `isp data` need not wait for torch
     from isp_core.training import train
 
@@ -47,19 +63,20 @@ def train_run(
         "labels.source": labels,
         "labels.space": space if labels is not None else None,
         "run.eval_every": eval_every,
+        "run.truth": None if truth is None else str(truth),
+        "run.space": space,
     }
     options = {key: value for key, value in options.items() if value is not None}
     options |= parse_assignments(assignments or [])
     if resume:
         settings = _resumed(out, options, preset is not None or config is not None)
     else:
-        settings = load_config(preset or "cpu", config, options)
+        settings = load_config(preset, config, options, default="cpu")
     run = train(
         settings,
         load(data),
         out,
         resume=resume,
-        truth=None if truth is None else (truth, space),
         report=lambda line: typer.echo(line, err=True),
         progress=sys.stderr.isatty() and not as_json,
     )
@@ -77,12 +94,15 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _resumed(out: Path, options: dict[str, Any], recipe: bool) -> Config:
-    """The run's own configuration; only its length may change."""
-    other = sorted(set(options) - {"run.epochs"})
+    """The run's own configuration; only its length and what it is measured by may change."""
+    if not (out / RUN_FILE).exists():
+        raise ConfigError(f"{out} holds no run to resume: leave out --resume to begin it")
+    other = sorted(set(options) - set(_FREE))
     if recipe or other:
         named = ", ".join(other) or "--preset and --config"
-        raise ConfigError(f"a resumed run keeps its configuration, only --epochs may change; leave out {named}")
+        raise ConfigError(
+            f"a resumed run keeps its configuration, only {', '.join(_FREE.values())} may change; leave out {named}"
+        )
     document = open_run(out).info.config
-    if "run.epochs" in options:
-        document = document | {"run": document.get("run", {}) | {"epochs": options["run.epochs"]}}
-    return check_config(document)
+    given = {key.removeprefix("run."): value for key, value in options.items()}
+    return check_config(document | {"run": document.get("run", {}) | given})

@@ -21,6 +21,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from isp_core.data.records import DataError
 from isp_core.errors import IspError
 
+Picture = str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor
+"""A path, a PIL picture, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
+
 MAX_PIXELS = 64_000_000  # a crop of a person has some 0.01 to 1 million; beyond this a file is a mistake or an attack
 GIB = 2**30
 
@@ -54,6 +57,33 @@ def read_picture(path: Path) -> Image.Image:
         return _to_rgb(turned)
     except Exception as error:  # damaged bytes lead Pillow's decoders to any exception
         raise PictureError(f"{path}: {_reason(error)}; copy it again, or leave it out") from error
+
+
+def as_image(picture: Picture) -> Image.Image:
+    """Whatever a caller has as a loaded RGB picture, a PIL picture in the same way as its file.
+
+    Raises:
+        PictureError: a file that cannot be read; an array or tensor of another shape, type or range.
+    """
+    if isinstance(picture, str | Path):
+        return read_picture(Path(picture))
+    if isinstance(picture, Image.Image):
+        try:
+            return _to_rgb(ImageOps.exif_transpose(picture))
+        except Exception as error:  # as in read_picture
+            raise PictureError(f"{getattr(picture, 'filename', '') or 'a picture'}: {_reason(error)}") from error
+    if isinstance(picture, torch.Tensor):
+        if picture.ndim != 3 or picture.shape[0] != 3:
+            raise PictureError(f"a picture tensor has the shape (3, H, W); got {tuple(picture.shape)}")
+        values = picture.detach().cpu()
+        if values.is_floating_point():
+            if not bool(((values >= 0) & (values <= 1)).all()):
+                raise PictureError("a picture of floats lies in [0, 1]: do not normalise it before")
+            values = (values * 255).round()
+        return Image.fromarray(values.to(torch.uint8).permute(1, 2, 0).numpy())
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise PictureError(f"a picture array is RGB, (H, W, 3) uint8; got {picture.shape} {picture.dtype}")
+    return Image.fromarray(picture)
 
 
 def read_size(path: Path) -> tuple[int, int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -41,12 +42,21 @@ def atomic(target: Path) -> Iterator[Path]:
     except OSError as error:
         remove(temporary)
         raise RunError(
-            f"{target} could not be written ({error.strerror or error}). What was finished before is intact: "
+            f"{target} could not be written ({_reason(error)}). What was finished before is intact: "
             "make room or choose another folder, then resume"
         ) from error
     except BaseException:
         remove(temporary)
         raise
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; libraries that write files themselves hide them in pages of their own."""
+    if error.strerror:
+        return error.strerror
+    text = str(error)
+    full = os.strerror(errno.ENOSPC)
+    return full if full in text else text.splitlines()[0] if text else type(error).__name__
 
 
 def sync(path: Path) -> None:

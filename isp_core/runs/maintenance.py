@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from isp_core.runs.schema import MapKind, RunError, Split, epoch_name
 from isp_core.runs.writer import RunWriter, remove_temporaries
 
 Keep = Literal["all", "last", "best"]
+Watch = Callable[[Sequence[Path]], Iterable[Path]]
+"""Hands files through, one by one, and shows how far it got."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,16 @@ class Finding:
     problem: str
 
 
-def verify(run: Run) -> list[Finding]:
+def verify(run: Run, watch: Watch = iter) -> list[Finding]:
     """Reads every file of the run; returns what is damaged, of the wrong size or left behind (nothing: all is well)."""
     findings = _try(
-        {run.path / schema.RECORDS_FILE: run.records, run.path / schema.METRICS_FILE: run.metrics}, run.path
+        {run.path / schema.RECORDS_FILE: run.records, run.path / schema.METRICS_FILE: run.metrics}, run.path, iter
     )
     if findings:
         return findings
     if run.epochs != list(range(len(run.epochs))) and not run.info.imported:
         findings.append(Finding(schema.METRICS_FILE, f"epochs are not consecutive: {run.epochs}"))
-    findings += _try(_reads(run), run.path)
+    findings += _try(_reads(run), run.path, watch)
     for entry in sorted(run.path.rglob(".*.tmp")):
         findings.append(Finding(str(entry.relative_to(run.path)), "left by a killed writer; resuming removes it"))
     return findings
@@ -70,11 +72,11 @@ def _reads(run: Run) -> dict[Path, Callable[[], object]]:
     return reads
 
 
-def _try(reads: Mapping[Path, Callable[[], object]], root: Path) -> list[Finding]:
+def _try(reads: Mapping[Path, Callable[[], object]], root: Path, watch: Watch) -> list[Finding]:
     findings = []
-    for file, read in reads.items():
+    for file in watch(list(reads)):
         try:
-            read()
+            reads[file]()
         except Exception as error:  # each format raises its own kinds; all of them are findings here
             findings.append(Finding(str(file.relative_to(root)), str(error)))
     return findings

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from isp_core.runs import Run, RunError, RunWriter, open_run
 from isp_core.runs import schema as run_schema
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.training.description import bytes_needed, empty_parts_line, epoch_line, opening_line, run_info
+from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
 from isp_core.training.optimisation import Optimisation
 from isp_core.training.schedule import learning_rate
@@ -158,7 +159,10 @@ class _Training:
 
         self.epoch, self.labels = -1, np.zeros((0, *self.size), np.uint8)
         self.assignment: Assignment | None = None
+        events = config.run.tensorboard and self.main
+        check_events(events)
         self.writer = self._resume() if resume else self._create()
+        self.events = held.enter_context(closing(Events(out, self.epoch + 1))) if events else None
         self.parallel = self.accelerator.prepare_model(self.network)
 
     # ------------------------------------------------------------------------------------------------------ the loop
@@ -217,6 +221,8 @@ class _Training:
             }
             self.writer.write_checkpoint(epoch, self.network.state_dict(), state)
             self.writer.finish_epoch(epoch, row)
+            if self.events is not None:
+                self.events.write(epoch, row)
             self._prune(epoch)
         self.epoch = epoch
         self.report(epoch_line(epoch, self.config.run.epochs, row))

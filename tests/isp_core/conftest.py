@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+
+from isp_core.runs import DataInfo, RunInfo, RunWriter, SplitCount
 
 SIZE = (64, 32)  # height, width
 TRAIN_PEOPLE, TEST_PEOPLE = 6, 4
@@ -45,3 +49,21 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Image.fromarray(picture).save(root / split / f"{name}.jpg", quality=95)
                 Image.fromarray(labels).save(root / f"{split}_parsing_pgt" / f"{name}.png")
     return root
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path) -> Path:
+    """A run of K = 4 on four pictures that has not finished an epoch yet."""
+    records = pd.DataFrame(
+        {"path": [f"{i}.jpg" for i in range(4)], "identity": 1, "camera": 1, "split": "train", "subset": ""}
+    )
+    counts = {"train": SplitCount(pictures=4, identities=1, cameras=1)}
+    info = RunInfo(
+        created=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+        data=DataInfo(name="tiny", fingerprint="0" * 64, splits=counts),
+        config={},
+        parts=4,
+        size=(32, 32),
+    )
+    RunWriter.create(tmp_path / "tiny", info, records)
+    return tmp_path / "tiny"

@@ -100,9 +100,11 @@ def _search(root: Path) -> tuple[Path, Reader]:
         found = name_some([str(folder) for folder, _ in candidates])
         raise DataError(f"{root}: {len(candidates)} data sets lie in here; choose one of {found}")
     held = name_some(sorted(path.name + "/" * path.is_dir() for path in root.iterdir()), 6) or "nothing"
+    loose = name_some([str(folder) for folder in _readable_subfolders(root) if _loose_layout(folder)], 3)
     raise DataError(
         f"{root}: no known layout (it holds {held}). Known: {'; '.join(reader.looks_like for reader in READERS)}. "
-        "Anything else works through a CSV."
+        + (f"Pictures with identities in their names lie in {loose}: give that folder itself. " if loose else "")
+        + "Anything else works through a CSV (path, identity)."
     )
 
 
@@ -112,6 +114,13 @@ def _whole_layout(folder: Path) -> Reader | None:
         return next((reader for reader in READERS[:-_LOOSE] if reader.recognises(folder)), None)
     except OSError:
         return None
+
+
+def _loose_layout(folder: Path) -> bool:
+    try:
+        return folder.name.lower() not in folders.MAPS and folders.FLAT.recognises(folder)
+    except OSError:
+        return False
 
 
 def _readable_subfolders(folder: Path) -> list[Path]:

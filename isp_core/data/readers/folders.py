@@ -19,10 +19,9 @@ from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import number_people, parse_camera, parse_name
 from isp_core.data.readers.splitting import QUERY_RULE, choose_queries, split_identities
 
+MAPS = frozenset({"masks", "mask", "labels", "label", "annotations"})
 # folders of these names hold kinds of files, not people: a folder of pictures beside a folder of their label maps
-_NOT_PEOPLE = frozenset(
-    {"images", "image", "img", "imgs", "pictures", "masks", "mask", "labels", "label", "annotations"}
-)
+_NOT_PEOPLE = frozenset({"images", "image", "img", "imgs", "pictures"}) | MAPS
 _SPLITS = frozenset({"train", "query", "gallery", "test"})
 
 

@@ -1,4 +1,4 @@
-"""`isp`, the command line (also `python -m isp_core`): data, train, label, parse, extract, runs."""
+"""`isp`, the command line (also `python -m isp_core`): data, train, label, parse, extract, search, runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from isp_core.commands import data, networks, runs, training
+from isp_core.commands import data, networks, runs, search, training
 from isp_core.errors import IspError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("train")(training.train_run)
 app.command("label")(networks.label_pictures)
 app.command("parse")(networks.parse_pictures)
 app.command("extract")(networks.extract_embeddings)
+app.command("search")(search.search_gallery)
 app.add_typer(runs.app, name="runs")
 
 

@@ -7,6 +7,7 @@ ROOT/NAME. All sessions read the same files, so that two tabs see the same. Stre
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -98,8 +99,20 @@ def resume(root: Path, name: str) -> Job:
             raise JobError(f"{name[:80]} was not started from this page: resume it with `isp train ... --resume`")
         if job.running:
             raise JobError(f"{name} is running already")
-        words = list(job.command)
-        return _launch(root, name, words if "--resume" in words else [*words, "--resume"])
+        return _launch(root, name, resumed(job.command))
+
+
+_KEPT = ("--data", "--out", "--epochs", "--truth", "--space")
+
+
+def resumed(command: Sequence[str]) -> list[str]:
+    """The command that goes on with a training: its configuration stands in the run, so only places are said again.
+
+    >>> resumed(("train", "--data", "d", "--out", "r", "--preset", "cpu", "--epochs", "3", "--seed", "0"))
+    ['train', '--data', 'd', '--out', 'r', '--epochs', '3', '--resume']
+    """
+    said = [word for name, value in itertools.pairwise(command) if name in _KEPT for word in (name, value)]
+    return [command[0], *said, "--resume"]
 
 
 def stop(root: Path, name: str) -> None:

@@ -281,9 +281,8 @@ def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int,
     level = scores.get("constant", np.nan)
     beside = f"; the constant mask has {level:.1f} % for {part}" if level == level else ""
     st.caption("IoU of this picture: " + ", ".join(found) + beside)
-    link(
-        "evolution", "This picture over all epochs", ":material/movie:", split=split, img=Path(str(record["path"])).name
-    )
+    name = Path(str(record["path"])).name
+    link("evolution", "This picture over all epochs", ":material/movie:", split=split, pid=record["identity"], img=name)
     mask_viewer(
         panels, union([palette, truth.palette()]), title="Input, truth and parts", key="iou-viewer", look=current_look()
     )

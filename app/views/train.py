@@ -20,7 +20,7 @@ from app.settings import EMBEDDED_DATA, PROJECT, Settings
 from app.sidebar import Selection
 from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
-from isp_core.data.readers import load
+from isp_core.data.readers import READERS, load
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import space_names
 from isp_core.runs import Run, RunError, open_run
@@ -29,6 +29,8 @@ PINNED = 6
 LABELS = ("clustering", "contrast", "none")
 EVERY = 3.0  # seconds between two looks at the disk
 NO_TRUTH = "none"
+DEPTH = 3  # how far below a configured folder a data set may lie, as for pictures
+MOST_DATA = 40
 
 
 def show(selection: Selection) -> None:
@@ -55,19 +57,46 @@ def _runs_root(settings: Settings) -> Path:
 
 @st.cache_data(ttl=60, show_spinner="Looking for data sets")
 def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
-    """Folders that hold a data set: the configured ones and those directly in them. Nothing else can be chosen."""
+    """Folders that look like a data set, in the configured ones or at most three levels below; no others can be chosen.
+
+    Only folder listings are looked at: a data set is read when it is chosen.
+    """
     found: dict[str, Path] = {}
     for root in roots:
-        if not root.is_dir():
-            continue
-        for folder in [root, *sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))][:40]:
-            try:
-                data = load(folder)
-            except (IspError, OSError):
-                continue
-            if len(data.split("train")) and data.root not in found.values():
-                found[f"{data.name} ({folder.name})"] = folder
-    return found
+        level = [root] if root.is_dir() else []
+        for _ in range(DEPTH + 1):
+            known = [folder for folder in level if _looks_like_data(folder)]
+            found |= {_words(root, folder): folder for folder in known}
+            level = [entry for folder in level if folder not in known for entry in _folders(folder)]
+    return dict(list(found.items())[:MOST_DATA])
+
+
+def _looks_like_data(folder: Path) -> bool:
+    try:
+        return any(reader.recognises(folder) for reader in READERS)
+    except (IspError, OSError, ValueError):
+        return False
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))[:64]
+    except OSError:
+        return []
+
+
+def _words(root: Path, folder: Path) -> str:
+    return root.name if folder == root else str(folder.relative_to(root))
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner="Reading the data set")
+def _counts(folder: Path) -> str:
+    """What a data set holds, in words; IspError where it cannot be read or has nothing to train on."""
+    data = load(folder)
+    train = data.split("train")
+    if train.empty:
+        raise IspError(f"{folder.name} has no training pictures")
+    return f"{data.name}: {len(train)} training pictures of {train['identity'].nunique()} people"
 
 
 def _form(selection: Selection, root: Path) -> None:
@@ -81,7 +110,17 @@ def _form(selection: Selection, root: Path) -> None:
         return
     left, right = st.columns(2)
     data = left.selectbox("Data set", list(data_sets), key="train-data")
-    preset = str(right.selectbox("Preset", preset_names(), key="train-preset"))
+    presets = preset_names()
+    folder = data_sets[str(data)]
+    usual = "walkers" if folder == WALKERS and "walkers" in presets else "cpu"
+    preset = str(
+        right.selectbox("Preset", presets, index=presets.index(usual) if usual in presets else 0, key=f"preset-{data}")
+    )
+    try:
+        st.caption(plain(_counts(folder)))
+    except IspError as error:
+        st.warning(plain(empty.short(error)))
+        return
     recipe = load_config(preset)
     height, width = recipe.data.size
     st.caption(
@@ -103,14 +142,13 @@ def _form(selection: Selection, root: Path) -> None:
             space = st.selectbox(
                 "Truth, for IoU",
                 spaces,
-                index=spaces.index("walkers") if data_sets[str(data)] == WALKERS else 0,
+                index=spaces.index("walkers") if folder == WALKERS else 0,
                 help="Label maps beside the pictures, in this label space; they are never learnt from",
                 width=150,
             )
         pressed = st.form_submit_button("Start training", type="primary")
     if not pressed:
         return
-    folder = data_sets[str(data)]
     wish = Wish(
         name.strip(), folder, str(preset), int(epochs), int(parts), str(labels), int(identities) or None, int(seed)
     )

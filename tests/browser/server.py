@@ -123,10 +123,10 @@ class Tab:
         """Changes the page by the sidebar."""
         self.page.locator("[data-testid=stSidebarNavLink]", has_text=title).click()
         heading = {"Overview": "What identity labels teach about the human body"}.get(title, title)
-        expect(self.page.locator("h1").first).to_have_text(heading, timeout=20_000)
+        expect(self.page.locator("h1").first).to_have_text(heading, timeout=60_000)
         self.settle()
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self, seconds: float = 60) -> None:
         """Waits until the script has run and nothing is stale; then no exception may be on the page."""
         self.page.wait_for_function(_SETTLED, timeout=1000 * seconds)
         assert self.page.locator("[data-testid=stException]").count() == 0

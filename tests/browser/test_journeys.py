@@ -26,7 +26,7 @@ PAGES = ("Evolution", "Identity", "K compare", "IoU", "Ranking", "Embeddings", "
 def component(tab: Tab, nth: int = 0) -> Locator:
     """A viewer of ours once its pictures stand."""
     found = tab.page.locator(".isp:has(canvas)").nth(nth)
-    expect(found).to_have_attribute("data-ready", "1", timeout=20_000)
+    expect(found).to_have_attribute("data-ready", "1", timeout=60_000)
     return found
 
 
@@ -68,7 +68,7 @@ def test_scrubbing_with_the_keyboard_reaches_the_address(tab: Tab) -> None:
     expect(tab.page.get_by_role("button", name="Part map of epoch 3")).to_be_visible()
     tab.page.keyboard.press("Home")
     tab.page.keyboard.press("Space")
-    expect(box).to_have_attribute("data-epoch", "8", timeout=10_000)
+    expect(box).to_have_attribute("data-epoch", "8", timeout=30_000)
     tab.page.wait_for_function("location.href.includes('epoch=8')")
     again = Tab(tab.page.context.browser, tab.address)  # type: ignore[arg-type]
     again.open(tab.url().split("/", 3)[3])
@@ -162,7 +162,7 @@ def test_iou_table_leaves_as_a_spreadsheet(tab: Tab) -> None:
 def test_a_lasso_shows_its_pictures(tab: Tab) -> None:
     tab.open("embeddings?run=k6&split=gallery")
     plot = tab.page.locator(".nsewdrag").first
-    expect(plot).to_be_visible(timeout=20_000)
+    expect(plot).to_be_visible(timeout=60_000)
     box = plot.bounding_box()
     assert box is not None
     corners = [(5, 5), (box["width"] - 5, 5), (box["width"] - 5, box["height"] - 5), (5, box["height"] - 5), (5, 6)]
@@ -172,7 +172,7 @@ def test_a_lasso_shows_its_pictures(tab: Tab) -> None:
     for x, y in corners:
         mouse.move(box["x"] + x, box["y"] + y, steps=6)
     mouse.up()
-    expect(tab.page.get_by_text("24 pictures in the lasso")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("24 pictures in the lasso")).to_be_visible(timeout=60_000)
     expect(tab.page.locator(".tiles button")).to_have_count(24)
 
 
@@ -183,7 +183,7 @@ def test_uploads_good_and_bad(tab: Tab, tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(_bomb(30_000))
     files = [tmp_path / name for name in ("phone.jpg", "vector.png", "bomb.png")]
     tab.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(files)
-    expect(tab.page.get_by_text("vector.png is not a PNG")).to_be_visible(timeout=30_000)
+    expect(tab.page.get_by_text("vector.png is not a PNG")).to_be_visible(timeout=60_000)
     expect(tab.page.get_by_text("bomb.png")).not_to_have_count(0)
     component(tab)
     tab.settle()

@@ -6,17 +6,15 @@ Not here: the formulas (isp_core.metrics.parsing), label spaces (isp_core.metric
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from eval.label_maps import LabelMaps
-from eval.sources import slug
+from eval.parsing_report import Ambiguous, Parsing, Presence, Score
 from isp_core.data import DataError
 from isp_core.matching import part_share
 from isp_core.metrics.bootstrap import bootstrap_interval
@@ -26,20 +24,18 @@ from isp_core.metrics.parsing import (
     ConstantMasks,
     Counts,
     Labels,
-    Purity,
     assign_parts,
     authors_assignment,
     binary_counts,
     confusion,
     fit_constant,
     foreground_auc,
+    foreground_auc_per_picture,
     only,
     part_purity,
 )
 from isp_core.metrics.presence import (
     ALARM_SHARE,
-    Alarms,
-    Visibility,
     judge_alarms,
     judge_visibility,
     truth_presence,
@@ -52,177 +48,28 @@ AS_IMPORTED = Assignment("as imported", **{name: (code,) for code, name in enume
 
 
 @dataclass(frozen=True)
-class Score:
-    """One class, one rule. All in [0, 1], NaN where the truth has no such pixel.
+class TrainingTruth:
+    """Truth of the run's training pictures that lies elsewhere than that of the judged ones."""
 
-    iou, mean_iou, accuracy: over all pixels of the set; mean_iou is the mean of class and complement IoU.
-    picture_iou: mean over pictures that have the class, with its interval. constant_*: the same of the constant mask.
-    """
-
-    target: str
-    parts: tuple[int, ...]
-    iou: float
-    mean_iou: float
-    accuracy: float
-    picture_iou: float
-    picture_low: float
-    picture_high: float
-    constant_iou: float
-    constant_mean_iou: float
-    constant_accuracy: float
-    constant_picture_iou: float
-
-
-@dataclass(frozen=True)
-class Ambiguous:
-    """Foreground on the pixels that are foreground in 20 to 80 % of the training truth; `share` of all pixels."""
-
-    share: float
-    iou: float
-    auc: float
-    auc_of: str
-    constant_iou: float
-    constant_auc: float
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Whether a class is seen in the pictures that have it, and only there, under one rule.
-
-    alarms: of the belongings alone; None where the truth has no such class, or no part stands for it.
-    """
-
-    visibility: dict[str, Visibility]
-    alarms: Alarms | None
-
-
-@dataclass(frozen=True)
-class Parsing:
-    """A run's label maps of some pictures at one epoch, judged."""
-
-    run: str
-    epoch: int
-    what: str
-    data: str
-    fingerprint: str
+    folder: Path
     space: LabelSpace
-    size: tuple[int, int]
-    parts: int
-    truth: Truth
-    scores: dict[Assignment, tuple[Score, ...]]
-    presence: dict[Assignment, Presence]
-    ambiguous: Ambiguous
-    purity: Purity
-    picture_iou: dict[str, npt.NDArray[np.float64]]
-    paths: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the document in the run's evaluation folder."""
-        what = f"on-{slug(self.data)}" if self.what == "other" else self.what
-        return f"parsing-epoch_{self.epoch:04d}-{what}-{self.space.name}"[:100]
-
-    def table(self) -> pd.DataFrame:
-        """One row per rule and class, in per cent."""
-        rows = []
-        for assignment, scores in self.scores.items():
-            for s in scores:
-                parts = ", ".join(map(str, s.parts)) if s.target != "foreground" else "all"
-                figures = (s.iou, s.constant_iou, s.picture_iou, s.constant_picture_iou, s.mean_iou)
-                rest = (s.constant_mean_iou, s.accuracy, s.constant_accuracy)
-                rows.append((assignment.rule, s.target, parts, *(100 * f for f in (*figures, *rest))))
-        return pd.DataFrame(rows, columns=_COLUMNS)
-
-    def purity_table(self) -> pd.DataFrame:
-        """One row per part, in per cent: what its pixels are, and how pure it is within and across identities."""
-        columns = ["background", *PARTS, "other person"]
-        frame = pd.DataFrame(100 * self.purity.spread, columns=columns)
-        frame.insert(0, "part", np.arange(1, len(frame) + 1))
-        frame["across"], frame["within"] = 100 * self.purity.across, 100 * self.purity.within
-        return frame
-
-    def visibility_table(self) -> pd.DataFrame:
-        """One row per rule and class: Eq. 8 against truth, picture by picture, in per cent; n are pictures."""
-        rows = []
-        for assignment, presence in self.presence.items():
-            for name, v in presence.visibility.items():
-                parts = ", ".join(map(str, assignment.parts_of(name, self.parts)))
-                figures = (v.balanced, v.always_balanced, v.found, v.rejected, v.accuracy, v.always_accuracy)
-                rows.append((assignment.rule, name, parts, v.present, v.absent, *(100 * f for f in figures)))
-        return pd.DataFrame(rows, columns=_VISIBILITY_COLUMNS)
-
-    def document(self) -> dict[str, Any]:
-        """What is written into the run."""
-        rules = [
-            {
-                "rule": assignment.rule,
-                "rows": [_plain(score) for score in scores],
-                "visibility": [{"target": n, **asdict(v)} for n, v in self.presence[assignment].visibility.items()],
-                "belongings": None if (alarms := self.presence[assignment].alarms) is None else asdict(alarms),
-            }
-            for assignment, scores in self.scores.items()
-        ]
-        purity = self.purity_table()
-        return {
-            "kind": "parsing",
-            "run": self.run,
-            "epoch": self.epoch,
-            "split": self.what,
-            "data": self.data,
-            "fingerprint": self.fingerprint,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "space": self.space.name,
-            "space_notes": list(self.space.notes),
-            "size": list(self.size),
-            "n": self.truth.n,
-            "n_pictures": len(self.truth.found),
-            "missing": list(self.truth.missing),
-            "misshapen": list(self.truth.misshapen),
-            "rules": rules,
-            "ambiguous": _plain(self.ambiguous),
-            "purity": purity.to_dict("records"),
-            "pictures": {"path": list(self.paths)} | {name: iou.tolist() for name, iou in self.picture_iou.items()},
-            "notes": list(self.notes),
-        }
 
 
-_COLUMNS = [
-    "rule",
-    "class",
-    "parts",
-    "IoU",
-    "constant",
-    "IoU per picture",
-    "constant per picture",
-    "mean with complement",
-    "constant mean",
-    "pixel accuracy",
-    "constant accuracy",
-]
-_VISIBILITY_COLUMNS = [
-    "rule",
-    "class",
-    "parts",
-    "n with",
-    "n without",
-    "balanced accuracy",
-    "always visible",
-    "found where present",
-    "hidden where absent",
-    "accuracy",
-    "always visible, accuracy",
-]
-
-
-def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace, alarm_share: float = ALARM_SHARE) -> Parsing:
+def evaluate(
+    run: Run,
+    maps: LabelMaps,
+    folder: Path,
+    space: LabelSpace,
+    alarm_share: float = ALARM_SHARE,
+    trained: TrainingTruth | None = None,
+) -> Parsing:
     """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
 
     Parts are matched to classes on training pictures: their pseudo-labels of the same epoch, or the last before it,
-    against their truth. The constant mask is fitted on the same truth. Where there is none (another data set, or truth
-    of test pictures alone) the matching that training noted is taken, else the judged pictures decide, and the notes
-    say so. alarm_share: the share of a picture's pixels beyond which belongings count as seen. IspError where there is
-    no truth at all.
+    against their truth. The constant mask is fitted on the same truth. It is looked for in `folder`, or where `trained`
+    says. Where there is none (another data set, or truth of test pictures alone) the matching that training noted is
+    taken, else the judged pictures decide, and the notes say so. alarm_share: the share of a picture's pixels beyond
+    which belongings count as seen. IspError where there is no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -231,7 +78,7 @@ def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace, alarm_s
     labels, targets = maps.labels[truth.found], truth.targets[truth.found]
     counts = confusion(labels, targets, k)
 
-    training, pseudo_labels = _training(run, maps, truth, folder, space, notes)
+    training, pseudo_labels = _training(run, maps, truth, folder, space, trained, notes)
     if training is None:
         notes.append("the constant mask was fitted on the judged pictures, which favours it: no training truth is here")
     constant = fit_constant(targets if training is None else training.targets[training.found])
@@ -248,6 +95,7 @@ def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace, alarm_s
 
     identities = np.arange(len(maps.paths)) if maps.identities is None else maps.identities
     foreground = maps.foreground[truth.found]
+    ambiguous, on_ambiguous = _ambiguous(labels, targets, constant, foreground, maps.foreground_is, k)
     return Parsing(
         run=run.name,
         epoch=maps.epoch,
@@ -258,31 +106,48 @@ def evaluate(run: Run, maps: LabelMaps, folder: Path, space: LabelSpace, alarm_s
         size=size,
         parts=k,
         truth=truth,
-        scores={a: tuple(_score(counts, targets, constant, a, t, k) for t in TARGETS) for a in assignments},
+        scores={
+            a: tuple(
+                _score(counts, targets, constant, a, t, k) for t in TARGETS if a is assignments[0] or a.parts_of(t, k)
+            )
+            for a in assignments
+        },
         presence={a: _presence(labels, targets, a, k, alarm_share) for a in assignments},
-        ambiguous=_ambiguous(labels, targets, constant, foreground, maps.foreground_is, k),
+        ambiguous=ambiguous,
         purity=part_purity(counts, identities[truth.found]),
-        picture_iou={t: binary_counts(counts, t, assignments[0].parts_of(t, k)).iou for t in TARGETS},
+        pictures={t: binary_counts(counts, t, assignments[0].parts_of(t, k)).iou for t in TARGETS} | on_ambiguous,
         paths=tuple(path for path, there in zip(maps.paths, truth.found, strict=True) if there),
         notes=tuple(notes),
     )
 
 
 def _training(
-    run: Run, maps: LabelMaps, judged: Truth, folder: Path, space: LabelSpace, notes: list[str]
+    run: Run,
+    maps: LabelMaps,
+    judged: Truth,
+    folder: Path,
+    space: LabelSpace,
+    trained: TrainingTruth | None,
+    notes: list[str],
 ) -> tuple[Truth | None, Labels | None]:
     """Truth of the training pictures, and their pseudo-labels of this epoch or the last before it."""
-    if maps.what == "train":
+    if maps.what == "train" and trained is None:
         return judged, maps.labels
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     records = run.records("train")
-    if maps.what == "other" or records.empty:
+    if records.empty or (maps.what == "other" and trained is None):
         return None, None
+    root = maps.root if trained is None else None
+    source = trained or TrainingTruth(folder, space)
     try:
-        truth = read_truth(folder, list(records.path), space, size, maps.root)
+        truth = read_truth(source.folder, list(records.path), source.space, size, root)
     except DataError:  # truth of the test set alone is fine
+        if trained is not None:
+            raise
         return None, None
     notes.extend(f"training: {note}" for note in truth.notes())
+    if trained is not None:
+        notes.append(f"constant mask and matching of parts come from training truth in label space {source.space.name}")
     before = [e for e in run.label_epochs("train") if e <= maps.epoch]
     return truth, run.labels("train", before[-1]) if before else None
 
@@ -309,11 +174,20 @@ def _score(
     counts: Counts, targets: Labels, constant: ConstantMasks, assignment: Assignment, target: str, k: int
 ) -> Score:
     parts = assignment.parts_of(target, k)
-    per_picture = binary_counts(counts, target, parts)
-    mask = constant.counts(targets, target)
-    interval = bootstrap_interval(per_picture.iou, resamples=1000)
-    own, other = _figures(per_picture), _figures(mask)
-    return Score(target, parts, *own, interval.mean, interval.low, interval.high, *other, _mean(mask.iou))
+    own, mask = binary_counts(counts, target, parts), constant.counts(targets, target)
+    interval = bootstrap_interval(own.iou, resamples=1000)
+    return Score(
+        target,
+        parts,
+        *_figures(own.sum()),
+        interval.mean,
+        interval.low,
+        interval.high,
+        _mean(own.mean_iou),
+        _mean(own.accuracy),
+        *_figures(mask.sum()),
+        *(_mean(values) for values in (mask.iou, mask.mean_iou, mask.accuracy)),
+    )
 
 
 def _presence(labels: Labels, targets: Labels, assignment: Assignment, k: int, alarm_share: float) -> Presence:
@@ -331,8 +205,7 @@ def _presence(labels: Labels, targets: Labels, assignment: Assignment, k: int, a
 
 
 def _figures(counts: BinaryCounts) -> tuple[float, float, float]:
-    whole = counts.sum()
-    return float(whole.iou), float(whole.mean_iou), float(whole.accuracy)
+    return float(counts.iou), float(counts.mean_iou), float(counts.accuracy)
 
 
 def _ambiguous(
@@ -342,26 +215,27 @@ def _ambiguous(
     foreground: npt.NDArray[np.floating[Any]],
     auc_of: str,
     k: int,
-) -> Ambiguous:
+) -> tuple[Ambiguous, dict[str, npt.NDArray[np.float64]]]:
+    """The figures, and IoU and AUC of each picture."""
     pixels = constant.ambiguous
     there = only(targets, pixels)
-    own = binary_counts(confusion(labels, there, k).sum(axis=0), "foreground", tuple(range(1, k)))
-    frequency = np.broadcast_to(constant.frequency.astype(np.float32), targets.shape)
-    return Ambiguous(
+    own = binary_counts(confusion(labels, there, k), "foreground", tuple(range(1, k)))
+    mask = constant.counts(there, "foreground")
+    frequency = constant.frequency.astype(np.float32)
+    auc = foreground_auc_per_picture(foreground, targets, pixels)
+    constant_auc = foreground_auc_per_picture(np.broadcast_to(frequency, targets.shape), targets, pixels)
+    found = Ambiguous(
         float(pixels.mean()),
-        float(own.iou),
+        float(own.sum().iou),
         foreground_auc(foreground, targets, pixels),
         auc_of,
-        float(constant.counts(there, "foreground").sum().iou),
-        foreground_auc(frequency, targets, pixels),
+        float(mask.sum().iou),
+        foreground_auc(np.broadcast_to(frequency, targets.shape), targets, pixels),
+        *(_mean(values) for values in (own.iou, auc, mask.iou, constant_auc)),
     )
+    return found, {"ambiguous IoU": own.iou, "ambiguous AUC": auc}
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else float("nan")
-
-
-def _plain(row: Score | Ambiguous) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in row.__dataclass_fields__}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

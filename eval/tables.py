@@ -18,15 +18,24 @@ _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasci
 
 def write_table(frame: pd.DataFrame, folder: Path, name: str, caption: str, decimals: int = 1) -> list[Path]:
     """Writes NAME.csv (all digits), NAME.md and NAME.tex into `folder`; returns the files."""
+    files = [write_csv(frame, folder, name), *(folder / f"{name}{suffix}" for suffix in (".md", ".tex"))]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{name}{suffix}" for suffix in (".csv", ".md", ".tex")]
-        frame.to_csv(files[0], index=False)
         files[1].write_text(f"{caption}\n\n{markdown(frame, decimals)}\n", encoding="utf-8")
         files[2].write_text(latex(frame, caption, decimals), encoding="utf-8")
     except OSError as error:
         raise IspError(f"{folder}: the table {name} could not be written ({error.strerror or error})") from error
     return files
+
+
+def write_csv(frame: pd.DataFrame, folder: Path, name: str) -> Path:
+    """NAME.csv alone, for tables that are too long to print."""
+    file = folder / f"{name}.csv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(file, index=False)
+    except OSError as error:
+        raise IspError(f"{file} could not be written ({error.strerror or error})") from error
+    return file
 
 
 def text(frame: pd.DataFrame, decimals: int = 1) -> str:

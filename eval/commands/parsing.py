@@ -12,6 +12,7 @@ from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_
 from isp_core.metrics.spaces import load_space, space_names
 
 if TYPE_CHECKING:
+    from eval.parsing_report import Ambiguous
     from isp_core.metrics.bootstrap import Interval
     from isp_core.metrics.parsing import Assignment
     from isp_core.metrics.presence import Alarms
@@ -40,6 +41,13 @@ def judge_parsing(
             help="The run's data set: checks shapes, gives the AUC of probabilities. Another one: its test pictures."
         ),
     ] = None,
+    training_truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Truth of the run's training pictures where --truth lacks it: for matching and constant mask."
+        ),
+    ] = None,
+    training_space: Annotated[str | None, typer.Option(help="Its label space (default: --space).")] = None,
     pictures: Annotated[
         Path | None, typer.Option(help="A folder of any pictures to judge instead; identities are not needed.")
     ] = None,
@@ -56,8 +64,8 @@ def judge_parsing(
     """
     # imported here: --help need not wait for torch
     from eval.label_maps import maps_of, maps_of_pictures
-    from eval.parsing import evaluate
-    from eval.tables import text, write_table
+    from eval.parsing import TrainingTruth, evaluate
+    from eval.tables import text, write_csv, write_table
     from isp_core.data import load
     from isp_core.runs import open_run
 
@@ -66,22 +74,19 @@ def judge_parsing(
         maps = maps_of_pictures(opened, pictures, epoch, progress)
     else:
         maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
-    found = evaluate(opened, maps, truth, load_space(space), alarm)
+    trained = None if training_truth is None else TrainingTruth(training_truth, load_space(training_space or space))
+    found = evaluate(opened, maps, truth, load_space(space), alarm, trained)
     opened.write_evaluation(found.name, found.document())
     caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
     if out is not None:
         write_table(found.table(), out, found.name, caption)
         write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
+        write_csv(found.pictures_table(), out, f"{found.name}-pictures")
         write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
     if as_json:
         print_json(found.document())
         return
-    a = found.ambiguous
-    typer.echo(f"{caption}\n\n{text(found.table()[_SHOWN])}\n")
-    typer.echo(
-        f"ambiguous pixels ({a.share:.0%} of all), foreground: IoU {100 * a.iou:.1f}, constant "
-        f"{100 * a.constant_iou:.1f}; AUC of the {a.auc_of} {a.auc:.3f}, of the training mean {a.constant_auc:.3f}\n"
-    )
+    typer.echo(f"{caption}\n\n{text(found.table()[_SHOWN])}\n\n{_ambiguous(found.ambiguous)}\n")
     typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}\n")
     typer.echo(
         "is the part visible (Eq. 8: one pixel is enough) in the pictures whose truth shows it, and only there?\n"
@@ -92,6 +97,18 @@ def judge_parsing(
             typer.echo(f"\n{_alarms(presence.alarms, assignment)}")
     for note in (*found.notes, *found.space.notes):
         typer.echo(f"note: {note}")
+
+
+def _ambiguous(found: Ambiguous) -> str:
+    if not found.share:
+        return "no pixel is ambiguous (foreground in 20 to 80 % of the training truth)"
+    return (
+        f"ambiguous pixels ({found.share:.0%} of all), foreground: IoU {100 * found.iou:.1f}, constant "
+        f"{100 * found.constant_iou:.1f}; AUC of the {found.auc_of} {found.auc:.3f}, of the training mean "
+        f"{found.constant_auc:.3f}\nper picture: IoU {100 * found.picture_iou:.1f}, constant "
+        f"{100 * found.constant_picture_iou:.1f}; AUC {found.picture_auc:.3f}, training mean "
+        f"{found.constant_picture_auc:.3f}"
+    )
 
 
 def _alarms(found: Alarms, assignment: Assignment) -> str:

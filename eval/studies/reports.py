@@ -14,8 +14,8 @@ import pandas as pd
 
 from eval.comparison import compare
 from eval.label_maps import SPLITS, Split, maps_of
-from eval.parsing import Parsing
 from eval.parsing import evaluate as evaluate_parsing
+from eval.parsing_report import Parsing
 from eval.retrieval import FIGURES, Retrieval, Rule, evaluate_run
 from eval.sources import retrieval_set
 from eval.studies import paper

@@ -244,6 +244,14 @@ def foreground_auc(scores: npt.NDArray[np.floating], targets: Labels, pixels: Fl
     return float((below + up_to) / 2 / len(positive) / len(negative))
 
 
+def foreground_auc_per_picture(
+    scores: npt.NDArray[np.floating], targets: Labels, pixels: Flags | None = None
+) -> Floats:
+    """`foreground_auc` of each picture alone: (N,); NaN where a picture has person or background only."""
+    each = zip(scores, targets, strict=True)
+    return np.array([foreground_auc(score[None], target[None], pixels) for score, target in each], np.float64)
+
+
 @dataclass(frozen=True)
 class Purity:
     """Whether a part index means something. All but spread (K-1,), NaN where a part is empty.

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from eval.label_maps import Split, maps_of
-from eval.parsing import Parsing
+from eval.parsing import TrainingTruth
 from eval.parsing import evaluate as judge
+from eval.parsing_report import Parsing
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import LabelSpace, load_space
 from isp_core.runs import Run
@@ -89,6 +90,39 @@ def test_without_training_truth_the_matching_noted_in_training_is_taken(run: Run
     assert found.upper == (3,)  # of epoch 0, the last that was noted up to epoch 1
 
 
+def test_training_truth_may_lie_elsewhere_and_be_of_another_space(run: Run, truth: Path, tmp_path: Path) -> None:
+    """As when a run is judged by people's maps of another data set, and a parser's maps matched its parts."""
+    elsewhere = tmp_path / "elsewhere"
+    (truth / "train").rename(elsewhere)
+    pascal = np.zeros(256, np.uint8)
+    pascal[[13, 5, 9, 18]] = [1, 2, 5, 6]
+    for file in elsewhere.iterdir():
+        np.save(file, pascal[np.load(file)])
+    maps = maps_of(run, "test", None)
+    found = judge(run, maps, truth, load_space("lip"), trained=TrainingTruth(elsewhere, load_space("pascal")))
+    assert next(iter(found.scores)).rule == "one-to-one"
+    assert not any("judged pictures" in note for note in found.notes)
+    assert any("label space pascal" in note for note in found.notes)
+    with pytest.raises(IspError, match="no label map for any"):
+        judge(run, maps, truth, load_space("lip"), trained=TrainingTruth(tmp_path, load_space("pascal")))
+
+
+def test_figures_per_picture_are_means_over_pictures(run: Run, truth: Path) -> None:
+    found = evaluate(run, truth, load_space("lip"))
+    head = next(score for score in next(iter(found.scores.values())) if score.target == "head")
+    table = found.pictures_table()
+    assert table["head"].mean() == pytest.approx(100 * head.picture_iou)
+    assert table["ambiguous IoU"].mean() == pytest.approx(100 * found.ambiguous.picture_iou)
+    assert table["ambiguous AUC"].mean() == pytest.approx(100 * found.ambiguous.picture_auc)
+    assert 0.5 < found.ambiguous.picture_auc <= 1
+    assert head.picture_mean_iou > head.picture_iou  # the complement is large, and most of it is right
+
+
+def test_the_authors_rule_says_nothing_of_belongings(run: Run, truth: Path) -> None:
+    authors = list(evaluate(run, truth, load_space("lip")).scores.values())[1]
+    assert [score.target for score in authors] == ["foreground", "head", "upper", "legs", "shoes"]
+
+
 def test_what_is_missing_is_an_error_with_a_way_out(run: Run, truth: Path, tmp_path: Path) -> None:
     with pytest.raises(IspError, match="no label maps of test pictures"):
         evaluate(make_run(tmp_path / "bare", maps=False), truth, load_space("lip"))
@@ -163,7 +197,9 @@ def test_the_command_shows_visibility_and_false_alarms(
     status, out, err = command(*given, "--out", str(tmp_path / "tables"))
     assert status == 0, err
     assert "belongings (part 3, one-to-one) on more than 5 % of the pixels: false alarms in 100.0 %" in out
-    assert (tmp_path / "tables" / "parsing-epoch_0001-test-walkers-visibility.csv").exists()
+    written = {file.name for file in (tmp_path / "tables").iterdir()}
+    stem = "parsing-epoch_0001-test-walkers"
+    assert {f"{stem}.tex", f"{stem}-purity.md", f"{stem}-visibility.csv", f"{stem}-pictures.csv"} <= written
 
 
 @pytest.mark.slow

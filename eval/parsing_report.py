@@ -1,0 +1,214 @@
+"""What the parsing protocol found: figures by class and rule, and how they are told as tables and as a document.
+
+Not here: how they come about (eval.parsing).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from eval.sources import slug
+from isp_core.metrics.parsing import Assignment, Purity
+from isp_core.metrics.presence import Alarms, Visibility
+from isp_core.metrics.spaces import PARTS, LabelSpace
+from isp_core.metrics.truth import Truth
+
+
+@dataclass(frozen=True)
+class Score:
+    """One class, one rule. All in [0, 1], NaN where the truth has no such pixel.
+
+    iou, mean_iou, accuracy: over all pixels of the set; mean_iou is the mean of class and complement IoU.
+    picture_*: mean over pictures that have the class, IoU with its interval. constant_*: the same of the constant mask.
+    """
+
+    target: str
+    parts: tuple[int, ...]
+    iou: float
+    mean_iou: float
+    accuracy: float
+    picture_iou: float
+    picture_low: float
+    picture_high: float
+    picture_mean_iou: float
+    picture_accuracy: float
+    constant_iou: float
+    constant_mean_iou: float
+    constant_accuracy: float
+    constant_picture_iou: float
+    constant_picture_mean_iou: float
+    constant_picture_accuracy: float
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """Foreground on the pixels that are foreground in 20 to 80 % of the training truth; `share` of all pixels.
+
+    iou, auc: pixels of all pictures together. picture_*: mean over pictures. The AUC of the constant is that of the
+    training mean; within a picture it says how well positions alone tell the person.
+    """
+
+    share: float
+    iou: float
+    auc: float
+    auc_of: str
+    constant_iou: float
+    constant_auc: float
+    picture_iou: float
+    picture_auc: float
+    constant_picture_iou: float
+    constant_picture_auc: float
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether a class is seen in the pictures that have it, and only there, under one rule.
+
+    alarms: of the belongings alone; None where the truth has no such class, or no part stands for it.
+    """
+
+    visibility: dict[str, Visibility]
+    alarms: Alarms | None
+
+
+@dataclass(frozen=True)
+class Parsing:
+    """A run's label maps of some pictures at one epoch, judged."""
+
+    run: str
+    epoch: int
+    what: str
+    data: str
+    fingerprint: str
+    space: LabelSpace
+    size: tuple[int, int]
+    parts: int
+    truth: Truth
+    scores: dict[Assignment, tuple[Score, ...]]
+    presence: dict[Assignment, Presence]
+    ambiguous: Ambiguous
+    purity: Purity
+    pictures: dict[str, npt.NDArray[np.float64]]
+    paths: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the document in the run's evaluation folder."""
+        what = f"on-{slug(self.data)}" if self.what == "other" else self.what
+        return f"parsing-epoch_{self.epoch:04d}-{what}-{self.space.name}"[:100]
+
+    def table(self) -> pd.DataFrame:
+        """One row per rule and class, in per cent."""
+        rows = []
+        for assignment, scores in self.scores.items():
+            for s in scores:
+                parts = ", ".join(map(str, s.parts)) if s.target != "foreground" else "all"
+                whole = (s.iou, s.constant_iou, s.mean_iou, s.constant_mean_iou, s.accuracy, s.constant_accuracy)
+                each = (s.picture_iou, s.constant_picture_iou, s.picture_mean_iou, s.constant_picture_mean_iou)
+                rest = (s.picture_accuracy, s.constant_picture_accuracy, s.picture_low, s.picture_high)
+                rows.append((assignment.rule, s.target, parts, *(100 * f for f in (*whole, *each, *rest))))
+        return pd.DataFrame(rows, columns=_COLUMNS)
+
+    def purity_table(self) -> pd.DataFrame:
+        """One row per part, in per cent: what its pixels are, and how pure it is within and across identities."""
+        columns = ["background", *PARTS, "other person"]
+        frame = pd.DataFrame(100 * self.purity.spread, columns=columns)
+        frame.insert(0, "part", np.arange(1, len(frame) + 1))
+        frame["across"], frame["within"] = 100 * self.purity.across, 100 * self.purity.within
+        return frame
+
+    def visibility_table(self) -> pd.DataFrame:
+        """One row per rule and class: Eq. 8 against truth, picture by picture, in per cent; n are pictures."""
+        rows = []
+        for assignment, presence in self.presence.items():
+            for name, v in presence.visibility.items():
+                parts = ", ".join(map(str, assignment.parts_of(name, self.parts)))
+                figures = (v.balanced, v.always_balanced, v.found, v.rejected, v.accuracy, v.always_accuracy)
+                rows.append((assignment.rule, name, parts, v.present, v.absent, *(100 * f for f in figures)))
+        return pd.DataFrame(rows, columns=_VISIBILITY_COLUMNS)
+
+    def pictures_table(self) -> pd.DataFrame:
+        """One row per picture, in per cent: IoU of each class by the first rule, and the foreground's IoU and AUC on
+        ambiguous pixels; empty where the picture has no such pixel."""
+        figures = {name: 100 * values for name, values in self.pictures.items()}
+        return pd.DataFrame({"path": list(self.paths), **figures})
+
+    def document(self) -> dict[str, Any]:
+        """What is written into the run."""
+        rules = [
+            {
+                "rule": assignment.rule,
+                "rows": [_plain(score) for score in scores],
+                "visibility": [{"target": n, **asdict(v)} for n, v in self.presence[assignment].visibility.items()],
+                "belongings": None if (alarms := self.presence[assignment].alarms) is None else asdict(alarms),
+            }
+            for assignment, scores in self.scores.items()
+        ]
+        purity = self.purity_table()
+        return {
+            "kind": "parsing",
+            "run": self.run,
+            "epoch": self.epoch,
+            "split": self.what,
+            "data": self.data,
+            "fingerprint": self.fingerprint,
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "space": self.space.name,
+            "space_notes": list(self.space.notes),
+            "size": list(self.size),
+            "n": self.truth.n,
+            "n_pictures": len(self.truth.found),
+            "missing": list(self.truth.missing),
+            "misshapen": list(self.truth.misshapen),
+            "rules": rules,
+            "ambiguous": _plain(self.ambiguous),
+            "purity": purity.to_dict("records"),
+            "pictures": {"path": list(self.paths)} | {name: values.tolist() for name, values in self.pictures.items()},
+            "notes": list(self.notes),
+        }
+
+
+_COLUMNS = [
+    "rule",
+    "class",
+    "parts",
+    "IoU",
+    "constant",
+    "mean with complement",
+    "constant mean",
+    "pixel accuracy",
+    "constant accuracy",
+    "IoU per picture",
+    "constant per picture",
+    "mean per picture",
+    "constant mean per picture",
+    "accuracy per picture",
+    "constant accuracy per picture",
+    "IoU per picture, 95% low",
+    "IoU per picture, 95% high",
+]
+_VISIBILITY_COLUMNS = [
+    "rule",
+    "class",
+    "parts",
+    "n with",
+    "n without",
+    "balanced accuracy",
+    "always visible",
+    "found where present",
+    "hidden where absent",
+    "accuracy",
+    "always visible, accuracy",
+]
+
+
+def _plain(row: Score | Ambiguous) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in row.__dataclass_fields__}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

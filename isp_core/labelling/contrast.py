@@ -1,14 +1,17 @@
 """Labels that do not wait for the network to learn where people are.
 
-Round 0, the backbone as it came: words scored by position and identity-camera contrast say where the person is, GrabCut
-draws the mask along the picture's edges, the heights at which garments change cut it into parts, the same heights for
-everybody, and words vote on the parts; what only one person has, and keeps, becomes the belongings. Round 1 takes its
-masks from the network instead, which by then has learnt what the masks have in common. In later rounds the labels are
-the network's own predictions.
+Each round finds the person first, parts second, as the paper's cascade (3.2) does, with other ingredients; M_g is not
+clustered.
 
-A second source of the paper's cascade (3.2): foreground first, parts second, each with another ingredient. M_g is not
-clustered. Held for every picture: its mask, its colours at the mask's size and one level of features in half precision
-(some 30 kB at 256 x 128).
+- Foreground: in round 0, the backbone as it came, words scored by position and identity-camera contrast say where the
+  person is; later the network does. GrabCut draws the mask along the picture's edges, in every round: a network that
+  learns from its own masks alone lets them shrink.
+- Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
+  vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
+- Belongings: what only one person has, and keeps (isp_core.labelling.belongings).
+
+Held for every picture: its mask, its colours at the mask's size, the network's part probabilities in 8 bits and one
+level of features in half precision (some 45 kB at 256 x 128 and K = 6).
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ from isp_core.labelling.belongings import find_belongings
 from isp_core.labelling.body import BELONGINGS, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
 from isp_core.labelling.refine import Certainty, grab_cut
-from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
-from isp_core.labelling.votes import Mask, learn_votes, row_thresholds, seed_parts
+from isp_core.labelling.source import LabelledPictures, TrainingPictures
+from isp_core.labelling.votes import Mask, learn_votes, seed_parts
 from isp_core.labelling.words import Vocabulary, enlarge, identity_camera_contrast, learn_vocabulary, standardise
 from isp_core.models import ISPNet
 
@@ -42,6 +45,7 @@ SAMPLE = 1000
 """Pictures that words are learnt from; their features of both levels are held while they are."""
 CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.3
 CERTAINTY = Certainty(background=-0.6, foreground=0.9)
+"""Of scores with mean 0 and deviation 1 in each picture."""
 PLAUSIBLE = (0.05, 0.8)
 """Share of foreground that a network's masks may have; other masks are of a network that has not learnt people yet."""
 BATCH = 16
@@ -49,11 +53,14 @@ BATCH = 16
 
 @dataclass
 class _Seen:
-    """What round 0 and 1 keep of all pictures: mask (n, h, w), colours (n, h, w, 3), looks (n, C, h0, w0) float16."""
+    """What a round keeps of all pictures: masks (n, h, w), colours (n, h, w, 3), activation of Eq. 3 (n, h, w), looks
+    (n, C, h0, w0) float16, and Eq. 5's probabilities (n, K, h, w), 0..255 for 0..1, where the network has a say."""
 
     masks: Mask
     colours: npt.NDArray[np.uint8]
+    active: npt.NDArray[np.float32]
     looks: Tensor
+    opinion: npt.NDArray[np.uint8] | None
 
 
 class ContrastLabeller:
@@ -72,68 +79,82 @@ class ContrastLabeller:
     @torch.inference_mode()
     def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
         network.eval()
-        if epoch > self.every:
-            yield from self._own_predictions(network)
-            return
         start = time.perf_counter()
         # every process looks at all pictures here: words and garments are learnt over everybody
-        seen, active = self._masks_from_network(network) if epoch else self._masks_from_words(network)
+        seen = self._look(network, epoch > 0)
         if epoch and not PLAUSIBLE[0] < seen.masks.mean() < PLAUSIBLE[1]:
-            seen, active = self._masks_from_words(network)
+            seen = self._look(network, False)
         middle = time.perf_counter()
+        carried = self._carried(seen)
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
         seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts)
         sample = self._sample()
         votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, self.seed)
-        carried = np.zeros_like(seen.masks)
-        if BELONGINGS in LAYOUTS[self.parts]:
-            identities, cameras = self.data.identities, self.data.cameras
-            carried = find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, self.seed)
         clustering = time.perf_counter() - middle
         own = self.data.own_identities()
         for rows in own:
-            labels = votes.label(seen.looks[rows], seen.masks[rows])
-            if carried[rows].any():
-                labels[carried[rows]] = LAYOUTS[self.parts].index(BELONGINGS) + 1
+            opinion = None if seen.opinion is None else self._of_body_parts(seen.opinion[rows])
+            labels = votes.label(seen.looks[rows], seen.masks[rows], opinion)
+            if carried is not None:
+                labels[carried[rows]] = self._belongings
             each = (middle - start) / len(own), clustering / len(own)
-            yield LabelledPictures(rows, labels, active[rows], *each)
+            yield LabelledPictures(rows, labels, seen.active[rows], *each)
 
-    # ------------------------------------------------------------------------------------------------------------ masks
+    # ---------------------------------------------------------------------------------------------------- what is seen
 
-    def _masks_from_words(self, network: ISPNet) -> tuple[_Seen, npt.NDArray[np.float32]]:
-        """Word scores and a little activation, cut along each picture's colours."""
-        words = self._learn_words(network)
-        seen, active = _Seen(*self._nothing(), torch.empty(0)), np.zeros(self._nothing()[0].shape, np.float32)
+    def _look(self, network: ISPNet, learnt: bool) -> _Seen:
+        """All pictures by the network's foreground if it has `learnt` any, else by word scores and a little activation;
+        cut along each picture's colours."""
+        words = {} if learnt else self._learn_words(network)
+        count = len(self.data.identities)
+        seen = _Seen(
+            np.zeros((count, *self.size), bool),
+            np.zeros((count, *self.size, 3), np.uint8),
+            np.zeros((count, *self.size), np.float32),
+            torch.empty(0),
+            np.zeros((count, self.parts, *self.size), np.uint8) if learnt else None,
+        )
         looks = []
-        for rows, pictures in self._pictures(range(len(active))):
-            large = self._large_stages(network, pictures)
-            stages = network.backbone(prepare(pictures, self.data.normalisation))
+        for rows, pictures in self._pictures(range(count)):
+            prepared = prepare(pictures, self.data.normalisation)
+            stages = network.backbone(prepared)
             activations = enlarge(activation(stages[DEEP - 1]), self.size)
-            word_scores = torch.stack([words[stage].score(large[stage]) for stage in WORDS]).sum(0)
-            scores = standardise(enlarge(word_scores, self.size)) + ACTIVATION_WEIGHT * standardise(activations)
+            if seen.opinion is not None:
+                likely = probabilities_with_mirror(network, prepared)
+                scores = torch.logit(1 - likely[:, 0], 1e-3)
+                seen.opinion[rows] = (likely * 255).round().to(torch.uint8).cpu().numpy()
+            else:
+                large = self._large_stages(network, pictures)
+                word_scores = torch.stack([words[stage].score(large[stage]) for stage in WORDS]).sum(0)
+                scores = standardise(enlarge(word_scores, self.size)) + ACTIVATION_WEIGHT * standardise(activations)
             for row, picture, score in zip(rows, pictures, standardise(scores).cpu().numpy(), strict=True):
                 seen.masks[row] = grab_cut(picture.permute(1, 2, 0).cpu().numpy(), score, CERTAINTY)
             seen.colours[rows] = self._colours(pictures)
-            active[rows] = activations.cpu().numpy()
+            seen.active[rows] = activations.cpu().numpy()
             looks.append(stages[COARSE - 1].to(torch.float16).cpu())
         seen.looks = torch.cat(looks)
-        return seen, active
+        return seen
 
-    def _masks_from_network(self, network: ISPNet) -> tuple[_Seen, npt.NDArray[np.float32]]:
-        """The network's foreground, row by row above what splits that row over all pictures."""
-        seen, active = _Seen(*self._nothing(), torch.empty(0)), np.zeros(self._nothing()[0].shape, np.float32)
-        log_odds, looks = np.zeros(active.shape, np.float32), []
-        for rows, pictures in self._pictures(range(len(active))):
-            prepared = prepare(pictures, self.data.normalisation)
-            foreground = 1 - probabilities_with_mirror(network, prepared)[:, 0]
-            log_odds[rows] = torch.logit(foreground, 1e-3).cpu().numpy()
-            stages = network.backbone(prepared)
-            active[rows] = enlarge(activation(stages[DEEP - 1]), self.size).cpu().numpy()
-            seen.colours[rows] = self._colours(pictures)
-            looks.append(stages[COARSE - 1].to(torch.float16).cpu())
-        seen.masks = log_odds > row_thresholds(log_odds)[None, :, None]
-        seen.looks = torch.cat(looks)
-        return seen, active
+    def _carried(self, seen: _Seen) -> Mask | None:
+        """Belongings (n, h, w), or None where K leaves no part for them."""
+        if BELONGINGS not in LAYOUTS[self.parts]:
+            return None
+        opinion = None
+        if seen.opinion is not None:
+            opinion = np.asarray(seen.opinion[:, self._belongings] / np.float32(255), np.float32)
+        identities, cameras = self.data.identities, self.data.cameras
+        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, opinion, self.seed)
+
+    @property
+    def _belongings(self) -> int:
+        return LAYOUTS[self.parts].index(BELONGINGS) + 1
+
+    def _of_body_parts(self, opinion: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Eq. 5 (n, K, h, w) -> probabilities among the body's parts alone (n, K-1, h, w), belongings 0."""
+        likely = opinion[:, 1:].astype(np.float32)
+        if BELONGINGS in LAYOUTS[self.parts]:
+            likely[:, self._belongings - 1] = 0
+        return np.asarray(likely / np.maximum(likely.sum(1, keepdims=True), 1), np.float32)
 
     def _learn_words(self, network: ISPNet) -> dict[int, Vocabulary]:
         sample = self._sample()
@@ -164,24 +185,9 @@ class ContrastLabeller:
         small = F.adaptive_avg_pool2d(pictures.float(), self.size).round()
         return np.asarray(small.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
 
-    def _nothing(self) -> tuple[Mask, npt.NDArray[np.uint8]]:
-        count = len(self.data.identities)
-        return np.zeros((count, *self.size), bool), np.zeros((count, *self.size, 3), np.uint8)
-
     def _sample(self) -> npt.NDArray[np.int64]:
         """The rows of pictures that words are learnt from; the same on every process."""
         return np.sort(np.random.default_rng([self.seed, 0]).permutation(len(self.data.identities))[:SAMPLE])
-
-    # ----------------------------------------------------------------------------------------------------- later rounds
-
-    def _own_predictions(self, network: ISPNet) -> Iterator[LabelledPictures]:
-        for rows in self.data.own_identities():
-            start = time.perf_counter()
-            labels: list[Labels] = []
-            for _, pictures in self._pictures(rows):
-                likely = probabilities_with_mirror(network, prepare(pictures, self.data.normalisation))
-                labels.append(likely.argmax(1).to(torch.uint8).cpu().numpy())
-            yield LabelledPictures(rows, np.concatenate(labels), seconds_network=time.perf_counter() - start)
 
     def _pictures(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[tuple[list[int], Tensor]]:
         plan = [[int(rows[place]) for place in chunk] for chunk in chunks(len(rows), BATCH)]

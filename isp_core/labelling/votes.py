@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
-from isp_core.clustering.kmeans import kmeans, two_means_1d
+from isp_core.clustering.kmeans import kmeans
 from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, distance_from_axis
 from isp_core.labelling.source import Labels
 
@@ -52,19 +52,25 @@ class Votes:
     foreground_origin: Tensor
     words: tuple[tuple[Tensor, float, Tensor], ...]
 
-    def label(self, looks: Tensor, masks: Mask) -> Labels:
+    def label(self, looks: Tensor, masks: Mask, opinion: npt.NDArray[np.float32] | None = None) -> Labels:
         """Parts of the foreground: looks (n, C, h0, w0), masks (n, h, w) -> (n, h, w), 0 outside the masks.
 
-        Votes are taken on half the masks' grid; pixels that it misses take the nearest part.
+        Votes are taken on half the masks' grid. opinion: probabilities (n, K-1, h, w) that count as much as all votes
+        together; without it, pixels that the half grid misses take the nearest part.
         """
         coarse = _halve(masks)
         chosen = torch.from_numpy(coarse)
-        labels = np.zeros(coarse.shape, np.uint8)
+        n, h, w = coarse.shape
+        shares = np.zeros((n, h, w, self.words[0][2].shape[1]), np.float32)
         if chosen.any():
             points = _points(looks, coarse, self.origin, self.foreground_origin)
-            shares = torch.stack([table[_nearest(points, weight, c)] for c, weight, table in self.words]).sum(0)
-            labels[coarse] = shares.argmax(1).to(torch.uint8).numpy() + 1
-        return np.stack([_fill(label, mask) for label, mask in zip(labels, masks, strict=True)])
+            votes = [table[_nearest(points, weight, centres)] for centres, weight, table in self.words]
+            shares[coarse] = torch.stack(votes).mean(0).numpy()
+        if opinion is None:
+            labels = np.where(coarse, shares.argmax(3) + 1, 0).astype(np.uint8)
+            return np.stack([_fill(label, mask) for label, mask in zip(labels, masks, strict=True)])
+        joined = shares.repeat(2, 1).repeat(2, 2) + opinion.transpose(0, 2, 3, 1)  # (n, h, w, K-1)
+        return np.where(masks, joined.argmax(3) + 1, 0).astype(np.uint8)
 
 
 def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int = 0) -> Votes:
@@ -87,17 +93,6 @@ def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int
             table = table[:, 1:] / table[:, 1:].sum(1, keepdim=True).clamp(min=1)
             words.append((centres, weight, table))
     return Votes(origin, foreground_origin, tuple(words))
-
-
-def row_thresholds(log_odds: npt.NDArray[np.float32], share: float = 0.7) -> npt.NDArray[np.float64]:
-    """For each row of a data set's foreground log-odds (n, h, w) the split between its two groups, never above 0: (h,).
-
-    A network that learns from masks without feet is unsure of feet everywhere; within their rows they still stand out.
-    """
-    rows = range(log_odds.shape[1])
-    near = [np.ascontiguousarray(log_odds[:, max(0, row - 1) : row + 2].ravel()[::7]) for row in rows]
-    splits = [two_means_1d(torch.from_numpy(values)).threshold for values in near]
-    return np.asarray(share * np.minimum(splits, 0.0), np.float64)
 
 
 def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor) -> Tensor:

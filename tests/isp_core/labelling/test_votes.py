@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from isp_core.labelling.body import LAYOUTS
-from isp_core.labelling.votes import learn_votes, row_thresholds, seed_parts
+from isp_core.labelling.votes import learn_votes, seed_parts
 
 CUTS = np.array([0.2, 0.6])
 
@@ -55,11 +55,12 @@ def test_an_empty_mask_stays_empty() -> None:
     assert (labels[0] > 0).any()
 
 
-def test_rows_with_two_groups_are_split_between_them() -> None:
-    rng = np.random.default_rng(0)
-    log_odds = np.where(rng.random((50, 4, 32)) < 0.5, -4.0, 4.0).astype(np.float32)
-    log_odds[:, 2:] -= 3  # the lowest rows are unsure: -7 and 1
-    thresholds = row_thresholds(log_odds)
-    assert thresholds.shape == (4,)
-    assert (thresholds <= 0).all()
-    assert -4.9 <= thresholds[3] < thresholds[0] <= 0
+def test_a_sure_network_overrules_divided_votes_inside_the_mask_only() -> None:
+    masks = upright(8)
+    looks = torch.randn(8, 3, 32, 16, generator=torch.Generator().manual_seed(0))  # words that say nothing but height
+    votes = learn_votes(looks, masks, seed_parts(masks, CUTS, 4), 4)
+    opinion = np.zeros((8, 3, 64, 32), np.float32)
+    opinion[:, 1] = 1.0  # all is the upper body
+    labels = votes.label(looks, masks, opinion)
+    assert ((labels > 0) == masks).all()
+    assert (labels[masks] == 2).mean() > (votes.label(looks, masks)[masks] == 2).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from isp_core.errors import IspError
 from isp_core.models import ISPNet, NetworkSpec, count_parameters, map_size, normalisation, weighted_pooling
-from isp_core.models.backbone import Backbone
+from isp_core.models.backbone import Backbone, DilatedDepthwise
 from isp_core.models.feature_map import adjoint_upsample, upsample
 from isp_core.models.weights import WeightsError, packaged_weights
 
@@ -166,3 +167,29 @@ def test_wrong_weights_are_explained(tmp_path: Path) -> None:
 def test_impossible_networks_are_explained(changes: dict[str, object], message: str) -> None:
     with pytest.raises(IspError, match=message):
         ISPNet(spec(**changes), weights="none")
+
+
+@pytest.mark.parametrize(("dilation", "kernel", "size"), [(2, 3, (8, 4)), (2, 5, (7, 5)), (4, 3, (6, 9))])
+def test_a_dilated_depthwise_convolution_is_the_same_without_dilation(
+    dilation: int, kernel: int, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Conv2d(6, 6, kernel, padding=dilation * (kernel // 2), dilation=dilation, groups=6)
+    split = copy.deepcopy(plain)
+    assert DilatedDepthwise.replaces(split)
+    split.__class__ = DilatedDepthwise
+    first = torch.randn(2, 6, *size, requires_grad=True)
+    second = first.detach().clone().requires_grad_()
+    expected, found = plain(first), split(second)
+    torch.testing.assert_close(found, expected)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    torch.testing.assert_close(second.grad, first.grad)
+    torch.testing.assert_close(split.weight.grad, plain.weight.grad)
+
+
+def test_only_what_it_computes_is_replaced() -> None:
+    assert not DilatedDepthwise.replaces(torch.nn.Conv2d(6, 6, 3, padding=2, dilation=2))  # not depthwise
+    assert not DilatedDepthwise.replaces(torch.nn.Conv2d(6, 6, 3, padding=1, groups=6))  # not dilated
+    found = [module for module in Backbone("mobilenetv2_100", 16, "none").modules() if type(module) is DilatedDepthwise]
+    assert len(found) == 3

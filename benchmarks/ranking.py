@@ -142,12 +142,12 @@ def mask_by_mask(
 def peak_bytes(work: Callable[[], object]) -> int:
     """The most memory the process held during `work`, above what it held before."""
     done = threading.Event()
-    before = peak = _resident()
+    before = peak = resident_bytes()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.002):
-            peak = max(peak, _resident())
+            peak = max(peak, resident_bytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -159,7 +159,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
     return peak - before
 
 
-def _resident() -> int:
+def resident_bytes() -> int:
     """Bytes in memory; 0 where the system does not say (no /proc)."""
     status = Path("/proc/self/statm")
     return 4096 * int(status.read_text(encoding="ascii").split()[1]) if status.exists() else 0

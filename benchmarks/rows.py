@@ -23,6 +23,10 @@ class Row:
     limit_seconds: float | None = None
     """What arithmetic and bytes of the same work need at the rates measured in this run."""
     note: str = ""
+    count: int | None = None
+    """Identities, where rows differ in nothing but their number: what `--plot` draws against."""
+    peak_bytes: float | None = None
+    """Most memory held beyond what the process held before."""
 
     @property
     def ratio(self) -> float | None:

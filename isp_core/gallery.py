@@ -63,6 +63,7 @@ class GalleryIndex:
         if n == 0:
             raise IspError("the gallery is empty: there is nothing to index")
         width = gallery.global_.shape[1] + gallery.foreground.shape[1]
+        index: Any
         if n <= flat_up_to:
             index = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         else:
@@ -104,7 +105,7 @@ class GalleryIndex:
             index.make_direct_map()
         stored = np.stack([index.reconstruct(int(row)) for row in some])
         if isinstance(index, faiss.IndexIVF):
-            index.set_direct_map_type(faiss.DirectMap.NoMap)
+            index.make_direct_map(False)
         wanted = candidate_features(gallery[some])
         lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(wanted, axis=1)
         if ((stored * wanted).sum(1) < 0.9 * lengths).any():  # a byte a channel is not exact

@@ -1,0 +1,96 @@
+"""Galleries of up to a million made-up entries: the index against the exact ranking of all, and its memory.
+
+An entry's features are those of its identity plus noise that grows with the place of the entry, so that some queries
+are easy and others hopeless; a fifth of the parts is hidden. Embeddings lie in memory-mapped files, half precision.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.rows import Machine, Row, best_of, clock
+from isp_core.gallery import CANDIDATES, GalleryIndex
+from isp_core.matching import Embeddings, distances
+
+CHANNELS, PARTS, PICTURES, LATENT = 256, 7, 20, 48
+QUERIES, NEAREST = 32, 10
+_CHUNK = 20_000
+_FIELDS = ("global_", "foreground", "parts", "visibility", "part_share")
+
+
+def galleries(_machine: Machine, quick: bool) -> Iterator[Row]:
+    """An index for candidates and Eq. 10 for the best of them, against Eq. 10 for all: recall, time, memory."""
+    now = clock()
+    for entries in (5_000,) if quick else (100_000, 1_000_000):
+        with tempfile.TemporaryDirectory() as folder:
+            gallery = made_up(entries, Path(folder))
+            query = _entries(np.arange(QUERIES) * (entries // PICTURES // QUERIES), np.random.default_rng(99))
+            start = now()
+            index = GalleryIndex.build(gallery, flat_up_to=1_000)
+            built = now() - start
+            start = now()
+            exact = _exact(query, gallery)
+            theirs = (now() - start) / QUERIES
+            for candidates in (CANDIDATES,) if quick else (100, CANDIDATES, 4 * CANDIDATES):
+                found = index.search(query, NEAREST, candidates)
+                ours = best_of(2, partial(index.search, query, NEAREST, candidates))[0] / QUERIES
+                first = float((found.rows[:, 0] == exact[:, 0]).mean())
+                recall = np.mean([len(set(a) & set(b)) / NEAREST for a, b in zip(found.rows, exact, strict=True)])
+                note = (
+                    f"recall of the first {100 * first:.0f} %, of the first {NEAREST} {100 * recall:.1f} %; an entry: "
+                    f"{index.index_bytes} B in memory, {index.embedding_bytes} B on the disk; built in {built:.0f} s"
+                )
+                size = f"{entries} entries, best {candidates}, K = {PARTS}, {CHANNELS} channels"
+                yield Row("gallery, one query", size, ours, "Eq. 10 for all", theirs, note=note)
+
+
+def made_up(entries: int, folder: Path) -> Embeddings:
+    """`entries` embeddings, PICTURES of each identity, in memory-mapped files of the folder."""
+    rng = np.random.default_rng(0)
+    sample = _entries(np.zeros(1, np.int64), np.random.default_rng(0))
+    files = {}
+    for name in _FIELDS:
+        one = np.asarray(getattr(sample, name))
+        files[name] = np.lib.format.open_memmap(
+            folder / f"{name}.npy", mode="w+", dtype=one.dtype, shape=(entries, *one.shape[1:])
+        )
+    for start in range(0, entries, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, entries))
+        some = _entries(rows // PICTURES, rng)
+        for name, file in files.items():
+            file[rows[0] : rows[-1] + 1] = getattr(some, name)
+    return Embeddings(**files)
+
+
+def _entries(identities: npt.NDArray[np.int64], rng: np.random.Generator) -> Embeddings:
+    """One entry for each identity number: features of K + 1 groups, half precision."""
+    people, place = np.unique(identities, return_inverse=True)
+    looks = np.stack([np.random.default_rng([3, int(person)]).standard_normal(LATENT) for person in people])
+    mixing = np.random.default_rng(4).standard_normal((LATENT, (PARTS + 1) * CHANNELS), dtype=np.float32) / LATENT**0.5
+    noise = rng.uniform(0.6, 1.4, (len(place), 1)).astype(np.float32)
+    hidden = looks.astype(np.float32)[place] + noise * rng.standard_normal((len(place), LATENT), dtype=np.float32)
+    features = (hidden @ mixing).reshape(-1, PARTS + 1, CHANNELS)
+    features += 0.5 * rng.standard_normal(features.shape, dtype=np.float32)
+    features = features.astype(np.float16)
+    share = rng.random((len(place), PARTS - 1)).astype(np.float16)
+    return Embeddings(features[:, 0], features[:, 1], features[:, 2:], share > 0.2, share)
+
+
+def _exact(query: Embeddings, gallery: Embeddings) -> npt.NDArray[np.int64]:
+    """(Q, NEAREST): the nearest rows of all, a part of the gallery at a time."""
+    best = np.full((len(query), 0), 0.0, np.float32)
+    rows = np.zeros((len(query), 0), np.int64)
+    for start in range(0, len(gallery), _CHUNK):
+        part = distances(query, gallery[start : start + _CHUNK])
+        best = np.concatenate([best, part], axis=1)
+        there = np.broadcast_to(start + np.arange(part.shape[1]), part.shape)
+        rows = np.concatenate([rows, there], axis=1)
+        order = np.argsort(best, axis=1, kind="stable")[:, :NEAREST]
+        best, rows = (np.take_along_axis(array, order, axis=1) for array in (best, rows))
+    return rows

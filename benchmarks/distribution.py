@@ -64,5 +64,8 @@ def _seconds(folder: Path, data: Path, ranks: int, people: int, size: tuple[int,
     )
     if done.returncode:
         raise RuntimeError(f"isp train on {ranks} process(es) failed:\n{done.stderr[-2000:]}")
-    row = open_run(out).metrics().loc[1]
-    return float(row["seconds_train"]), float(row["seconds_network"] + row["seconds_clustering"])
+    metrics = open_run(out).metrics()
+    train, network, clustering = (
+        float(metrics[f"seconds_{what}"].iloc[-1]) for what in ("train", "network", "clustering")
+    )
+    return train, network + clustering

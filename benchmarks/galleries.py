@@ -84,13 +84,13 @@ def _entries(identities: npt.NDArray[np.int64], rng: np.random.Generator) -> Emb
 
 def _exact(query: Embeddings, gallery: Embeddings) -> npt.NDArray[np.int64]:
     """(Q, NEAREST): the nearest rows of all, a part of the gallery at a time."""
-    best = np.full((len(query), 0), 0.0, np.float32)
-    rows = np.zeros((len(query), 0), np.int64)
+    best: npt.NDArray[np.float32] = np.zeros((len(query), 0), np.float32)
+    rows: npt.NDArray[np.int64] = np.zeros((len(query), 0), np.int64)
     for start in range(0, len(gallery), _CHUNK):
         part = distances(query, gallery[start : start + _CHUNK])
         best = np.concatenate([best, part], axis=1)
         there = np.broadcast_to(start + np.arange(part.shape[1]), part.shape)
         rows = np.concatenate([rows, there], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :NEAREST]
-        best, rows = (np.take_along_axis(array, order, axis=1) for array in (best, rows))
+        best, rows = np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
     return rows

@@ -63,7 +63,7 @@ def labelling_round(_machine: Machine, quick: bool) -> Iterator[Row]:
         identities = 3 if quick else 6
         torch.manual_seed(0)
         spec = NetworkSpec(backbone, stride, (5,), stride, None, False, False, "linear", "map", 7, 2)
-        network = ISPNet(spec, weights="none").eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = ISPNet(spec, weights="none").eval().to(memory_format=torch.channels_last)
         pictures = torch.randn(PICTURES, 3, *INPUT).contiguous(memory_format=torch.channels_last)
         maps = partial(_network_maps, network, pictures, identities)
         ours, alone = [float("inf")] * 2, [float("inf")] * 2  # wall, processor

@@ -113,9 +113,9 @@ def _begin(backbone: str, plain: bool, threads: int) -> None:
     pictures = torch.randn(PEOPLE * PICTURES, 3, *SIZE, generator=_generator())
     if not plain:
         keep_freed_memory()
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(memory_format=torch.channels_last)
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=5e-4, **({} if plain else {"fused": True}))
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=5e-4, fused=not plain)
     targets = torch.arange(PEOPLE).repeat_interleave(PICTURES)
     labels = torch.randint(0, PARTS, (PEOPLE * PICTURES, *map_size(SIZE)), generator=_generator())
     _side = _Side(network, Objective(0.1, "mean", 0.1, 0.3), optimizer, plain, pictures, targets, labels)

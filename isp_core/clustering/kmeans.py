@@ -312,7 +312,8 @@ def _principal(witnesses: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh((witnesses @ witnesses.t()).double().cpu())  # (m,) rising, (m, m)
     kept = max(1, int((values[-SKETCH:] > 1e-6 * values[-1]).sum()))
     scaled = vectors[:, -kept:] * values[-kept:].clamp(min=1e-30).rsqrt()
-    return witnesses.t() @ scaled.to(witnesses.device, witnesses.dtype)
+    basis: Tensor = witnesses.t() @ scaled.to(witnesses.device, witnesses.dtype)
+    return basis
 
 
 def _plus_plus(points: Tensor, k: int, restarts: int, generator: torch.Generator) -> Tensor:

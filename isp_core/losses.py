@@ -54,6 +54,18 @@ def parsing_loss(
     return total / (labels != IGNORED).sum().clamp(min=1)
 
 
+def balancing_shift(sizes: torch.Tensor, balance: float) -> torch.Tensor:
+    """What is added to Eq. 5's logits in the parsing loss, so that without it rare parts are not outvoted: balance times
+    the log of each part's share of the labelled pixels (logit adjustment; Menon et al., ICLR 2021).
+
+    sizes (K,): shares that sum to one; a part of no pixels counts as 1e-4.
+
+    >>> balancing_shift(torch.tensor([0.75, 0.25]), 1.0).exp()
+    tensor([0.7500, 0.2500])
+    """
+    return balance * sizes.float().clamp(min=1e-4).log()
+
+
 class CenterLoss(nn.Module):
     """Mean squared distance to a learnt centre per identity (the authors' extra on Market-1501).
 
@@ -88,8 +100,15 @@ class Objective(nn.Module):
         self._mine = BatchHardMiner(distance=distance)
         self._triplet = TripletMarginLoss(margin=margin, distance=distance, reducer=MeanReducer())
 
-    def forward(self, output: Output, identities: torch.Tensor, labels: torch.Tensor | None) -> LossTerms:
-        """identities (B,) int64 in 0..n-1; labels (B, h, w) int64 pseudo-labels, or None for the baseline."""
+    def forward(
+        self,
+        output: Output,
+        identities: torch.Tensor,
+        labels: torch.Tensor | None,
+        shift: torch.Tensor | None = None,
+    ) -> LossTerms:
+        """identities (B,) int64 in 0..n-1; labels (B, h, w) int64 pseudo-labels, or None for the baseline; shift (K,):
+        see `balancing_shift`."""
         groups = [output.pooled.global_]
         if output.pooled.foreground is not None and output.pooled.parts is not None:
             groups += [output.pooled.foreground, output.pooled.parts.flatten(1)]
@@ -100,7 +119,8 @@ class Objective(nn.Module):
         zero = identity.new_zeros(())
         parsing, center = zero, zero
         if output.logits is not None and labels is not None:
-            parsing = parsing_loss(output.logits, labels, self.reduction)
+            logits = output.logits if shift is None else output.logits + shift[:, None, None]
+            parsing = parsing_loss(logits, labels, self.reduction)
         if self.center is not None:
             center = self.center(output.pooled.global_, identities)
         total = identity + triplet + self.alpha * parsing + self.center_weight * center

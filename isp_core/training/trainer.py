@@ -29,7 +29,8 @@ from isp_core.errors import IspError
 from isp_core.inference import Reading, join, read_all
 from isp_core.labelling.build import make_labeller
 from isp_core.labelling.source import Labeller, Round, TrainingPictures, collect
-from isp_core.losses import CenterLoss, Objective
+from isp_core.losses import CenterLoss, Objective, balancing_shift
+from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
 from isp_core.models.build import load_checkpoint, network_spec
@@ -186,6 +187,10 @@ class _Training:
             self.pictures, self.targets, labels, plan, self.transform, self.config.run.seed, epoch, place
         )
         loader = DataLoader(epoch_batches, batch_size=None, num_workers=self.config.data.workers)
+        shift = None
+        if labels is not None and self.config.loss.balance:
+            sizes = torch.from_numpy(part_sizes(labels, self.config.parts)).to(self.device)
+            shift = balancing_shift(sizes, self.config.loss.balance)
         totals: Row = {}
         rate = 0.0
         for step, batch in enumerate(counted(loader, f"epoch {epoch}", len(plan), show=self.progress)):
@@ -195,7 +200,7 @@ class _Training:
             with self.optimisation.autocast():
                 output = self.parallel(pictures)
             maps = None if batch.label_maps is None else batch.label_maps.long()
-            terms = self.objective(output, batch.targets, maps)
+            terms = self.objective(output, batch.targets, maps, shift)
             if not torch.isfinite(terms.total):
                 raise IspError(
                     f"the loss of epoch {epoch}, step {step + 1} is {float(terms.total)}: lower optim.lr or set "

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from isp_core.losses import CenterLoss, Objective, parsing_loss
+from isp_core.losses import CenterLoss, Objective, balancing_shift, parsing_loss
 from isp_core.models import Output, Representations
 
 
@@ -76,3 +76,20 @@ def test_center_loss_is_the_mean_squared_distance() -> None:
     center = CenterLoss(2, 3)
     features = torch.tensor([[1.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
     assert center(features, torch.tensor([0, 1])).item() == pytest.approx(9 / 2)
+
+
+def test_a_balanced_loss_leaves_rare_parts_to_win_where_pixels_say_nothing() -> None:
+    labels = torch.zeros(1, 10, 10, dtype=torch.int64)
+    labels[0, 0] = 1  # one pixel in ten
+    sizes = torch.tensor([0.9, 0.1])
+    logits = torch.zeros(1, 2, 1, 1, requires_grad=True)
+    for balance, expected in ((0.0, 0.1), (1.0, 0.5)):
+        logits.data.zero_()
+        optimizer = torch.optim.SGD([logits], lr=2.0)
+        for _ in range(200):
+            optimizer.zero_grad()
+            parsing_loss(
+                logits.expand(1, 2, 10, 10) + balancing_shift(sizes, balance)[:, None, None], labels
+            ).backward()
+            optimizer.step()
+        assert logits.softmax(1)[0, 1, 0, 0].item() == pytest.approx(expected, abs=0.01)

@@ -168,6 +168,7 @@ def _watch(selection: Selection, root: Path) -> None:
     known = jobs.everything(root)
     if not known:
         st.caption("No run was started from this page yet.")
+        st.fragment(_await_first, run_every=EVERY)(root)
         return
     names = [job.name for job in known]
     wanted = st.query_params.get("job", "")
@@ -190,15 +191,21 @@ def _watch(selection: Selection, root: Path) -> None:
                 st.error(plain(error))
             else:
                 st.rerun()
-    st.fragment(_live, run_every=EVERY if job.running else None)(selection, root, job.name, job.running)
+    # also while it rests: another tab may start or resume it
+    st.fragment(_live, run_every=EVERY)(selection, root, job.name, job.running, len(known))
 
 
-def _live(selection: Selection, root: Path, name: str, was_running: bool) -> None:
+def _await_first(root: Path) -> None:
+    if jobs.everything(root):
+        st.rerun()
+
+
+def _live(selection: Selection, root: Path, name: str, was_running: bool, known: int) -> None:
     """What is on the disk right now; read again every few seconds while the training runs."""
     job = jobs.read(root, name)
     if job is None or not valid_name(name):
         return
-    if job.running != was_running:
+    if job.running != was_running or len(jobs.everything(root)) != known:
         st.rerun()
     st.caption("running" if job.running else "not running")
     try:

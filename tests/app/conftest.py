@@ -61,8 +61,6 @@ def open_page(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
         monkeypatch.setenv("ISP_RUNS", str(drawn / "runs" if runs is None else runs))
         monkeypatch.setenv("ISP_DATA", str(drawn / "data" if data is None else data))
         monkeypatch.delenv("ISP_ALLOW_TRAINING", raising=False)
-        st.cache_data.clear()
-        st.cache_resource.clear()
         monkeypatch.setattr(st, "get_option", lambda name: address if name == "server.address" else None)
         test = AppTest.from_string(SCRIPT.format(page=page), default_timeout=60)
         for name, value in query.items():

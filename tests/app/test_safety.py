@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import pickle
+import shutil
 import struct
+import tempfile
 import time
 import zlib
 from pathlib import Path
@@ -19,6 +22,7 @@ from app.safety.cells import quote, to_csv
 from app.safety.names import UnsafeNameError, escape, inside, picture_path, plain, valid_name
 from app.safety.uploads import KEPT_SIDE, MAX_BYTES, UploadError, decode
 from app.settings import is_trusted, read_settings
+from isp_core.runs import open_run
 from tests.app.conftest import Open, words
 
 
@@ -116,6 +120,91 @@ class TestUploads:
                 decode(head + data, "x")
 
 
+class ReachedError(Exception):
+    """A pickle was run."""
+
+
+class Trap:
+    """Unpickled, it raises: nothing of ours may ever unpickle a file."""
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        return ReachedError, ("a pickle was run",)
+
+
+class TestFilesOfRuns:
+    """Runs come from anywhere: nothing in them is executed."""
+
+    @pytest.mark.parametrize("page", ["upload", "ranking", "embeddings"])
+    def test_pickles_under_other_names_are_not_run(self, own_runs: Path, open_page: Open, page: str) -> None:
+        folder = own_runs / "k6"
+        for file in [*folder.glob("checkpoints/*/model.safetensors"), *folder.glob("embeddings/*/*.safetensors")]:
+            file.write_bytes(pickle.dumps(Trap()))
+        test = open_page(page, runs=own_runs, run="k6")
+        assert not test.exception
+        assert "broken" in words(test) or "cannot be read" in words(test)
+
+    def test_truth_maps_are_read_without_pickle(self, drawn: Path, tmp_path: Path, open_page: Open) -> None:
+        data = Path(shutil.copytree(drawn / "data", tmp_path / "data"))
+        for file in data.glob("*_parsing_pgt/*.png"):
+            np.save(file.with_suffix(".npy"), np.array([Trap()], object), allow_pickle=True)
+            file.unlink()
+        test = open_page("iou", data=data, run="k6")
+        assert not test.exception
+
+    def test_only_pictures_can_be_uploaded(self, open_page: Open) -> None:
+        test = open_page("upload", run="k6", sample="false")
+        uploaders = test.get("file_uploader")
+        assert len(uploaders) == 1
+        assert set(uploaders[0].proto.type) <= {".png", ".jpg", ".jpeg", ".webp"}
+
+    @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "..", "k6/../../x", "k6\0", "%2e%2e%2fk6", "~"])
+    def test_run_names_in_the_address_choose_listed_runs_only(self, open_page: Open, name: str) -> None:
+        test = open_page("evolution", run=name)
+        assert not test.exception
+        assert test.selectbox(key="run").value in ("k4", "k6", "baseline")
+
+    def test_a_run_that_is_a_link_out_of_the_folder_shows_no_pictures_of_it(
+        self, own_runs: Path, tmp_path: Path, open_page: Open
+    ) -> None:
+        data = tmp_path / "data"
+        (data / "bounding_box_train").mkdir(parents=True)
+        secret = tmp_path / "secret.jpg"
+        Image.new("RGB", (64, 128)).save(secret)
+        for path in open_run(own_runs / "k6").records()["path"]:
+            link = data / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(secret)
+        test = open_page("identity", runs=own_runs, data=data, run="k6")
+        assert "maps are shown alone" in words(test)
+
+
+class TestPrivacy:
+    def test_uploads_are_neither_logged_nor_written(
+        self,
+        drawn: Path,
+        open_page: Open,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        from app import parse_upload
+
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        (tmp_path / "temporary").mkdir()
+        with caplog.at_level("DEBUG"):
+            test = open_page("upload", run="k6")  # the samples take the same way as uploads
+        assert not test.exception
+        name = Path(str(open_run(drawn / "runs" / "k6").records("query")["path"].iloc[0])).name
+        assert name in str(test.radio[0].options).replace("\\", "")
+        assert name not in caplog.text
+        assert not list((tmp_path / "temporary").iterdir())
+        assert parse_upload._see._info.scope == "session"  # type: ignore[attr-defined]
+
+    def test_the_address_never_names_an_upload(self, open_page: Open) -> None:
+        test = open_page("upload", run="k6")
+        assert not any(".jpg" in str(value) for value in dict(test.query_params).values())
+
+
 class TestNames:
     @pytest.mark.parametrize(
         "name", ["..", ".", "", "a/b", "a\\b", "a\0b", "%2e%2e", "a b", "run\n", "ü", "-" * 65, "~"]
@@ -206,6 +295,15 @@ class TestServer:
         test = open_page("train", address="0.0.0.0")
         assert "Training is off" in words(test)
         assert not test.button
+
+    def test_others_see_no_pictures_that_are_not_embedded(self, open_page: Open) -> None:
+        assert "maps are shown alone" not in words(open_page("identity", run="k6"))
+        assert "maps are shown alone" in words(open_page("identity", run="k6", address="0.0.0.0"))
+
+    def test_others_get_no_sample_people(self, open_page: Open) -> None:
+        test = open_page("upload", run="k6", address="0.0.0.0")
+        assert not test.exception
+        assert "Nearest people" not in words(test)
 
     def test_configuration_says_little_and_sends_nothing(self) -> None:
         import tomllib

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 
 from app import tables
 from app.parse_upload import Seen, nearest_people
@@ -16,12 +15,6 @@ from isp_core.runs import Run, open_run
 from isp_core.runs.imports import import_run
 from tests.app import synthetic
 from tests.app.conftest import Open, words
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    st.cache_data.clear()
-    st.cache_resource.clear()
 
 
 def small(path: Path, **more: object) -> Run:

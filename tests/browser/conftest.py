@@ -27,10 +27,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if chromium() is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     root = tmp_path_factory.mktemp("site")
-    synthetic.write_pictures(root / "data", synthetic.records(6, 6, 5))
+    synthetic.write_pictures(root / "data", synthetic.records(8, 6, 5))  # a batch of preset walkers has 8 people
     for parts in (4, 6):
-        synthetic.write_run(root / "runs" / f"k{parts}", parts=parts, epochs=8, weights=parts == 6)
-    synthetic.write_run(root / "runs" / "baseline", parts=0, epochs=8, spread=2.5)
+        synthetic.write_run(root / "runs" / f"k{parts}", parts=parts, epochs=8, weights=parts == 6, train=8)
+    synthetic.write_run(root / "runs" / "baseline", parts=0, epochs=8, spread=2.5, train=8)
     hostile(root / "runs" / "hostile")
     environment = {"ISP_RUNS": str(root / "runs"), "ISP_DATA": str(root / "data"), "OMP_NUM_THREADS": "1"}
     with serve(environment) as (address, _):

@@ -21,6 +21,7 @@ _SETTLED = """() => {
   return app && app.dataset.testConnectionState === 'CONNECTED' && app.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-stale=true],[data-testid=stSkeleton],[data-testid=stAppSkeleton]');
 }"""
+expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 # asked below a page's own path at a deep link, before Streamlit finds its root; its own doing, and harmless
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
 
@@ -116,7 +117,7 @@ class Tab:
 
     def open(self, path: str) -> None:
         """Opens a page by its address and waits until it has settled."""
-        self.page.goto(f"{self.address}/{path}")
+        self.page.goto(f"{self.address}/{path}", timeout=90_000)
         self.settle()
 
     def go(self, title: str) -> None:
@@ -126,7 +127,7 @@ class Tab:
         expect(self.page.locator("h1").first).to_have_text(heading, timeout=60_000)
         self.settle()
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 90) -> None:
         """Waits until the script has run and nothing is stale; then no exception may be on the page."""
         self.page.wait_for_function(_SETTLED, timeout=1000 * seconds)
         assert self.page.locator("[data-testid=stException]").count() == 0

@@ -20,6 +20,7 @@ from tests.browser.server import Tab
 
 pytestmark = pytest.mark.slow
 
+TRAINS = 240_000  # milliseconds: a small training on a busy machine
 PAGES = ("Evolution", "Identity", "K compare", "IoU", "Ranking", "Embeddings", "Upload", "Train", "Help", "Overview")
 
 
@@ -135,6 +136,84 @@ def test_a_ranking_explains_itself(tab: Tab) -> None:
     assert {"run", "epoch", "K", "split", "checkpoint", "schema", "rule"} <= set(table.columns)
     assert Image.open(io.BytesIO(download(tab, "Figure 7")[1])).height > 200
     assert name.endswith("ranking.csv")
+
+
+def test_part_maps_in_a_ranking_are_looked_at_closely(tab: Tab) -> None:
+    tab.open("ranking?run=k6&vs=none")
+    grid = tab.page.locator(".isp:has(.tiles)").nth(1)
+    grid.get_by_role("button", name="Part maps").click()
+    grid.locator("canvas").nth(1).hover(position={"x": 30, "y": 50})
+    expect(grid.locator(".readout")).to_contain_text("of the 32 × 64 map: 2 · upper")
+    grid.locator("button.tile").first.focus()
+    tab.page.keyboard.press("Shift+Digit2")  # upper alone, in every viewer of the page
+    expect(grid.locator(".legend button[aria-pressed=true]")).to_have_text("2 · upper")
+    expect(component(tab, 1).locator(".legend button[aria-pressed=true]")).to_have_text("2 · upper")
+    tab.page.wait_for_function("location.href.includes('hide=')")
+
+
+def test_tables_3_to_6_leave_in_two_clicks(tab: Tab) -> None:
+    tab.open("")
+    for name, column in (("Table 3", "foreground, constant"), ("Table 4", "K"), ("Table 5", "model")):
+        tab.page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
+        file, data = download(tab, f"{name} (CSV)")
+        assert file == f"{name.lower().replace(' ', '')}.csv"
+        assert column in pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
+
+
+def test_a_row_of_the_iou_table_leads_to_its_picture(tab: Tab) -> None:
+    tab.open("iou?run=k6&split=gallery&sort=by+name")
+    grid = tab.page.get_by_test_id("stDataFrame").locator("visible=true").nth(1)
+    expect(grid).to_be_visible()
+    grid.locator("canvas").first.click(position={"x": 20, "y": 35 + 35 + 17})  # the box before the second row
+    tab.page.wait_for_function("location.href.includes('row=')")
+    tab.settle()
+    name = tab.url().split("row=")[1].split("&")[0]
+    expect(tab.page.get_by_text(name).first).to_be_visible()
+    tab.page.get_by_text("This picture over all epochs").click()
+    expect(tab.page.locator("h1")).to_have_text("Evolution")
+    tab.settle()
+    assert name in (component(tab).get_attribute("aria-label") or "")
+
+
+def test_a_training_is_started_stopped_and_resumed_in_two_tabs(tab: Tab, site: Site) -> None:
+    """The real trainer, in a process of its own; the second tab never touches it."""
+    tab.open("train")
+    for name, choice in (("Data set", "data"), ("Preset", "walkers")):
+        tab.page.get_by_test_id("stMain").get_by_role("combobox", name=name).click()
+        tab.page.keyboard.type(choice)
+        tab.page.keyboard.press("Enter")
+        tab.settle()
+    expect(tab.page.get_by_text("40 training pictures of 8 people")).to_be_visible()
+    expect(tab.page.get_by_text("walkers: mobilenetv2")).to_be_visible()
+    tab.page.get_by_label("Name").fill("mine")
+    epochs = tab.page.get_by_label("Epochs", exact=True)
+    epochs.fill("2")
+    epochs.press("Tab")
+    tab.page.get_by_role("button", name="Start training").click()
+    expect(tab.page.get_by_role("button", name="Stop")).to_be_visible()
+    other = Tab(tab.page.context.browser, site.address)  # type: ignore[arg-type]
+    other.open("train?job=mine")
+    expect(other.page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(other.page.get_by_text("Pseudo-labels of epoch 0")).to_be_visible(timeout=TRAINS)
+    tab.page.get_by_role("button", name="Stop").click()
+    for one in (tab, other):
+        expect(one.page.get_by_role("button", name="Resume")).to_be_visible(timeout=30_000)
+    tab.page.get_by_role("button", name="Resume").click()
+    tab.open("")  # leaving the page changes nothing
+    expect(other.page.get_by_text("Pseudo-labels of epoch 2")).to_be_visible(timeout=TRAINS)
+    expect(other.page.get_by_text("not running", exact=True)).to_be_visible(timeout=TRAINS)
+    assert open_run(site.root / "runs" / "mine").epochs == [0, 1, 2]
+    assert other.problems == []
+
+
+def test_fifty_uploads_at_once(tab: Tab, tmp_path: Path) -> None:
+    tab.open("upload?run=k6&sample=false")
+    for i in range(50):
+        Image.new("RGB", (64, 128), (i, 90, 60)).save(tmp_path / f"{i:02d}.png")
+    tab.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(sorted(tmp_path.glob("*.png")))
+    expect(tab.page.get_by_text("50 pictures were uploaded; the first 16 are parsed.")).to_be_visible(timeout=60_000)
+    tab.settle()
+    assert component(tab).locator(".grid canvas").count() == 16
 
 
 def test_aligned_matching_switched_off_changes_the_list(tab: Tab) -> None:

@@ -55,8 +55,8 @@ def parsing_loss(
 
 
 def balancing_shift(sizes: torch.Tensor, balance: float) -> torch.Tensor:
-    """What is added to Eq. 5's logits in the parsing loss, so that without it rare parts are not outvoted: balance times
-    the log of each part's share of the labelled pixels (logit adjustment; Menon et al., ICLR 2021).
+    """What the parsing loss adds to Eq. 5's logits, so that without it rare parts are not outvoted: balance times the
+    log of each part's share of the labelled pixels (logit adjustment; Menon et al., ICLR 2021).
 
     sizes (K,): shares that sum to one; a part of no pixels counts as 1e-4.
 

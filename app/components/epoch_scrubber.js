@@ -34,7 +34,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   };
   const layer = (i) => ({
     image, labels: maps[i], w: data.w, h: data.h, tinted: tints[i],
-    path: look.outline ? borders(maps[i], data.w, data.h, look.hidden) : null,
+    ...(look.outline ? outlined(maps[i], data.w, data.h, look.hidden, names) : {}),
   });
   const draw = () => {
     if (!maps.length || state.serial !== serial) return;

@@ -20,7 +20,7 @@ from isp_core.runs.maps import Maps
 
 HINT = (
     "arrows one epoch, Page Up / Page Down ten, Home, End, Space play, 1-9 hide or show a part, Shift+1-9 show it "
-    "alone, A all, O outline, [ ] opacity, + - zoom, 0 whole picture"
+    "alone, A all, O outline and names, [ ] opacity, + - zoom, 0 whole picture"
 )
 
 _component = st.components.v2.component(

@@ -15,7 +15,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const retint = (layer) => {
     if (!layer.labels) return;
     layer.tinted = tint(layer.labels, layer.w, layer.h, colours, look.hidden);
-    layer.path = borders(layer.labels, layer.w, layer.h, look.hidden);
+    Object.assign(layer, outlined(layer.labels, layer.w, layer.h, look.hidden, names));
   };
   const draw = () => {
     for (const layer of state.layers) {

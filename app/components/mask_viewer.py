@@ -12,8 +12,8 @@ from app.look import Look, listen
 from isp_core.palette import Palette
 
 HINT = (
-    "1-9 hide or show a part, Shift+1-9 show it alone, A all, O outline, [ ] opacity, + - zoom, arrows move, 0 whole "
-    "picture"
+    "1-9 hide or show a part, Shift+1-9 show it alone, A all, O outline and names, [ ] opacity, + - zoom, arrows move, "
+    "0 whole picture"
 )
 
 _component = st.components.v2.component(

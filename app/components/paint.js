@@ -57,6 +57,31 @@ function borders(labels, w, h, hidden) {
   return path;
 }
 
+/** Where to write each visible part's name: its pixel nearest to its middle, [x, y, name] in map coordinates. */
+function marks(labels, w, h, hidden, names) {
+  const sums = new Map();
+  labels.forEach((part, i) => {
+    if (part === 0 || part === IGNORE || hidden.has(part)) return;
+    const sum = sums.get(part) ?? { n: 0, x: 0, y: 0, far: Infinity, at: null };
+    sum.n += 1; sum.x += i % w; sum.y += Math.floor(i / w);
+    sums.set(part, sum);
+  });
+  labels.forEach((part, i) => {
+    const sum = sums.get(part);
+    if (!sum) return;
+    const x = i % w, y = Math.floor(i / w);
+    const far = (x - sum.x / sum.n) ** 2 + (y - sum.y / sum.n) ** 2;
+    if (far < sum.far) { sum.far = far; sum.at = [x + 0.5, y + 0.5]; }
+  });
+  const words = (part) => String(names.get(part) ?? part).split(" · ").pop();
+  return [...sums].filter(([, sum]) => sum.n >= 0.004 * w * h).map(([part, sum]) => [...sum.at, words(part)]);
+}
+
+/** What is drawn of a label map besides its colours: borders, and names so that colours are not the only cue. */
+function outlined(labels, w, h, hidden, names) {
+  return { path: borders(labels, w, h, hidden), marks: marks(labels, w, h, hidden, names) };
+}
+
 /** Sizes a canvas for the screen's pixels; returns its context scaled to CSS pixels. */
 function screen(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);
@@ -111,6 +136,20 @@ function paint(context, width, height, layer, look, view) {
     context.strokeStyle = "#fff";
     context.lineWidth = 1.1 * unit;
     context.stroke(layer.path);
+    context.scale(layer.w / width, layer.h / height);  // letters keep the screen's shape and size
+    const size = Math.max(9, Math.min(13, width / 11)) / view.zoom;
+    context.font = `600 ${size}px sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = size / 4;
+    context.fillStyle = "#fff";
+    context.strokeStyle = "#000";
+    for (const [x, y, words] of layer.marks) {
+      const at = [(x / layer.w) * width, (y / layer.h) * height];
+      context.strokeText(words, ...at);
+      context.fillText(words, ...at);
+    }
   });
 }
 

@@ -43,7 +43,7 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
   const retint = () => {
     for (const layer of layers ?? []) {
       layer.tinted = tint(layer.labels, layer.w, layer.h, colours, look.hidden);
-      layer.path = borders(layer.labels, layer.w, layer.h, look.hidden);
+      Object.assign(layer, outlined(layer.labels, layer.w, layer.h, look.hidden, names));
     }
   };
   const draw = () => {

@@ -255,14 +255,17 @@ def _cosine(query: list[_Group], gallery: list[_Group]) -> npt.NDArray[np.float3
     shown_q, shown_g = _shown(query), _shown(gallery)  # (Q, P), (G, P): parts that may hide
     out = torch.empty(len(q), len(g))
     for rows in _blocks(len(q), len(g)):
-        similarity = torch.matmul(q[rows], g.T)
+        # on the CPU a block is worked on where it will stand: each pass over it less counts
+        similarity = out[rows] if q.device.type == "cpu" else torch.empty(out[rows].shape, device=q.device)
+        torch.matmul(q[rows], g.T, out=similarity)
         if shown_q is None or shown_g is None:
             similarity.div_(always)
         else:
             similarity.div_(torch.matmul(shown_q[rows], shown_g.T).add_(always))
         # rounding may leave a hair below zero
-        torch.sub(1, similarity, out=similarity)
-        out[rows] = similarity.clamp_(min=0).cpu()
+        torch.sub(1, similarity, out=similarity).clamp_(min=0)
+        if q.device.type != "cpu":
+            out[rows] = similarity.cpu()
     return out.numpy()
 
 

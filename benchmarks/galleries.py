@@ -1,7 +1,7 @@
 """Galleries of up to a million made-up entries: the index against the exact ranking of all, and its memory.
 
 An entry's features are those of its identity plus noise that grows with the place of the entry, so that some queries
-are easy and others hopeless; a fifth of the parts is hidden. Embeddings lie in memory-mapped files, half precision.
+are easier than others; a fifth of the parts is hidden. Embeddings lie in memory-mapped files, half precision.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def run_directory(_machine: Machine, quick: bool) -> Iterator[Row]:
 def label_maps(count: int) -> npt.NDArray[np.uint8]:
     """(count, 64, 32): seven smooth regions, which compress about as pseudo-labels do."""
     rng = np.random.default_rng(0)
-    height = np.linspace(0, 5.999, map_size(SIZE)[0])[None, :, None] + rng.normal(0, 0.3, (count, 1, map_size(SIZE)[1]))
+    height = np.linspace(0, 5.999, map_size(SIZE)[0])[None, :, None] + rng.normal(0, 0.2, (count, *map_size(SIZE)))
     across = np.abs(np.linspace(-1, 1, map_size(SIZE)[1]))[None, None, :]
     edge = 0.5 + 0.15 * rng.standard_normal((count, map_size(SIZE)[0], 1)).cumsum(1) / 8
     inside = 1 + height.clip(0, 5.99).astype(np.uint8)

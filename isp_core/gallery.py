@@ -12,6 +12,7 @@ may be memory-mapped arrays, of which a search reads the candidates' rows only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ FLAT_UP_TO = 20_000
 """Galleries up to this size are scanned whole, in half precision: that takes milliseconds a query."""
 CANDIDATES = 400
 """Entries whose exact distance is computed for each query."""
-LISTS, PROBED = 1024, 32
-"""Cells of larger galleries (bytes a feature), and how many of them a query looks into."""
+CHANNELS_A_CODE = 4
+"""Neighbouring channels that larger galleries keep as one code of four bits."""
+_TRAINED_ON = 20_000  # entries from which the codes are learnt
 _CHUNK = 16_384  # entries handled at once while an index is built
-_PER_LIST = 40  # entries from which a cell's centre is learnt
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class GalleryIndex:
         self._index, self.gallery = index, gallery
 
     @classmethod
-    def build(cls, gallery: Embeddings, *, flat_up_to: int = FLAT_UP_TO, lists: int = LISTS) -> GalleryIndex:
+    def build(cls, gallery: Embeddings, *, flat_up_to: int = FLAT_UP_TO) -> GalleryIndex:
         """Indexes a gallery of N >= 1 pictures.
 
-        Up to `flat_up_to` entries: all are scanned, 2 bytes a channel. Beyond: a byte a channel, in `lists` cells (or
-        fewer where there are not _PER_LIST entries for each), learnt from an even sample. No seed: equal galleries
+        Up to `flat_up_to` entries are kept in half precision. Beyond, four channels share a code of four bits, and all
+        codes are scanned by vector instructions: 2 to 3 ms a query for 10^5 entries at 512 channels. Equal galleries
         give equal indexes. IspError for an empty gallery.
         """
         n = len(gallery)
@@ -67,15 +68,10 @@ class GalleryIndex:
         if n <= flat_up_to:
             index = faiss.IndexScalarQuantizer(width, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         else:
-            lists = max(1, min(lists, n // _PER_LIST))
-            cells = faiss.IndexFlatIP(width)
-            kind = faiss.ScalarQuantizer.QT_8bit
-            # not the offset to the cell's centre: with inner products it saves nothing that matters and costs time
-            index = faiss.IndexIVFScalarQuantizer(cells, width, lists, kind, faiss.METRIC_INNER_PRODUCT, False)
-            index.cp.niter = 8
-            index.cp.min_points_per_centroid = 1
-            index.nprobe = min(lists, PROBED)
-            some = np.linspace(0, n - 1, min(n, lists * _PER_LIST)).astype(np.int64)
+            codes = width // math.gcd(width, CHANNELS_A_CODE)
+            index = faiss.IndexPQFastScan(width, codes, 4, faiss.METRIC_INNER_PRODUCT)
+            index.pq.cp.min_points_per_centroid = 1
+            some = np.linspace(0, n - 1, min(n, _TRAINED_ON)).astype(np.int64)
             index.train(candidate_features(gallery[some]))
         for start in range(0, n, _CHUNK):
             index.add(candidate_features(gallery[start : start + _CHUNK]))
@@ -101,14 +97,11 @@ class GalleryIndex:
                 f"{width}: it belongs to another gallery or epoch, remove it to build it anew"
             )
         some = np.unique(np.linspace(0, len(gallery) - 1, 16).astype(np.int64))
-        if isinstance(index, faiss.IndexIVF):
-            index.make_direct_map()
         stored = np.stack([index.reconstruct(int(row)) for row in some])
-        if isinstance(index, faiss.IndexIVF):
-            index.make_direct_map(False)
         wanted = candidate_features(gallery[some])
-        lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(wanted, axis=1)
-        if ((stored * wanted).sum(1) < 0.9 * lengths).any():  # a byte a channel is not exact
+        if isinstance(index, faiss.IndexPQFastScan):
+            wanted = index.pq.decode(index.pq.compute_codes(wanted))
+        if np.isclose(stored, wanted, atol=1e-3).mean() < 0.99:
             raise IspError(
                 f"{file} indexes other embeddings than this gallery's: it belongs to another gallery or epoch, remove "
                 "it to build it anew"
@@ -123,8 +116,7 @@ class GalleryIndex:
     @property
     def index_bytes(self) -> int:
         """Memory an entry takes in the index; its embeddings take `embedding_bytes` more, in memory or on the disk."""
-        ids = 8 if isinstance(self._index, faiss.IndexIVF) else 0
-        return int(self._index.code_size) + ids
+        return int(self._index.code_size)
 
     @property
     def embedding_bytes(self) -> int:

@@ -51,11 +51,11 @@ def test_with_all_entries_for_candidates_it_is_the_exact_ranking(parts: int) -> 
 
 
 def test_few_candidates_find_nearly_all(gallery: Embeddings, query: Embeddings) -> None:
-    """In cells of a byte a channel, too; and what is found has its exact distance."""
+    """By codes of four bits, too; and what is found has its exact distance."""
     rows, _ = exact(query, gallery, 5)
     table = distances(query, gallery)
     for flat_up_to in (2000, 0):
-        found = GalleryIndex.build(gallery, flat_up_to=flat_up_to, lists=16).search(query, k=5, candidates=60)
+        found = GalleryIndex.build(gallery, flat_up_to=flat_up_to).search(query, k=5, candidates=60)
         recall = np.mean([len(set(a) & set(b)) / 5 for a, b in zip(found.rows, rows, strict=True)])
         assert recall > 0.95
         np.testing.assert_allclose(found.distances, np.take_along_axis(table, found.rows, axis=1), atol=1e-6)
@@ -76,9 +76,9 @@ def test_more_are_asked_for_than_there_are() -> None:
     assert np.isinf(found.distances[0, 2:]).all()
 
 
-@pytest.mark.parametrize("flat_up_to", [2000, 0], ids=["flat", "cells"])
+@pytest.mark.parametrize("flat_up_to", [2000, 0], ids=["flat", "codes"])
 def test_saved_and_loaded(flat_up_to: int, gallery: Embeddings, query: Embeddings, tmp_path: Path) -> None:
-    index = GalleryIndex.build(gallery, flat_up_to=flat_up_to, lists=8)
+    index = GalleryIndex.build(gallery, flat_up_to=flat_up_to)
     index.save(tmp_path / "gallery.faiss")
     again = GalleryIndex.load(tmp_path / "gallery.faiss", gallery)
     np.testing.assert_array_equal(again.search(query, k=3).rows, index.search(query, k=3).rows)
@@ -101,11 +101,11 @@ def test_embeddings_may_lie_on_the_disk(gallery: Embeddings, query: Embeddings, 
 
 
 def test_memory_of_an_entry(gallery: Embeddings) -> None:
-    """By hand: 48 channels of candidates; 5 groups of 24 halves, 3 flags and 3 shares."""
+    """By hand: 48 channels of candidates; four bits for four of them; 5 groups of 24 halves, 3 flags and 3 shares."""
     assert GalleryIndex.build(gallery).index_bytes == 48 * 2
-    cells = GalleryIndex.build(gallery, flat_up_to=0)
-    assert cells.index_bytes == 48 + 8
-    assert cells.embedding_bytes == 5 * 24 * 2 + 3 + 3 * 2
+    codes = GalleryIndex.build(gallery, flat_up_to=0)
+    assert codes.index_bytes == 48 / 4 / 2
+    assert codes.embedding_bytes == 5 * 24 * 2 + 3 + 3 * 2
 
 
 def test_impossible_wishes_are_refused(gallery: Embeddings, query: Embeddings) -> None:

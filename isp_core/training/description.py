@@ -90,8 +90,9 @@ def empty_parts_line(epoch: int, parts: int, row: Row) -> str | None:
     empty = [str(part) for part in range(1, parts) if row.get(f"size_{part}", 1.0) == 0]
     if not empty:
         return None
+    which = "any part" if len(empty) == parts - 1 else f"part {', '.join(empty)}"
     return (
-        f"labels {epoch}: no pixel in any picture is of part {', '.join(empty)}. The feature maps cannot be told apart "
+        f"labels {epoch}: no pixel in any picture is of {which}. The feature maps cannot be told apart "
         f"into K = {parts}: lower --parts, enlarge --size or make the maps finer (model.output_stride, model.grid)"
     )
 

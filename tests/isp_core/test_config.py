@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,13 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
             load_config(file=tmp_path / name)
     with pytest.raises(ConfigError, match=r"no preset is called 'gpu': did you mean cpu\? there are cpu, paper, "):
         load_config("gpu")
+
+
+def test_the_documentation_lists_every_option_and_preset() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+    options = [f"{name}.{key}" for name, section in Config() for key in type(section).model_fields]
+    assert [name for name in [*options, *preset_names()] if f"`{name}`" not in page] == []
+    assert [name for name in re.findall(r"^\| `(\w+\.\w+)`", page, re.MULTILINE) if name not in options] == []
 
 
 def test_assignments_are_yaml() -> None:

@@ -1,0 +1,166 @@
+"""Precision, centres, events, truth in the configuration, processes: what a run can be told beside the method."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from isp_core.config import check_config
+from isp_core.data import load
+from isp_core.errors import IspError
+from isp_core.runs import Run, open_run
+from isp_core.runs.writer import sole_writer
+from isp_core.training import train
+from isp_core.training.description import empty_parts_line
+from tests.isp_core.training.test_training import TINY, quietly, tiny, weights
+
+
+@pytest.fixture(scope="module")
+def plain(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return quietly(tiny(run__epochs=1, run__eval_every=0), people, tmp_path_factory.mktemp("runs") / "plain")
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_comes_to_nearly_the_same(plain: Run, people: Path, tmp_path: Path, precision: str) -> None:
+    config = tiny(run__epochs=1, run__eval_every=0, optim__precision=precision)
+    run = quietly(config, people, tmp_path / precision)
+    np.testing.assert_array_equal(run.labels("train", 0), plain.labels("train", 0))  # labels are made in full precision
+    losses = [each.metrics()["loss_total"].iloc[1] for each in (run, plain)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert all(tensor.isfinite().all() for tensor in weights(run, 1).values())
+
+
+def test_centres_follow_and_survive_a_resume(people: Path, tmp_path: Path) -> None:
+    whole = quietly(tiny(run__epochs=2, run__eval_every=0, loss__center=5e-4), people, tmp_path / "whole")
+    quietly(tiny(run__epochs=1, run__eval_every=0, loss__center=5e-4), people, tmp_path / "parts")
+    resumed = quietly(
+        tiny(run__epochs=2, run__eval_every=0, loss__center=5e-4), people, tmp_path / "parts", resume=True
+    )
+    states = [
+        torch.load(run.path / "checkpoints/epoch_0002/state.pt", weights_only=True)["objective"]["center.centers"]
+        for run in (whole, resumed)
+    ]
+    assert torch.equal(*states)
+    # each step moves a centre by a third of the way to its two of six features: not by Adam's 3.5e-5
+    assert states[0].abs().max() > 0.01
+    assert whole.metrics()["loss_center"].iloc[1] > whole.metrics()["loss_center"].iloc[2] > 0
+
+
+def test_truth_may_stand_in_the_configuration_and_is_kept(people: Path, tmp_path: Path) -> None:
+    config = tiny(run__epochs=1, run__truth=str(people), run__space="lip")
+    run = quietly(config, people, tmp_path / "run")
+    assert run.metrics()["test_iou_foreground"].notna().all()
+    longer = check_config(run.info.config | {"run": run.info.config["run"] | {"epochs": 2}})
+    assert quietly(longer, people, tmp_path / "run", resume=True).metrics()["test_iou_foreground"].notna().all()
+
+
+def test_events_are_refused_where_they_cannot_be_written(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isp_core.training.events.find_spec", lambda _: None)
+    with pytest.raises(IspError, match="pip install tensorboard"):
+        quietly(tiny(run__tensorboard=True), people, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_has_one_writer(plain: Run, people: Path) -> None:
+    with sole_writer(plain.path), pytest.raises(IspError, match="is being trained by another process"):
+        quietly(tiny(run__epochs=2, run__eval_every=0), people, plain.path, resume=True)
+
+
+def test_without_training_pictures_there_is_no_training(people: Path, tmp_path: Path) -> None:
+    data = load(people)
+    test_only = type(data)(data.name, data.root, data.records[data.records.split != "train"].reset_index(drop=True))
+    with pytest.raises(IspError, match="no training pictures"):
+        train(tiny(), test_only, tmp_path / "run", report=lambda _: None, progress=False)
+
+
+def test_more_parts_than_the_maps_can_tell_apart_are_named() -> None:
+    assert empty_parts_line(3, 4, {"size_0": 0.5, "size_1": 0.25, "size_2": 0.25, "size_3": 0.0}) == (
+        "labels 3: no pixel in any picture is of part 3. The feature maps cannot be told apart into K = 4: lower "
+        "--parts, enlarge --size or make the maps finer (model.output_stride, model.grid)"
+    )
+    assert empty_parts_line(3, 2, {"size_0": 0.5, "size_1": 0.5}) is None
+
+
+def test_the_first_line_says_what_is_trained(people: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    config = tiny(run__epochs=1, run__eval_every=0)
+    run = train(config, load(people), tmp_path / "run", report=lines.append, progress=False)
+    assert "test_efficientnet (0.1 M parameters" in lines[0]
+    assert "K = 4, labels from clustering; 36 pictures of 6 people" in lines[0]
+    total = sum(tensor.numel() for name, tensor in weights(run, 1).items() if "running" not in name)
+    counted = run.info.parameters
+    assert counted["backbone"] < counted["network"] <= total
+
+
+def launch(people: Path, config: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    """Two gloo processes, as docs/training.md says."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["-m", "isp_core", "train", "--preset", "paper", "--config", str(config), "--data", str(people)]
+    environment = dict(os.environ) | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen([*command, "--out", str(out), *options], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """The tiny recipe with batches that two processes can share."""
+    document: dict[str, Any] = {}
+    for key, value in (TINY | {"data.identities_per_batch": 4, "run.epochs": 2}).items():
+        section, name = key.split(".")
+        document.setdefault(section, {})[name] = value
+    file = tmp_path / "two.yaml"
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+@pytest.mark.slow
+def test_two_processes_label_like_one(people: Path, two: Path, tmp_path: Path) -> None:
+    process = launch(people, two, tmp_path / "two")
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    assert "2 processes" in errors
+    alone = quietly(tiny(data__identities_per_batch=4, run__epochs=1, run__eval_every=0), people, tmp_path / "one")
+    pair = open_run(tmp_path / "two")
+    assert pair.epochs == [0, 1, 2]
+    assert (pair.labels("train", 0) == alone.labels("train", 0)).mean() >= 0.999
+    assert pair.metrics()["loss_total"].iloc[1:].notna().all()
+    # what one process wrote, another number of them goes on with
+    longer = check_config(pair.info.config | {"run": pair.info.config["run"] | {"epochs": 3}})
+    assert quietly(longer, people, pair.path, resume=True).epochs == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_explained_and_nothing_finished_is_lost(people: Path, two: Path, tmp_path: Path) -> None:
+    process = launch(people, two, tmp_path / "run", "--epochs", "200", "--eval-every", "0")
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith("epoch 1/"):
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.terminate()
+        pytest.skip("child processes cannot be listed here")
+    os.kill(int(children.read_text().split()[-1]), signal.SIGKILL)
+    lines += process.stderr.readlines()
+    assert process.wait() != 0
+    assert "another process of this run was lost" in "".join(lines)
+    finished = open_run(tmp_path / "run").epochs
+    assert finished[:2] == [0, 1]
+    time.sleep(0.1)
+    config = check_config(
+        open_run(tmp_path / "run").info.config | {"run": {"epochs": finished[-1] + 1, "eval_every": 0}}
+    )
+    assert quietly(config, people, tmp_path / "run", resume=True).epochs == [*finished, finished[-1] + 1]

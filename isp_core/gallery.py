@@ -100,7 +100,8 @@ class GalleryIndex:
         stored = np.stack([index.reconstruct(int(row)) for row in some])
         wanted = candidate_features(gallery[some])
         if isinstance(index, faiss.IndexPQFastScan):
-            wanted = index.pq.decode(index.pq.compute_codes(wanted))
+            codes: Any = index.pq
+            wanted = codes.decode(codes.compute_codes(wanted))
         if np.isclose(stored, wanted, atol=1e-3).mean() < 0.99:
             raise IspError(
                 f"{file} indexes other embeddings than this gallery's: it belongs to another gallery or epoch, remove "

@@ -53,14 +53,6 @@ def _table(run: Run, epoch: int, matching: str, q: int | None = None) -> npt.NDA
     return distances(query if q is None else query[q : q + 1], gallery, matching)
 
 
-def comparable(run: Run, other: Run) -> bool:
-    """Whether both ranked some of the same queries: then they can stand side by side, whoever made them."""
-    if run.info.data.fingerprint == other.info.data.fingerprint:
-        return True
-    ours, theirs = (set(runs_access.records(one, "query")["path"]) for one in (run, other))
-    return not ours.isdisjoint(theirs)
-
-
 def rules(run: Run, epoch: int) -> dict[str, str]:
     """The matching rules that a run allows, with what they do. A network without parts has one feature."""
     if has_matrix(run):

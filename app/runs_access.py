@@ -81,6 +81,14 @@ def records(run: Run, split: Split | None = None) -> pd.DataFrame:
     return _records(run.path, _file_token(run.path / "records.parquet"), split)
 
 
+def same_pictures(run: Run, other: Run, split: Split) -> bool:
+    """Whether both know some of the same pictures: runs on fewer people and imported ones can be compared too."""
+    if run.info.data.fingerprint == other.info.data.fingerprint:
+        return True
+    ours, theirs = (set(records(one, split)["path"]) for one in (run, other))
+    return not ours.isdisjoint(theirs)
+
+
 def kind_of(split: Split) -> MapKind:
     """Training pictures have pseudo-labels; query and gallery have predictions. The two are never mixed."""
     return "train" if split == "train" else "test"

@@ -22,7 +22,6 @@ from isp_core.runs import Run
 from isp_core.runs.files import read_checked
 from isp_core.runs.schema import WEIGHTS_FILE
 
-RETRIEVAL = ("R-1", "R-5", "mAP")
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
 SOURCES = ("clustering", "contrast", "none")
 TABLES = {
@@ -66,11 +65,11 @@ def retrieval(run: Run) -> Figures:
         epoch, name = max(found)
         figures = runs_access.evaluation(run, name).get("figures")
         known = {k: v for k, v in figures.items() if isinstance(v, dict)} if isinstance(figures, dict) else {}
-        values = {k: _percent(known.get(k, {}).get("mean")) for k in RETRIEVAL}
+        values = {k: _percent(known.get(k, {}).get("mean")) for k in curves.RETRIEVAL}
         low, high = (_percent(known.get("mAP", {}).get(end)) for end in ("low", "high"))
         return Figures(epoch, values, "" if math.isnan(low) else f"{low:.1f} to {high:.1f}")
     table = runs_access.metrics(run)
-    stored = {name: curves.curve(table, name) for name in RETRIEVAL}
+    stored = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
     epochs = [curve.epochs[-1] for curve in stored.values() if curve]
     return Figures(max(epochs, default=None), {k: c.last if c else _NONE for k, c in stored.items()})
 
@@ -147,7 +146,7 @@ def build(which: str, runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:
         row["mAP, 95 %"] = found.interval
         column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
         known = _papers(which, run, column)
-        row |= {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in RETRIEVAL}
+        row |= {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}
         rows.append(row)
     order = {"baseline": 0, "+extra info": 1, "ISP": 2}
     rows.sort(key=lambda row: (row.get("K", 0), order.get(str(row.get("model")), 0), str(row.get("backbone", ""))))

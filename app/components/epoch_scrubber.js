@@ -28,12 +28,15 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const cell = (i) => [(i % data.columns) * data.w, Math.floor(i / data.columns) * data.h];
   let sheet = null, heatSheet = null, image = null, maps = [], tints = [], filmImage = null;
 
-  const retint = () => {
-    tints = maps.map((labels) => tint(labels, data.w, data.h, colours, look.hidden));
+  let words = null;
+  const retint = () => {  // frames are tinted anew when they are next drawn
+    words = colourWords(colours, look.hidden);
+    tints = [];
     filmImage = null;
   };
+  const tinted = (i) => (tints[i] ??= tint(maps[i], data.w, data.h, words));
   const layer = (i) => ({
-    image, labels: maps[i], w: data.w, h: data.h, tinted: tints[i],
+    image, labels: maps[i], w: data.w, h: data.h, tinted: tinted(i),
     ...(look.outline ? outlined(maps[i], data.w, data.h, look.hidden, names) : {}),
   });
   const draw = () => {
@@ -41,7 +44,11 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const i = state.i;
     paint(screen(main, W, H), W, H, layer(i), look, view);
     if (heatSheet) drawHeat(i);
-    drawFilm(i);
+    if (filmImage) drawFilm(i);
+    else {  // the film is drawn when the hand has been served
+      clearTimeout(state.film);
+      state.film = setTimeout(() => { if (state.serial === serial && box.isConnected) drawFilm(state.i); }, 20);
+    }
     drawLines(i);
     slider.value = i;
     slider.setAttribute("aria-valuetext", `epoch ${epochs[i]}`);
@@ -58,16 +65,11 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const missing = data.parts.filter((part) => !counts.has(part.k)).map((part) => part.name);
     return "Share of the map: " + (present.join(", ") || "background only") + (missing.length ? `; absent: ${missing.join(", ")}` : "");
   };
+  const ramp = data.ramp && new Uint32Array(new Uint8ClampedArray(data.ramp.flatMap((rgb) => [...rgb, 255])).buffer);
   const drawHeat = (i) => {
     const [x0, y0] = cell(i);
-    const small = new OffscreenCanvas(data.w, data.h), inside = small.getContext("2d");
-    const pixelsOut = inside.createImageData(data.w, data.h);
-    for (let y = 0; y < data.h; y++)
-      for (let x = 0; x < data.w; x++) {
-        const value = heatSheet.data[4 * ((y0 + y) * heatSheet.w + x0 + x)];
-        pixelsOut.data.set([...data.ramp[value], 255], 4 * (y * data.w + x));
-      }
-    inside.putImageData(pixelsOut, 0, 0);
+    const small = coloured(data.w, data.h, ramp, (p) =>
+      heatSheet.data[4 * ((y0 + Math.floor(p / data.w)) * heatSheet.w + x0 + (p % data.w))]);
     const context = screen(heat, W, H);
     through(context, W, H, view, () => {
       context.imageSmoothingEnabled = false;
@@ -89,7 +91,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
         else { context.fillStyle = "#2b2b2b"; context.fillRect(x, 0, TW, TH); }
         context.imageSmoothingEnabled = false;
         context.globalAlpha = 0.85;
-        context.drawImage(tints[j], x, 0, TW, TH);
+        context.drawImage(tinted(j), x, 0, TW, TH);
         context.globalAlpha = 1;
         context.fillStyle = colour;
         context.fillText(String(epochs[j]), x + TW / 2, TH + 11);

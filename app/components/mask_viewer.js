@@ -14,7 +14,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
 
   const retint = (layer) => {
     if (!layer.labels) return;
-    layer.tinted = tint(layer.labels, layer.w, layer.h, colours, look.hidden);
+    layer.tinted = tint(layer.labels, layer.w, layer.h, colourWords(colours, look.hidden));
     Object.assign(layer, outlined(layer.labels, layer.w, layer.h, look.hidden, names));
   };
   const draw = () => {

@@ -27,18 +27,28 @@ function cut(sheet, x0, y0, w, h) {
   return labels;
 }
 
-/** A small canvas (w x h) of a label map in the parts' colours; hidden parts and background stay clear. */
-function tint(labels, w, h, colours, hidden) {
-  const canvas = new OffscreenCanvas(w, h), context = canvas.getContext("2d");
-  const image = context.createImageData(w, h);
-  for (let i = 0; i < labels.length; i++) {
-    const part = labels[i];
-    if (part === 0 || hidden.has(part)) continue;
-    const [r, g, b] = part === IGNORE ? [128, 128, 128] : colours.get(part) ?? [128, 128, 128];
-    image.data.set([r, g, b, part === IGNORE ? 110 : 255], 4 * i);
+/** Colours by label as RGBA words in the byte order of canvases; hidden parts and background are clear. */
+function colourWords(colours, hidden) {
+  const bytes = new Uint8ClampedArray(4 * 256), words = new Uint32Array(bytes.buffer);
+  for (let part = 1; part < 256; part++) {
+    if (hidden.has(part)) continue;
+    bytes.set(part === IGNORE ? [128, 128, 128, 110] : [...(colours.get(part) ?? [128, 128, 128]), 255], 4 * part);
   }
+  return words;
+}
+
+/** A small canvas (w x h) whose pixel i has the colour words[value(i)]. */
+function coloured(w, h, words, value) {
+  const canvas = new OffscreenCanvas(w, h), context = canvas.getContext("2d");
+  const image = context.createImageData(w, h), pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = words[value(i)];
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+/** A small canvas (w x h) of a label map in the parts' colours. */
+function tint(labels, w, h, words) {
+  return coloured(w, h, words, (i) => labels[i]);
 }
 
 /** Lines between pixels of different visible parts, in map coordinates: a Path2D. */

@@ -41,8 +41,9 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
   }));
 
   const retint = () => {
+    const words = colourWords(colours, look.hidden);
     for (const layer of layers ?? []) {
-      layer.tinted = tint(layer.labels, layer.w, layer.h, colours, look.hidden);
+      layer.tinted = tint(layer.labels, layer.w, layer.h, words);
       Object.assign(layer, outlined(layer.labels, layer.w, layer.h, look.hidden, names));
     }
   };

@@ -119,18 +119,10 @@ def _candidates(selection: Selection, run: Run, split: Split) -> dict[str, Run]:
     found = [
         (item.id, other)
         for item, other in selection.open_others()
-        if other.info.parts and runs_access.map_epochs(other, split) and _same_pictures(run, other, split)
+        if other.info.parts and runs_access.map_epochs(other, split) and runs_access.same_pictures(run, other, split)
     ]
     found.sort(key=lambda pair: (variant(pair[1]) != "", pair[1].info.parts, pair[0]))
     return dict(found)
-
-
-def _same_pictures(run: Run, other: Run, split: Split) -> bool:
-    """Whether both know some of the same pictures: runs on fewer identities and imported ones count too."""
-    if run.info.data.fingerprint == other.info.data.fingerprint:
-        return True
-    ours, theirs = (set(runs_access.records(one, split)["path"]) for one in (run, other))
-    return not ours.isdisjoint(theirs)
 
 
 def _title(name: str, run: Run) -> str:

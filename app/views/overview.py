@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import curves, empty, paper, pictures, runs_access, tables
+from app import curves, empty, exports, paper, pictures, runs_access, tables
 from app.components.mask_viewer import Panel, mask_viewer
 from app.encode import mask_uri
 from app.links import link
@@ -207,7 +207,21 @@ def _tables(listed: list[Listed]) -> None:
     decimals = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns if table[c].dtype.kind == "f"}
     st.dataframe(table, hide_index=True, alt=f"{which}, in percent", placeholder="", column_config=decimals)
     name = "runs" if which == ALL else which.lower().replace(" ", "")
-    st.download_button(f"{which} (CSV)", to_csv(table), f"{name}.csv", "text/csv", on_click="ignore")
+    runs = dict(opened)
+    st.download_button(
+        f"{which} (CSV)", lambda: to_csv(_with_sources(table, runs)), f"{name}.csv", "text/csv", on_click="ignore"
+    )
+
+
+def _with_sources(table: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
+    """The table with what each row was made from: weights, schema and data of its run at its epoch."""
+    column = "evaluated at epoch" if "evaluated at epoch" in table else "epoch"
+    rows = []
+    for identifier, epoch in zip(table["run"], table[column], strict=True):
+        source = exports.provenance(runs[identifier], None if pd.isna(epoch) else int(epoch), "test")
+        rows.append((source.checkpoint, source.schema, source.data_fingerprint))
+    known = pd.DataFrame(rows, columns=["checkpoint", "schema", "data_fingerprint"], index=table.index)
+    return pd.concat([table, known], axis=1)
 
 
 def _study(which: str) -> str:
@@ -236,8 +250,6 @@ def runs_table(listed: list[Listed]) -> pd.DataFrame:
                 **found.values,
                 "evaluated at epoch": found.epoch,
                 "seed": run.info.seed,
-                "schema": run.info.schema_version,
-                "data_fingerprint": run.info.data.fingerprint,
             }
         )
     return pd.DataFrame(rows)

@@ -91,7 +91,7 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
     others = {
         item.id: other
         for item, other in selection.open_others()
-        if other.path != run.path and ranking.comparable(run, other)
+        if other.path != run.path and runs_access.same_pictures(run, other, "query")
     }
     options = [NOBODY, *(["this run, all parts visible"] if "all-parts" in known else []), *others]
     with_whom = right.selectbox(

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from isp_core.config import load_config
+from isp_core.runs import RunWriter
 from isp_core.runs.maps import read_maps, write_maps
 from tests.app import synthetic
 from tests.app.conftest import PAGES, Open, words
@@ -141,7 +143,7 @@ def test_page_follows_the_stored_map(own_runs: Path, open_page: Open) -> None:
 
 
 def test_a_growing_run_shows_its_new_epoch(own_runs: Path, open_page: Open) -> None:
-    from isp_core.runs import RunWriter, open_run
+    from isp_core.runs import open_run
 
     test = open_page("iou", runs=own_runs, run="k6")
     assert test.selectbox(key="epoch").options[0] == "3"
@@ -149,6 +151,31 @@ def test_a_growing_run_shows_its_new_epoch(own_runs: Path, open_page: Open) -> N
     synthetic.write_epoch(RunWriter(run.path), run.records(), 6, 4, 4, vectors=False)
     test.run()
     assert test.selectbox(key="epoch").options[0] == "4"
+
+
+def test_a_training_starts_from_its_preset(open_page: Open) -> None:
+    test = open_page("train")
+    data = next(box for box in test.selectbox if box.label == "Data set")
+    data.set_value("data").run()
+    preset = next(box for box in test.selectbox if box.label == "Preset")
+    preset.set_value("walkers").run()
+    recipe = load_config("walkers")
+    numbers = {box.label: box.value for box in test.number_input}
+    assert numbers["Epochs"] == recipe.run.epochs
+    assert numbers["K (with background)"] == recipe.labels.parts
+    assert next(box.value for box in test.selectbox if box.label == "Labels") == recipe.labels.source
+    assert "training pictures of 6 people" in words(test)
+
+
+def test_a_run_before_its_first_epoch_is_told_from_a_broken_one(open_page: Open, tmp_path: Path) -> None:
+    table = synthetic.records(2, 2, 2)
+    RunWriter.create(tmp_path / "runs" / "young", synthetic.info(table, 6), table)
+    for page in NEEDS_RUN:
+        test = open_page(page, runs=tmp_path / "runs")
+        assert not test.exception
+        assert "not finished an epoch yet" in words(test) or page == "upload"
+        assert "broken" not in words(test)
+    assert "0 epochs" in words(open_page("overview", runs=tmp_path / "runs"))
 
 
 def test_addresses_are_not_trusted(open_page: Open) -> None:

@@ -176,6 +176,16 @@ class TestJobs:
         assert again.command[-1] == "--resume"
         jobs.stop(root, "k6")
 
+    @pytest.mark.usefixtures("sleeper")
+    def test_the_name_of_a_run_that_never_began_is_free_again(self, wish: Wish, tmp_path: Path) -> None:
+        jobs.start(tmp_path / "runs", wish)
+        jobs.stop(tmp_path / "runs", "k6")
+        assert jobs.start(tmp_path / "runs", wish).running  # nothing was written: no run is lost
+        jobs.stop(tmp_path / "runs", "k6")
+        (tmp_path / "runs" / "k6").mkdir()
+        with pytest.raises(JobError, match="exists already"):
+            jobs.start(tmp_path / "runs", wish)
+
     def test_a_number_that_went_to_another_process_is_not_the_job(self, tmp_path: Path) -> None:
         import os
 

@@ -157,7 +157,9 @@ def test_tables_3_to_6_leave_in_two_clicks(tab: Tab) -> None:
         tab.page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
         file, data = download(tab, f"{name} (CSV)")
         assert file == f"{name.lower().replace(' ', '')}.csv"
-        assert column in pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
+        assert {column, "run", "epoch", "checkpoint", "schema"} <= set(
+            pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
+        )
 
 
 def test_a_row_of_the_iou_table_leads_to_its_picture(tab: Tab) -> None:

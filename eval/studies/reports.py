@@ -68,6 +68,7 @@ def tables_of(
         tables += _paired(trained, rule)
     if parsings and study == "K":
         tables.append(_parsing_table(parsings, column))
+    tables += _presence_tables(study, parsings)
     times = _times(study, trained, column)
     return [*tables, times] if times is not None else tables
 
@@ -220,6 +221,38 @@ def _parsing_table(parsings: Mapping[tuple[str, Split], Parsing], column: str) -
                 )
     caption = "Human parsing (Table 3). The paper's IoU may be the mean with complement, which its script prints"
     return Table("table3", caption, pd.DataFrame(rows))
+
+
+def _presence_tables(study: Study, parsings: Mapping[tuple[str, Split], Parsing]) -> list[Table]:
+    """Eq. 8 against truth in test pictures, and false alarms of belongings where truth has them; not in the paper."""
+    visible, belongings = [], []
+    for (run, split), parsing in parsings.items():
+        if split != "test":
+            continue
+        frame = parsing.visibility_table()
+        frame.insert(0, "run", run)
+        visible.append(frame)
+        for assignment, presence in parsing.presence.items():
+            alarms = presence.alarms
+            if alarms is None:
+                continue
+            row: Row = {"run": run, "rule": assignment.rule, "part": ", ".join(map(str, assignment.belongings))}
+            for what, found in (("false alarms", alarms.false), ("hits", alarms.hits)):
+                row |= {
+                    what: 100 * found.mean,
+                    f"{what}, 95 %": _range(found) if found.n else "",
+                    f"{what}, n": found.n,
+                }
+            belongings.append(row)
+    tables = []
+    if visible:
+        caption = "Visible parts (Eq. 8) in test pictures, beside always saying visible"
+        tables.append(Table(f"visibility-{study}", caption, pd.concat(visible, ignore_index=True)))
+    if belongings:
+        share = next(p.alarms.threshold for each in parsings.values() for p in each.presence.values() if p.alarms)
+        caption = f"Belongings on more than {100 * share:g} % of the pixels, in test pictures without any and with some"
+        tables.append(Table(f"belongings-{study}", caption, pd.DataFrame(belongings)))
+    return tables
 
 
 def _times(study: Study, trained: Sequence[Trained], column: str) -> Table | None:

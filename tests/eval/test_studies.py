@@ -143,6 +143,28 @@ def test_table_four_and_three_hold_ours_the_constants_and_the_papers(tmp_path: P
     assert {"parsing-epoch_0001-test-lip", "retrieval-epoch_0001-aligned-cosine"} <= set(run.evaluation_names())
 
 
+def test_belongings_have_a_table_where_the_truth_has_them(tmp_path: Path) -> None:
+    """Every second picture's truth has a bag where part 3 lies, which is seen in everybody."""
+    trained = made(tmp_path, "6")
+    run = trained[0].run
+    assert run is not None
+    records, truth = run.records(), tmp_path / "truth"
+    write_truth(truth, records)
+    without = {t.name for t in tables_of("K", trained, paper.DUKE, Truth(truth, "walkers"))}
+    assert "visibility-K" in without
+    assert "belongings-K" not in without
+    for path in records.path[::2]:
+        file = (truth / path).with_suffix(".npy")
+        labels = np.load(file)
+        labels[6:9, 4:6] = 20
+        np.save(file, labels)
+    tables = {t.name: t for t in tables_of("K", trained, paper.DUKE, Truth(truth, "walkers"))}
+    row = tables["belongings-K"].frame.iloc[0]
+    assert (row["part"], row["false alarms"], row["hits"]) == ("3", 100, 100)
+    assert (row["false alarms, n"], row["hits, n"]) == (6, 6)
+    assert "more than 1 % of the pixels" in tables["belongings-K"].caption
+
+
 def test_table_five_tests_every_row_against_the_first(tmp_path: Path) -> None:
     labels = ("baseline", "+extra info", "ISP")
     trained = [

@@ -29,7 +29,7 @@ from isp_core.training.memory import keep_freed_memory
 PICTURES = 17  # a picture more or less, what Market-1501 has of each of its 751 training identities
 SIZE, INPUT, CONFIG = (64, 32), (256, 128), CascadeConfig(parts=7)
 GRIDS = {256: (16, 8), 2048: (8, 4)}  # channels: the network's own grid at 256 x 128; strides 16 and 32
-MARKS = (100, 400, 751, 1600)
+MARKS = {256: (100, 400, 751, 1600), 2048: (100, 400)}
 
 Item = tuple[Rows, torch.Tensor]
 
@@ -40,7 +40,7 @@ def training_set(machine: Machine, quick: bool) -> Iterator[Row]:
     for channels in (256,) if quick else GRIDS:
         maps = upsample(coarse_maps(PICTURES, channels, GRIDS[channels]), SIZE).contiguous()
         (theirs,) = best_of(2, partial(authors_labels, maps.numpy(), CONFIG.parts))
-        marks = (10, 40) if quick else MARKS
+        marks = (10, 40) if quick else MARKS[channels]
         with ProcessPoolExecutor(1, spawn) as process:
             found = process.submit(_simulate, channels, marks, machine.threads).result()
         for identities, (seconds, peak) in zip(marks, found, strict=True):

@@ -126,6 +126,25 @@ def test_pictures_of_every_kind_are_parsed(run: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_broken_pictures_do_not_keep_the_others_from_being_parsed(run: Path, people: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    good = sorted((people / "query").glob("*.jpg"))[0]
+    shutil.copy(good, folder / "good.jpg")
+    (folder / "cut.jpg").write_bytes(good.read_bytes()[:300])
+    (folder / "empty.jpg").write_bytes(b"")
+    result = isp("parse", "--run", run, "--out", tmp_path / "out", folder, "--json", check=False)
+    assert (result.returncode, json.loads(result.stdout)["pictures"]) == (1, 1)
+    assert "2 of 3 pictures could not be read" in result.stderr
+    assert "cut.jpg: the picture is cut off" in result.stderr
+    assert "empty.jpg: an empty file" in result.stderr
+    assert len(pd.read_csv(tmp_path / "out" / "parts.csv")) == 1
+
+
+def test_parameters_are_shown(run: Path) -> None:
+    assert "parameters: backbone 0.08 M" in isp("runs", "show", run).stdout
+
+
 def wrong(message: str, status: int, *arguments: str | Path) -> None:
     result = isp(*arguments, check=False)
     assert result.returncode == status

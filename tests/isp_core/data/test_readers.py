@@ -13,7 +13,7 @@ from isp_core.data import DataError, load
 from isp_core.data.readers import READERS
 from isp_core.data.readers.published import KNOWN, recognise
 from isp_core.data.records import COLUMNS, SPLITS, make_records
-from tests.isp_core.data.examples import EXAMPLES, Example, save_all
+from tests.isp_core.data.examples import EXAMPLES, Example, save_all, save_picture
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.spelling)
@@ -120,6 +120,14 @@ def test_wrong_folders_say_what_to_do(made: list[str], given: str, message: str,
     with pytest.raises(DataError, match=message) as caught:
         load(tmp_path / given)
     assert str(caught.value).startswith(str(tmp_path / given))
+
+
+def test_pictures_beside_label_maps_are_pointed_at(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        save_picture(tmp_path / "set" / folder / "0001_c1s1_000000_00.png")
+    with pytest.raises(DataError, match=r"names lie in \S*set/images: give that folder itself"):
+        load(tmp_path / "set")
+    assert len(load(tmp_path / "set" / "images").records) == 1
 
 
 def test_a_run_is_not_a_data_set(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from isp_core.matching import Embeddings
 from isp_core.runs import DataInfo, RunError, RunInfo, RunWriter, SplitCount, list_runs, open_run
 from isp_core.runs.files import atomic
 from isp_core.runs.maintenance import prune, verify
-from isp_core.runs.writer import require_room
+from isp_core.runs.writer import require_room, sole_writer
 
 TRAIN, QUERY, GALLERY, PARTS = 40, 3, 5, 4
 
@@ -143,6 +144,47 @@ def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"table.json could not be written .*No space left.*intact"):
         write_half()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("library", ["safetensors.torch.save_file", "torch.save"])
+def test_a_disk_that_fills_up_within_a_checkpoint_costs_no_finished_epoch(
+    path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    def full(_: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        # each library has its own way of saying so
+        message = "I/O error: No space left on device (os error 28)"
+        raise SafetensorError(message) if "safetensors" in library else RuntimeError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(library, full)
+        with pytest.raises(RunError, match=r"epoch_0003 could not be written \(No space left on device\).*intact"):
+            RunWriter(path).write_checkpoint(3, {"layer.weight": torch.zeros(2, 2)}, {"step": 3})
+    run = open_run(path)
+    assert (run.epochs, run.weight_epochs(), verify(run)) == ([0, 1, 2], [0, 1, 2], [])
+    write_epoch(RunWriter(path), 3)
+    assert open_run(path).last_epoch == 3
+
+
+def test_a_creation_that_was_killed_is_no_obstacle(path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "begun"
+    out.mkdir()
+    (out / "records.parquet").write_bytes((path / "records.parquet").read_bytes())
+    (out / ".run.json.123.tmp").write_text("{")
+    RunWriter.create(out, info(), records())
+    assert open_run(out).epochs == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match="is a file"):
+        RunWriter.create(tmp_path / "file", info(), records())
+
+
+def test_only_one_process_writes(path: Path) -> None:
+    with sole_writer(path):
+        with pytest.raises(RunError, match="being trained by another process"), sole_writer(path):
+            pass
+        assert verify(open_run(path)) == []  # the lock is no left-over
+    with sole_writer(path):
+        pass
 
 
 def test_too_little_room_is_refused_before_the_run(tmp_path: Path) -> None:

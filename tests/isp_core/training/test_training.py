@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from isp_core.config import Config, load_config
 from isp_core.data import load
 from isp_core.errors import IspError
+from isp_core.extraction import extract
 from isp_core.parser import HumanParser
 from isp_core.runs import Run, RunWriter, open_run
 from isp_core.runs.maintenance import verify
@@ -217,6 +218,40 @@ def test_a_parser_reads_pictures_in_every_form(undisturbed: Run, people: Path) -
     same = parser.match(file, [file, sorted((people / "query").glob("*.jpg"))[5]])
     assert same.distance[0] == pytest.approx(0, abs=1e-3)
     assert same.distance[1] > same.distance[0]
+
+
+def test_a_batch_is_several_pictures(undisturbed: Run, people: Path) -> None:
+    from PIL import Image
+
+    parser = HumanParser.load(undisturbed)
+    files = sorted((people / "query").glob("*.jpg"))[:2]
+    arrays = np.stack([np.asarray(Image.open(file)) for file in files])
+    expected = parser.parse(files).labels
+    np.testing.assert_array_equal(parser.parse(arrays).labels, expected)
+    np.testing.assert_array_equal(parser.parse(torch.from_numpy(arrays).permute(0, 3, 1, 2)).labels, expected)
+
+
+def test_a_pil_picture_is_read_like_its_file(undisturbed: Run, people: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    file = sorted((people / "query").glob("*.jpg"))[0]
+    upright = Image.open(file)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side, to be turned by a quarter
+    upright.rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif)
+    parser = HumanParser.load(undisturbed)
+    whole = parser.parse([tmp_path / "turned.png", Image.open(tmp_path / "turned.png"), file])
+    np.testing.assert_array_equal(whole.labels[0], whole.labels[1])
+    np.testing.assert_array_equal(whole.labels[0], whole.labels[2])
+
+
+def test_embeddings_are_those_the_run_asks_for(people: Path, tmp_path: Path) -> None:
+    run = quietly(tiny(run__epochs=1, run__matching="before-bn"), people, tmp_path / "run")
+    stored = run.embeddings("query", 1).global_
+    file = people / run.records("query").path[0]
+    np.testing.assert_allclose(HumanParser.load(run).embed(file).global_[0], stored[0], atol=2e-3)
+    extract(run.path, 1, people)
+    np.testing.assert_array_equal(open_run(run.path).embeddings("query", 1).global_, stored)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def serve(environment: Mapping[str, str], *options: str) -> Iterator[tuple[str, 
         yield address, process.pid
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @contextlib.contextmanager

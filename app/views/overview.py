@@ -74,7 +74,7 @@ def _first_sight(selection: Selection, run: Run) -> None:
         )
         for row, labels in zip(rows, runs_access.maps(run, split, epoch, rows), strict=True)
     ]
-    mask_viewer(panels, palette, title="What the run found", key="first", look=current_look(), width=112)
+    mask_viewer(panels, palette, title="What the run found", key="first", look=current_look(), width=88)
     what = "pseudo-labels of training pictures" if split == "train" else "predictions on people it never saw"
     st.caption(
         f"{plain(run.name)}, K = {run.info.parts}, epoch {epoch}: {what}, at even steps through the {split} pictures, "

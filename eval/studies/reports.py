@@ -166,6 +166,13 @@ def _cascade(trained: Sequence[Trained], parsings: Mapping[tuple[str, Split], Pa
             row["purity within"] = 100 * float(found.purity.within[sizes].mean())
         row |= _churn(each.run)
         rows.append(row)
+    constant: Row = {"clustering": "constant mask"}
+    for split, name in (("train", "pseudo-labels"), ("test", "predictions")):
+        of_split = next((found for (_, its), found in parsings.items() if its == split), None)
+        if of_split is not None:
+            scores = {score.target: 100 * score.constant_iou for score in next(iter(of_split.scores.values()))}
+            constant |= {f"{name}: {target}": scores[target] for target in TARGETS if _told(of_split.space, target)}
+    rows += [constant] if parsings else []
     return Table(
         "figure5", _caption("Cascaded clustering and its variants (Figure 5)", trained, None), pd.DataFrame(rows)
     )

@@ -106,7 +106,7 @@ def test_the_first_line_says_what_is_trained(people: Path, tmp_path: Path) -> No
 
 def launch(people: Path, config: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     """Two gloo processes, as docs/training.md says."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     command += ["-m", "isp_core", "train", "--preset", "paper", "--config", str(config), "--data", str(people)]
     environment = dict(os.environ) | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.Popen([*command, "--out", str(out), *options], stderr=subprocess.PIPE, text=True, env=environment)

@@ -40,6 +40,7 @@ def build(
     work: Annotated[Path, typer.Argument(help="Folder for the whole runs; some 2 GB.")],
     jobs: Annotated[int, typer.Option(min=1, help="Runs to train at once.")] = 1,
     only: Annotated[list[str] | None, typer.Option(help="Only these studies: K, semantics, cascade, matching.")] = None,
+    parts: Annotated[list[str] | None, typer.Option(help="Only these K (default: 4 to 8).")] = None,
 ) -> None:
     """Train, judge and embed the study."""
     if Path.cwd().resolve() != ROOT:  # paths stand in the runs' configuration: they must mean the same everywhere
@@ -58,7 +59,8 @@ def build(
         if only and study not in only:
             continue
         base = clustering if of_paper else contrast
-        trained = train_missing(bench, base, plan(study, base, maps=DATA, space="walkers"), _say)
+        values = parts or () if study == "K" else ()
+        trained = train_missing(bench, base, plan(study, base, values, maps=DATA, space="walkers"), _say)
         for table in tables_of(study, trained, "DukeMTMC-reID", truth):
             write_table(table.frame, HERE / "tables", table.name, table.caption, table.decimals)
         done |= {each.run.name: each.run for each in trained if each.run is not None}

@@ -133,4 +133,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(build)
+    try:
+        typer.run(build)
+    except IspError as error:
+        raise SystemExit(f"build: {error}") from error

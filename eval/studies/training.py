@@ -144,6 +144,8 @@ def _require_same(run: Run, config: Config) -> None:
     found = _flat(run.info.config)
     free = {"run.epochs", "run.keep", "run.eval_every", "run.truth", "run.space", "run.tensorboard"}
     free |= {"data.workers", "data.cache_mb"}
+    if config.labels.source in ("clustering", "contrast", "none"):
+        free.add("labels.space")  # of a folder of maps alone
     other = [key for key in sorted(wanted) if key not in free and key in found and found[key] != wanted[key]]
     if other:
         key = other[0]

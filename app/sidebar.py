@@ -11,7 +11,7 @@ from app import runs_access
 from app.runs_access import Listed
 from app.settings import Settings, settings
 from isp_core.runs import Run, RunError
-from isp_core.runs.schema import SPLITS, Split
+from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 
 ALL_DATA = "all"
 SPLIT_NAMES = {"train": "train (pseudo-labels)", "query": "query (predictions)", "gallery": "gallery (predictions)"}
@@ -117,14 +117,15 @@ def _card(run: Run, chosen: Listed) -> None:
     st.caption(" · ".join(facts))
 
 
-def _order(item: Listed) -> tuple[bool, bool, bool, int, int, str]:
-    """Runs that open first, own before imported, those with parts before baselines, the paper's K = 6 before others,
-    long before short."""
+def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:
+    """Runs that open first, own before imported, those with parts before baselines, those with weights (they can parse
+    own pictures) before others, the paper's K = 6 before others, long before short."""
     summary = item.summary
     return (
         summary.problem is not None,
         summary.imported,
         summary.parts == 0,
+        not (item.path / CHECKPOINTS).is_dir(),
         abs(summary.parts - 6),
         -summary.epochs,
         item.id,

@@ -64,7 +64,9 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     labeller = make_labeller(config, pictures, list(train.path))
     if labeller is None:
         raise IspError(f"{run} is a baseline without parts: it has no labels to make")
-    stream = labeller.round(parser.network, epoch)
+    before = [labelled for labelled in opened.label_epochs("train") if labelled < epoch]
+    foreground = float((opened.labels("train", before[-1]) > 0).mean()) if before else None
+    stream = labeller.round(parser.network, epoch, foreground)
     for found in counted(stream, "pictures", len(train), lambda item: len(item.rows)):
         for row, labels in zip(found.rows, found.labels, strict=True):
             yield str(train.path[int(row)]), labels

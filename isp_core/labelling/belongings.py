@@ -26,8 +26,9 @@ CLUSTERS = 8
 COLOUR_WEIGHT = 0.3
 """Of colours beside l2-normalised looks: a bag keeps its colour, which looks learnt for classification ignore."""
 ASIDE, UNCOMMON, UNLIKE_BACKGROUND, BELIEVED = 1.0, 1.0, 0.5, 1.0
-THRESHOLD = 2.0
-"""Scores above it are belongings; each ingredient has deviation 1 over all clusters."""
+THRESHOLD = 1.4
+"""Clusters whose score lies so many deviations above the mean of all are belongings. Deviations, since what a network
+believes spreads the scores from round to round, and belongings would grow."""
 RECURRENCE = 0.2
 """A belonging is seen in at least this share of the person's pictures."""
 SMALLEST = 5
@@ -87,7 +88,7 @@ def find_belongings(
         max(float((background[camera] @ mean).quantile(0.9)) for camera in seen)
         for mean, seen in zip(means, seen_by, strict=True)
     ]
-    scores = (
+    scores = _standardised(
         ASIDE * _standardised(np.array(away))
         - UNCOMMON * _standardised(commonness(means, np.array(people), seed))
         - UNLIKE_BACKGROUND * _standardised(np.array(like_background))

@@ -35,7 +35,7 @@ class CascadeLabeller:
     def due(self, epoch: int) -> bool:
         return epoch % self.every == 0
 
-    def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
         """seconds_clustering: what clustering made the round wait beyond the network."""
         network.eval()
         size = map_size(self.data.pictures.size)

@@ -4,8 +4,8 @@ Each round finds the person first, parts second, as the paper's cascade (3.2) do
 clustered.
 
 - Foreground: in round 0, the backbone as it came, words scored by position and identity-camera contrast say where the
-  person is; later the network does. GrabCut draws the mask along the picture's edges, in every round: a network that
-  learns from its own masks alone lets them shrink.
+  person is, and GrabCut draws the mask along the picture's edges. Later the network says both, but not how much there
+  is: over the training set the foreground keeps its share, else masks that are learnt from masks shrink or swell.
 - Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
   vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
 - Belongings: what only one person has, and keeps (isp_core.labelling.belongings).
@@ -77,13 +77,15 @@ class ContrastLabeller:
         return epoch % self.every == 0
 
     @torch.inference_mode()
-    def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
         network.eval()
         start = time.perf_counter()
         # every process looks at all pictures here: words and garments are learnt over everybody
         seen = self._look(network, epoch > 0)
         if epoch and not PLAUSIBLE[0] < seen.masks.mean() < PLAUSIBLE[1]:
             seen = self._look(network, False)
+        if seen.opinion is not None and foreground is not None:
+            seen.masks = masks_of_share(seen.opinion, foreground)
         middle = time.perf_counter()
         carried = self._carried(seen)
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
@@ -120,15 +122,15 @@ class ContrastLabeller:
             stages = network.backbone(prepared)
             activations = enlarge(activation(stages[DEEP - 1]), self.size)
             if seen.opinion is not None:
-                likely = probabilities_with_mirror(network, prepared)
-                scores = torch.logit(1 - likely[:, 0], 1e-3)
+                likely = _probabilities_with_mirror(network, prepared, stages)
+                seen.masks[rows] = (likely.argmax(1) > 0).cpu().numpy()
                 seen.opinion[rows] = (likely * 255).round().to(torch.uint8).cpu().numpy()
             else:
                 large = self._large_stages(network, pictures)
                 word_scores = torch.stack([words[stage].score(large[stage]) for stage in WORDS]).sum(0)
                 scores = standardise(enlarge(word_scores, self.size)) + ACTIVATION_WEIGHT * standardise(activations)
-            for row, picture, score in zip(rows, pictures, standardise(scores).cpu().numpy(), strict=True):
-                seen.masks[row] = grab_cut(picture.permute(1, 2, 0).cpu().numpy(), score, CERTAINTY)
+                for row, picture, score in zip(rows, pictures, standardise(scores).cpu().numpy(), strict=True):
+                    seen.masks[row] = grab_cut(picture.permute(1, 2, 0).cpu().numpy(), score, CERTAINTY)
             seen.colours[rows] = self._colours(pictures)
             seen.active[rows] = activations.cpu().numpy()
             looks.append(stages[COARSE - 1].to(torch.float16).cpu())
@@ -195,12 +197,23 @@ class ContrastLabeller:
             yield list(batch), pictures.to(self.data.device)
 
 
-def probabilities_with_mirror(network: ISPNet, prepared: Tensor) -> Tensor:
-    """Eq. 5, averaged over the pictures (n, 3, H, W) and their mirror images -> (n, K, h, w)."""
+def masks_of_share(opinion: npt.NDArray[np.uint8], share: float) -> Mask:
+    """Foreground of the given share of all pixels: where the likeliest part outweighs the background, weighed by one
+    number for all pictures. opinion: Eq. 5 (n, K, h, w), 0..255 -> (n, h, w).
 
-    def probabilities(pictures: Tensor) -> Tensor:
-        logits = network(pictures).logits
-        return F.softmax(logits, 1)
+    >>> masks_of_share(np.array([[[[250, 140, 120, 10]], [[5, 115, 135, 245]]]], np.uint8), 0.25)
+    array([[[False, False, False,  True]]])
+    """
+    ratio = (opinion[:, 1:].max(1) + np.float32(0.5)) / (opinion[:, 0] + np.float32(0.5))
+    return np.asarray(ratio > np.quantile(ratio, 1 - share))
 
-    mirrored = prepared.flip(3).contiguous(memory_format=torch.channels_last)
-    return (probabilities(prepared) + probabilities(mirrored).flip(3)) / 2
+
+def _probabilities_with_mirror(network: ISPNet, prepared: Tensor, stages: Sequence[Tensor]) -> Tensor:
+    """Eq. 5, averaged over pictures (n, 3, H, W), whose stages are known, and their mirror images: (n, K, h, w)."""
+    size = (prepared.shape[2], prepared.shape[3])
+
+    def probabilities(stages: Sequence[Tensor]) -> Tensor:
+        return network.part_logits(network.coarse_maps_of(stages, size), size).softmax(1)
+
+    mirrored = network.backbone(prepared.flip(3).contiguous(memory_format=torch.channels_last))
+    return (probabilities(stages) + probabilities(mirrored).flip(3)) / 2

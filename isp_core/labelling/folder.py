@@ -40,6 +40,6 @@ class FolderLabeller:
     def due(self, epoch: int) -> bool:
         return epoch == 0
 
-    def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
         for rows in self.data.own_identities():
             yield LabelledPictures(rows, self.labels[rows])

@@ -58,8 +58,11 @@ class Labeller(Protocol):
         """Whether labels are made anew from the network's state after `epoch`."""
         ...
 
-    def round(self, network: ISPNet, epoch: int) -> Iterator[LabelledPictures]:
-        """Labels for this process's share of the training pictures, each once."""
+    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
+        """Labels for this process's share of the training pictures, each once.
+
+        foreground: its share of all pixels in the labels of the round before, in [0, 1]; None: there was none.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,7 +98,7 @@ class ISPNet(nn.Module):
         if not self.spec.parts:
             pooled, normalised = Representations(global_, None, None), Representations(normalised_global, None, None)
             return Output(maps, None, pooled, normalised, (logits_global,))
-        logits = upsample(self.classifier(maps).float(), map_size(size))  # (B, K, h, w): Eq. 5 before its softmax
+        logits = self.part_logits(maps, size)
         foreground, parts = weighted_pooling(maps.float(), logits.softmax(1))
         normalised_foreground, logits_foreground = self.neck_foreground(foreground)
         normalised_parts, logits_parts = self.neck_parts(parts.flatten(1))
@@ -115,9 +116,16 @@ class ISPNet(nn.Module):
 
     def coarse_maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """M_g on its own grid, which is all that the clustering needs: (B, C, h0, w0)."""
-        size = (pictures.shape[2], pictures.shape[3])
-        maps: torch.Tensor = self.feature_map(self.feature_map.gather(self.backbone(pictures), size))
+        return self.coarse_maps_of(self.backbone(pictures), (pictures.shape[2], pictures.shape[3]))
+
+    def coarse_maps_of(self, stages: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+        """The same from the backbone's stages, for pictures of `size` (H, W)."""
+        maps: torch.Tensor = self.feature_map(self.feature_map.gather(stages, size))
         return maps
+
+    def part_logits(self, maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """Eq. 5 before its softmax, from M_g on its own grid: (B, K, h, w)."""
+        return upsample(self.classifier(maps).float(), map_size(size))
 
 
 def part_classifier(kind: ClassifierKind, channels: int, parts: int) -> nn.Module:

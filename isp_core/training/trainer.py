@@ -236,8 +236,9 @@ class _Training:
     # ---------------------------------------------------------------------------------------------- labels and measures
 
     def _label(self, labeller: Labeller, epoch: int) -> Row:
+        foreground = float((self.labels > 0).mean()) if len(self.labels) else None
         stream = counted(
-            labeller.round(self.network, epoch),
+            labeller.round(self.network, epoch, foreground),
             f"labels {epoch}",
             self.own_pictures,
             lambda item: len(item.rows),

@@ -64,12 +64,19 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     labeller = make_labeller(config, pictures, list(train.path))
     if labeller is None:
         raise IspError(f"{run} is a baseline without parts: it has no labels to make")
-    before = [labelled for labelled in opened.label_epochs("train") if labelled < epoch]
-    foreground = float((opened.labels("train", before[-1]) > 0).mean()) if before else None
-    stream = labeller.round(parser.network, epoch, foreground)
+    stream = labeller.round(parser.network, epoch, _first_labels(opened, epoch, data_set))
     for found in counted(stream, "pictures", len(train), lambda item: len(item.rows)):
         for row, labels in zip(found.rows, found.labels, strict=True):
             yield str(train.path[int(row)]), labels
+
+
+def _first_labels(run: Run, epoch: int, data: DataSet) -> Labels | None:
+    """What the run's first round said of the training pictures, if it came before `epoch` and they are the run's."""
+    records, given = run.records(), data.split("train")
+    if list(records[records.split == "train"].path) != list(given.path):
+        return None
+    labelled = [each for each in run.label_epochs("train") if each < epoch]
+    return run.labels("train", labelled[0]) if labelled else None
 
 
 def _epoch(run: Run, epoch: int | None) -> int:

@@ -18,7 +18,7 @@ import torch
 
 from isp_core.clustering.cascade import CascadeConfig, label_identity
 from isp_core.inference import chunks, picture_batches, prepare
-from isp_core.labelling.source import LabelledPictures, TrainingPictures
+from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.models import ISPNet, map_size
 
 Rows = npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class CascadeLabeller:
     def due(self, epoch: int) -> bool:
         return epoch % self.every == 0
 
-    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         """seconds_clustering: what clustering made the round wait beyond the network."""
         network.eval()
         size = map_size(self.data.pictures.size)

@@ -4,8 +4,8 @@ Each round finds the person first, parts second, as the paper's cascade (3.2) do
 clustered.
 
 - Foreground: in round 0, the backbone as it came, words scored by position and identity-camera contrast say where the
-  person is, and GrabCut draws the mask along the picture's edges. Later the network says both, but not how much there
-  is: over the training set the foreground keeps its share, else masks that are learnt from masks shrink or swell.
+  person is, and GrabCut draws the mask along the picture's edges. Later the network says both, and the first masks have
+  a say: masks that are learnt from masks alone shrink or swell, so over the training set the foreground keeps its size.
 - Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
   vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
 - Belongings: what only one person has, and keeps (isp_core.labelling.belongings).
@@ -33,7 +33,7 @@ from isp_core.labelling.belongings import find_belongings
 from isp_core.labelling.body import BELONGINGS, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
 from isp_core.labelling.refine import Certainty, grab_cut
-from isp_core.labelling.source import LabelledPictures, TrainingPictures
+from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.labelling.votes import Mask, learn_votes, seed_parts
 from isp_core.labelling.words import Vocabulary, enlarge, identity_camera_contrast, learn_vocabulary, standardise
 from isp_core.models import ISPNet
@@ -46,6 +46,8 @@ SAMPLE = 1000
 CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.3
 CERTAINTY = Certainty(background=-0.6, foreground=0.9)
 """Of scores with mean 0 and deviation 1 in each picture."""
+FIRST_WEIGHT = 0.25
+"""Of the first masks in later rounds, in deviations of the network's log odds."""
 PLAUSIBLE = (0.05, 0.8)
 """Share of foreground that a network's masks may have; other masks are of a network that has not learnt people yet."""
 BATCH = 16
@@ -77,15 +79,15 @@ class ContrastLabeller:
         return epoch % self.every == 0
 
     @torch.inference_mode()
-    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         network.eval()
         start = time.perf_counter()
         # every process looks at all pictures here: words and garments are learnt over everybody
         seen = self._look(network, epoch > 0)
         if epoch and not PLAUSIBLE[0] < seen.masks.mean() < PLAUSIBLE[1]:
             seen = self._look(network, False)
-        if seen.opinion is not None and foreground is not None:
-            seen.masks = masks_of_share(seen.opinion, foreground)
+        if seen.opinion is not None and first is not None:
+            seen.masks = join_masks(seen.opinion, first > 0)
         middle = time.perf_counter()
         carried = self._carried(seen)
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
@@ -197,15 +199,19 @@ class ContrastLabeller:
             yield list(batch), pictures.to(self.data.device)
 
 
-def masks_of_share(opinion: npt.NDArray[np.uint8], share: float) -> Mask:
-    """Foreground of the given share of all pixels: where the likeliest part outweighs the background, weighed by one
-    number for all pictures. opinion: Eq. 5 (n, K, h, w), 0..255 -> (n, h, w).
+def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:
+    """Foreground from what the network says and the first round's masks, of as many pixels as those have.
 
-    >>> masks_of_share(np.array([[[[250, 140, 120, 10]], [[5, 115, 135, 245]]]], np.uint8), 0.25)
-    array([[[False, False, False,  True]]])
+    The log odds of the likeliest part against the background, raised inside the first masks and lowered outside.
+    opinion: Eq. 5 (n, K, h, w), 0..255; first: (n, h, w) -> (n, h, w).
+
+    >>> first = np.array([[[False, True, False, True]]])
+    >>> join_masks(np.array([[[[250, 140, 120, 10]], [[5, 115, 135, 245]]]], np.uint8), first)
+    array([[[False,  True, False,  True]]])
     """
-    ratio = (opinion[:, 1:].max(1) + np.float32(0.5)) / (opinion[:, 0] + np.float32(0.5))
-    return np.asarray(ratio > np.quantile(ratio, 1 - share))
+    odds = np.log((opinion[:, 1:].max(1) + np.float32(0.5)) / (opinion[:, 0] + np.float32(0.5)))
+    odds += np.where(first, 1, -1) * np.float32(FIRST_WEIGHT * odds.std())
+    return np.asarray(odds > np.quantile(odds, 1 - first.mean()))
 
 
 def _probabilities_with_mirror(network: ISPNet, prepared: Tensor, stages: Sequence[Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from isp_core.errors import IspError
-from isp_core.labelling.source import LabelledPictures, TrainingPictures
+from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.metrics.spaces import FOREGROUND_ONLY, IGNORE, PARTS, load_space
 from isp_core.metrics.truth import read_truth
 from isp_core.models import ISPNet
@@ -40,6 +40,6 @@ class FolderLabeller:
     def due(self, epoch: int) -> bool:
         return epoch == 0
 
-    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         for rows in self.data.own_identities():
             yield LabelledPictures(rows, self.labels[rows])

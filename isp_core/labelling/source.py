@@ -58,10 +58,10 @@ class Labeller(Protocol):
         """Whether labels are made anew from the network's state after `epoch`."""
         ...
 
-    def round(self, network: ISPNet, epoch: int, foreground: float | None = None) -> Iterator[LabelledPictures]:
+    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         """Labels for this process's share of the training pictures, each once.
 
-        foreground: its share of all pixels in the labels of the round before, in [0, 1]; None: there was none.
+        first: the first round's labels of all training pictures, (N, h, w); None: this is the first.
         """
         ...
 

@@ -28,7 +28,7 @@ from isp_core.data.transforms import TrainTransform
 from isp_core.errors import IspError
 from isp_core.inference import Reading, join, read_all
 from isp_core.labelling.build import make_labeller
-from isp_core.labelling.source import Labeller, Round, TrainingPictures, collect
+from isp_core.labelling.source import Labeller, Labels, Round, TrainingPictures, collect
 from isp_core.losses import CenterLoss, Objective, balancing_shift
 from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
@@ -159,6 +159,7 @@ class _Training:
         self.truth = TruthWatch(data, *truth, self.size) if truth is not None and self.main else None
 
         self.epoch, self.labels = -1, np.zeros((0, *self.size), np.uint8)
+        self.first_labels: Labels | None = None
         self.assignment: Assignment | None = None
         events = config.run.tensorboard and self.main
         check_events(events)
@@ -236,9 +237,8 @@ class _Training:
     # ---------------------------------------------------------------------------------------------- labels and measures
 
     def _label(self, labeller: Labeller, epoch: int) -> Row:
-        foreground = float((self.labels > 0).mean()) if len(self.labels) else None
         stream = counted(
-            labeller.round(self.network, epoch, foreground),
+            labeller.round(self.network, epoch, self.first_labels),
             f"labels {epoch}",
             self.own_pictures,
             lambda item: len(item.rows),
@@ -246,6 +246,8 @@ class _Training:
         )
         found = self._gather(collect(stream, len(self.targets), self.size))
         previous, self.labels = (self.labels if len(self.labels) else None), found.labels
+        if self.first_labels is None:
+            self.first_labels = found.labels
         row = label_row(found.labels, previous, self.config.parts)
         row |= {"seconds_network": found.seconds_network, "seconds_clustering": found.seconds_clustering}
         if warning := empty_parts_line(epoch, self.config.parts, row):
@@ -341,7 +343,7 @@ class _Training:
         torch.set_rng_state(state["torch_rng"].cpu())
         labelled = run.label_epochs("train")
         if labelled:
-            self.labels = run.labels("train", labelled[-1])
+            self.first_labels, self.labels = run.labels("train", labelled[0]), run.labels("train", labelled[-1])
             if self.truth is not None:
                 _, self.assignment = self.truth.train_row(self.labels, self.config.parts)
         self.report(f"{self.out}: resumed after epoch {self.epoch}")

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from isp_core.config import Config
 from isp_core.errors import IspError
-from isp_core.labelling.folder import FolderLabeller
+from isp_core.labelling.folder import PARSER
 
 Study = Literal["K", "cascade", "semantics", "backbone", "matching"]
 STUDIES: tuple[Study, ...] = get_args(Study)
@@ -85,7 +85,7 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
                 "the row '+extra info' learns from a parser's label maps: give their folder as --maps "
                 "(`python -m eval truth` makes them), or leave the row out with --values baseline --values ISP"
             )
-        overrides = {"labels.source": str(maps), "labels.space": space, "labels.parts": FolderLabeller.parts}
+        overrides = {"labels.source": str(maps), "labels.space": space, "labels.parts": PARSER}
         return Variant(value, "extra-info", overrides)
     if study == "backbone":
         name, _, weights = value.partition("=")

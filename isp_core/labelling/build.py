@@ -36,9 +36,4 @@ def make_labeller(config: Config, data: TrainingPictures, paths: Sequence[str]) 
         raise ConfigError(
             f"labels.source is clustering, contrast, none or a folder of label maps; got {labels.source!r}"
         )
-    if labels.parts != FolderLabeller.parts:
-        raise ConfigError(
-            "label maps of a folder have head, upper, legs and shoes: "
-            f"set --parts {FolderLabeller.parts}, not {labels.parts}"
-        )
-    return FolderLabeller(data, folder, labels.space, paths, map_size(config.data.size))
+    return FolderLabeller(data, folder, labels.space, paths, map_size(config.data.size), labels.parts)

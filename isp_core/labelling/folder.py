@@ -7,32 +7,48 @@ from pathlib import Path
 
 import numpy as np
 
+from isp_core.config import ConfigError
 from isp_core.errors import IspError
+from isp_core.labelling.body import BELONGINGS, LAYOUTS
 from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.metrics.spaces import FOREGROUND_ONLY, IGNORE, PARTS, load_space
 from isp_core.metrics.truth import read_truth
 from isp_core.models import ISPNet
 
-PARSER_PARTS = ("head", "upper", "legs", "shoes")
-"""What a parser sees. Belongings, where the maps have them, are background to it."""
+PARSER = 5
+"""K of what a parser sees: belongings, where the maps have them, are background to it."""
+ORACLE = 6
+"""K of what no parser sees: belongings too. Rendered truth bounds what any pseudo-labels can teach."""
 
 
 class FolderLabeller:
-    """Reads the label maps of the training pictures once: 1 head, 2 upper, 3 legs, 4 shoes (K = 5).
+    """Reads the label maps of the training pictures once; parts as in LAYOUTS[K], K = PARSER or ORACLE.
 
-    Person pixels of no stated part (a dress) are ignored. IspError names the pictures that have no map.
+    Person pixels of no stated part (a dress) are ignored. IspError names the pictures that have no map; ConfigError says
+    that belongings are wanted of a space that has none.
     """
 
-    parts = len(PARSER_PARTS) + 1
-
     def __init__(
-        self, data: TrainingPictures, folder: Path, space: str, paths: Sequence[str], size: tuple[int, int]
+        self,
+        data: TrainingPictures,
+        folder: Path,
+        space: str,
+        paths: Sequence[str],
+        size: tuple[int, int],
+        parts: int = PARSER,
     ) -> None:
+        if parts not in (PARSER, ORACLE):
+            raise ConfigError(
+                f"label maps of a folder have {', '.join(LAYOUTS[PARSER])}: set --parts {PARSER} "
+                f"({ORACLE} with belongings), not {parts}"
+            )
+        if parts == ORACLE and BELONGINGS not in {each.part for each in load_space(space).classes}:
+            raise ConfigError(f"label space {space} has no belongings: set --parts {PARSER}")
         truth = read_truth(folder, paths, load_space(space), size)
         if truth.n < len(paths):
             raise IspError(f"{folder} cannot label the training set: {'; '.join(truth.notes())}")
         table = np.zeros(256, np.uint8)
-        for part, name in enumerate(PARSER_PARTS, start=1):
+        for part, name in enumerate(LAYOUTS[parts], start=1):
             table[PARTS.index(name) + 1] = part
         table[[FOREGROUND_ONLY, IGNORE]] = IGNORE
         self.data, self.labels = data, table[truth.targets]

@@ -24,8 +24,8 @@ ORACLE = 6
 class FolderLabeller:
     """Reads the label maps of the training pictures once; parts as in LAYOUTS[K], K = PARSER or ORACLE.
 
-    Person pixels of no stated part (a dress) are ignored. IspError names the pictures that have no map; ConfigError says
-    that belongings are wanted of a space that has none.
+    Person pixels of no stated part (a dress) are ignored. IspError names the pictures that have no map,
+    ConfigError a space without belongings where they are wanted.
     """
 
     def __init__(

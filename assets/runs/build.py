@@ -32,7 +32,8 @@ DATA, HERE = Path("assets/walkers"), Path("assets/runs")
 ISP, BASELINE, PAPER = "contrast-k6", "baseline", "clustering-k6"
 WITH_WEIGHTS = (ISP, BASELINE)
 WITH_ACTIVATION = (ISP, PAPER)
-WITHOUT_EMBEDDINGS = ("clustering-k6-one-step", "clustering-k6-unnormalised")
+WITHOUT_EMBEDDINGS = ("clustering-k6-one-step", "clustering-k6-unnormalised", "extra-belongings")
+SEMANTICS = ("baseline", "+extra info", "+belongings", "ISP")
 SUBSETS = ("", "occluded")
 
 
@@ -59,7 +60,7 @@ def build(
         if only and study not in only:
             continue
         base = clustering if of_paper else contrast
-        values = parts or () if study == "K" else ()
+        values = {"K": parts or (), "semantics": SEMANTICS}.get(study, ())
         trained = train_missing(bench, base, plan(study, base, values, maps=DATA, space="walkers"), _say)
         for table in tables_of(study, trained, "DukeMTMC-reID", truth):
             write_table(table.frame, HERE / "tables", table.name, table.caption, table.decimals)

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from isp_core.config import Config
 from isp_core.errors import IspError
-from isp_core.labelling.folder import PARSER
+from isp_core.labelling.folder import ORACLE, PARSER
 
 Study = Literal["K", "cascade", "semantics", "backbone", "matching"]
 STUDIES: tuple[Study, ...] = get_args(Study)
@@ -31,6 +31,8 @@ _VALUES: Mapping[Study, tuple[str, ...]] = {
     "backbone": ("mobilenetv2_100", "tf_efficientnet_lite0"),
     "matching": ("ISP",),
 }
+_ON_REQUEST: Mapping[Study, tuple[str, ...]] = {"semantics": ("+belongings",)}
+"""Rows that not every data set can have: maps with belongings, which no parser draws, but rendered truth holds."""
 CASCADE_LABELS = {
     "cascade": "cascade",
     "one-step": "Variant 1: one step",
@@ -82,11 +84,13 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
             return Variant(value, learnt, {})
         if maps is None:
             raise IspError(
-                "the row '+extra info' learns from a parser's label maps: give their folder as --maps "
+                f"the row {value!r} learns from label maps: give their folder as --maps "
                 "(`python -m eval truth` makes them), or leave the row out with --values baseline --values ISP"
             )
-        overrides = {"labels.source": str(maps), "labels.space": space, "labels.parts": PARSER}
-        return Variant(value, "extra-info", overrides)
+        overrides = {"labels.source": str(maps), "labels.space": space}
+        if value == "+belongings":
+            return Variant(value, "extra-belongings", overrides | {"labels.parts": ORACLE})
+        return Variant(value, "extra-info", overrides | {"labels.parts": PARSER})
     if study == "backbone":
         name, _, weights = value.partition("=")
         overrides = {"model.backbone": name}
@@ -100,5 +104,6 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
 
 
 def _known(study: Study, value: str) -> None:
-    if value not in _VALUES[study]:
-        raise IspError(f"study {study} has no row {value!r}; it has {', '.join(_VALUES[study])}")
+    known = (*_VALUES[study], *_ON_REQUEST.get(study, ()))
+    if value not in known:
+        raise IspError(f"study {study} has no row {value!r}; it has {', '.join(known)}")

@@ -52,6 +52,7 @@ def test_a_backbone_can_bring_its_own_weights() -> None:
         ("K", "six", "whole number from 2"),
         ("cascade", "two-step", "it has cascade, one-step, unnormalised"),
         ("semantics", "+extra info", "give their folder as --maps"),
+        ("semantics", "+belongings", "give their folder as --maps"),
     ],
 )
 def test_rows_that_cannot_be_made_say_why(study: str, value: str, message: str) -> None:

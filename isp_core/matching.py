@@ -33,7 +33,7 @@ MATCHINGS = {
 }
 """The rules that `distances` knows, with what they do."""
 
-_BLOCK = 1 << 22  # entries of the distance matrix worked on at once: 16 MiB of float32
+_BLOCK = 1 << 24  # entries of the distance matrix worked on at once: 64 MiB of float32
 
 
 @dataclass(frozen=True)
@@ -251,19 +251,15 @@ def _groups(e: Embeddings, matching: str, device: torch.device | str) -> list[_G
 
 def _cosine(query: list[_Group], gallery: list[_Group]) -> npt.NDArray[np.float32]:
     q, g = _masked_units(query), _masked_units(gallery)  # (Q, D), (G, D)
-    always = sum(shown is None for _, shown in query)
-    shown_q, shown_g = _shown(query), _shown(gallery)  # (Q, P), (G, P): parts that may hide
-    out = torch.empty(len(q), len(g))
+    terms_q, terms_g = _terms(query, gallery)
+    one, out = torch.ones((), device=q.device), torch.empty(len(q), len(g))
     for rows in _blocks(len(q), len(g)):
         # on the CPU a block is worked on where it will stand: each pass over it less counts
         similarity = out[rows] if q.device.type == "cpu" else torch.empty(out[rows].shape, device=q.device)
         torch.matmul(q[rows], g.T, out=similarity)
-        if shown_q is None or shown_g is None:
-            similarity.div_(always)
-        else:
-            similarity.div_(torch.matmul(shown_q[rows], shown_g.T).add_(always))
+        terms = torch.matmul(terms_q[rows], terms_g.T)
         # rounding may leave a hair below zero
-        torch.sub(1, similarity, out=similarity).clamp_(min=0)
+        torch.addcdiv(one, similarity, terms, value=-1, out=similarity).clamp_(min=0)
         if q.device.type != "cpu":
             out[rows] = similarity.cpu()
     return out.numpy()
@@ -272,8 +268,7 @@ def _cosine(query: list[_Group], gallery: list[_Group]) -> npt.NDArray[np.float3
 def _euclidean(query: list[_Group], gallery: list[_Group]) -> npt.NDArray[np.float32]:
     rows_q, rows_g = len(query[0][0]), len(gallery[0][0])
     out = torch.empty(rows_q, rows_g)
-    always = sum(shown is None for _, shown in query)
-    shown_q, shown_g = _shown(query), _shown(gallery)
+    terms_q, terms_g = _terms(query, gallery)
     for rows in _blocks(rows_q, rows_g):
         total = torch.zeros(())
         for (x, x_shown), (y, y_shown) in zip(query, gallery, strict=True):
@@ -281,20 +276,31 @@ def _euclidean(query: list[_Group], gallery: list[_Group]) -> npt.NDArray[np.flo
             if x_shown is not None and y_shown is not None:
                 d.mul_(x_shown[rows][:, None]).mul_(y_shown[None])
             total = d + total
-        terms = always if shown_q is None or shown_g is None else torch.matmul(shown_q[rows], shown_g.T).add_(always)
-        out[rows] = (total / terms).cpu()
+        out[rows] = (total / torch.matmul(terms_q[rows], terms_g.T)).cpu()
     return out.numpy()
 
 
 def _masked_units(groups: list[_Group]) -> Tensor:
     """Unit features of all groups side by side, zero where the part is hidden: (N, sum of C)."""
-    units = [_unit(x) if shown is None else _unit(x).mul_(shown[:, None]) for x, shown in groups]
-    return torch.cat(units, dim=1)
+    first = groups[0][0]
+    out = torch.empty(len(first), sum(x.shape[1] for x, _ in groups), device=first.device)
+    for (x, shown), columns in zip(groups, out.split([x.shape[1] for x, _ in groups], dim=1), strict=True):
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        scale = 1 / length.where(length > 0, 1)
+        torch.mul(x, scale if shown is None else scale * shown[:, None], out=columns)
+    return out
 
 
-def _shown(groups: list[_Group]) -> Tensor | None:
-    flags = [shown for _, shown in groups if shown is not None]
-    return torch.stack(flags, dim=1) if flags else None
+def _terms(query: list[_Group], gallery: list[_Group]) -> tuple[Tensor, Tensor]:
+    """(Q, P + 1), (G, P + 1), whose product says how many features each pair is compared by: P parts that may hide, 1
+    where they are shown, and the number of those that never hide."""
+
+    def flags(groups: list[_Group], last: float) -> Tensor:
+        first = groups[0][0]
+        hiding = [shown for _, shown in groups if shown is not None]
+        return torch.stack([*hiding, torch.full((len(first),), last, device=first.device)], dim=1)
+
+    return flags(query, sum(shown is None for _, shown in query)), flags(gallery, 1)
 
 
 def _unit(x: Tensor) -> Tensor:

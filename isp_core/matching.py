@@ -284,7 +284,7 @@ def _masked_units(groups: list[_Group]) -> Tensor:
     """Unit features of all groups side by side, zero where the part is hidden: (N, sum of C)."""
     first = groups[0][0]
     out = torch.empty(len(first), sum(x.shape[1] for x, _ in groups), device=first.device)
-    for (x, shown), columns in zip(groups, out.split([x.shape[1] for x, _ in groups], dim=1), strict=True):
+    for (x, shown), columns in zip(groups, torch.split(out, [x.shape[1] for x, _ in groups], dim=1), strict=True):
         length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
         scale = 1 / length.where(length > 0, 1)
         torch.mul(x, scale if shown is None else scale * shown[:, None], out=columns)

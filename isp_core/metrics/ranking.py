@@ -5,7 +5,6 @@ Not here: how distances come about (isp_core.matching) and which pictures take p
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ RANKS = (1, 5, 10, 20)
 _LANES = 8  # booleans in one 64-bit word
 _RUN = 255  # words whose byte lanes can be added before a lane may overflow
 _MATCHES_AT_ONCE = 64
+_QUERIES_AT_ONCE = 128
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -128,27 +128,30 @@ def evaluate_ranking(
     matches, first = np.zeros(queries, np.int64), np.zeros(queries, np.int64)
     precision, penalty = np.full(queries, np.nan), np.full(queries, np.nan)
 
-    def judge(rows: range) -> None:
-        counter = _Counter(table.shape[1], table.dtype)
-        for row in rows:
-            identity, camera = q_ids[row], q_cams[row]
-            if identity in (JUNK, DISTRACTOR):
-                continue
-            own = same_person.of(identity)
-            taken_together = (g_cams[own] == camera) & (camera != UNKNOWN_CAMERA)
-            found = own[~taken_together]
-            ranks = counter.ranks(table[row], found, np.concatenate([junk, own[taken_together]]), row)
-            if len(ranks) == 0:
-                continue
-            nth = np.arange(1, len(ranks) + 1)
-            matches[row], first[row] = len(ranks), ranks[0]
-            precision[row], penalty[row] = (nth / ranks).mean(), len(ranks) / ranks[-1]
+    def judge(start: int) -> None:
+        rows = slice(start, min(start + _QUERIES_AT_ONCE, queries))
+        counter = _Counter(table.shape[1], table.dtype, junk)
+        query, own = same_person.of(q_ids[rows])  # pairs of one identity, query by query
+        together = (g_cams[own] == q_cams[rows][query]) & (q_cams[rows][query] != UNKNOWN_CAMERA)
+        matched, found = query[~together], own[~together]
+        count = np.bincount(matched, minlength=rows.stop - start)
+        ends, removed_ends = count.cumsum(), np.bincount(query[together], minlength=len(count)).cumsum()
+        ranks, removed = np.empty(len(found), np.int64), own[together]
+        for row in np.flatnonzero(count).tolist():
+            true = slice(ends[row] - count[row], ends[row])
+            out_of_the_way = removed[removed_ends[row - 1] if row else 0 : removed_ends[row]]
+            ranks[true] = counter.ranks(table[start + row], found[true], out_of_the_way, start + row)
+        matches[rows] = count
+        judged, begins = start + np.flatnonzero(count), (ends - count)[count > 0]
+        if len(judged):
+            nth = np.arange(1, len(ranks) + 1) - np.repeat(begins, count[count > 0])
+            first[judged] = ranks[begins]
+            precision[judged] = np.add.reduceat(nth / ranks, begins) / matches[judged]
+            penalty[judged] = matches[judged] / ranks[begins + matches[judged] - 1]
 
     threads = max(1, min(workers or os.cpu_count() or 1, queries))
-    bounds = np.linspace(0, queries, threads + 1).astype(int)
-    parts = [range(a, b) for a, b in itertools.pairwise(bounds)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(judge, parts))  # list: an error in a thread is raised here
+        list(pool.map(judge, range(0, queries, _QUERIES_AT_ONCE)))  # list: an error in a thread is raised here
     return Ranking(matches, first, precision, penalty)
 
 
@@ -181,18 +184,23 @@ class _Groups:
         self._order = np.argsort(identities, kind="stable")
         self._sorted = identities[self._order]
 
-    def of(self, identity: int) -> Integers:
-        start, end = np.searchsorted(self._sorted, [identity, identity + 1])
-        return self._order[start:end]
+    def of(self, identities: Integers) -> tuple[Integers, Integers]:
+        """All pairs (query, gallery index) of one identity, query by query; none for junk and distractors."""
+        wanted = np.where(np.isin(identities, (JUNK, DISTRACTOR)), np.iinfo(np.int64).min, identities)
+        begin, end = (np.searchsorted(self._sorted, wanted, side) for side in ("left", "right"))
+        count = end - begin
+        query = np.repeat(np.arange(len(identities)), count)
+        within = np.arange(len(query)) - np.repeat(count.cumsum() - count, count)
+        return query, self._order[begin[query] + within]
 
 
 class _Counter:
     """Ranks of a few gallery pictures in one row of distances, by counting; buffers of one thread."""
 
-    def __init__(self, gallery: int, dtype: npt.DTypeLike) -> None:
+    def __init__(self, gallery: int, dtype: npt.DTypeLike, junk: Integers) -> None:
         # columns padded to whole runs of words, the padding infinitely far
         step = _LANES * _RUN
-        self._gallery = gallery
+        self._gallery, self._junk = gallery, junk
         self._width = max(1, -(-gallery // step)) * step
         self._row = np.full(self._width, np.inf, dtype)
         self._flags = np.empty((_MATCHES_AT_ONCE, self._width), np.bool_)
@@ -201,11 +209,12 @@ class _Counter:
         """1-based ranks (M,) of the pictures `found`, ascending, with the pictures `removed` out of the way."""
         row = self._row
         row[: self._gallery] = distances
-        if not np.isfinite(distances).all():
+        if not np.isfinite(distances.sum(dtype=np.float64)) and not np.isfinite(distances).all():
             column = int(np.flatnonzero(~np.isfinite(distances))[0])
             raise IspError(
                 f"the distance of query {query} to gallery picture {column} is {distances[column]}, not finite"
             )
+        row[self._junk] = np.inf
         row[removed] = np.inf
         ranks = np.empty(len(found), np.int64)
         for start in range(0, len(found), _MATCHES_AT_ONCE):

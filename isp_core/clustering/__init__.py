@@ -1,6 +1,6 @@
-"""Pseudo-part-labels by clustering (section 3.2): the cascade for the maps of one identity. Kernels: `.kmeans`."""
+"""Pseudo-part-labels by clustering (section 3.2): the cascade for the maps of one identity. Kernels: line, kmeans."""
 
 from isp_core.clustering.cascade import CascadeConfig, IdentityLabels, Variant, label_identity
-from isp_core.clustering.kmeans import ClusteringError
+from isp_core.clustering.errors import ClusteringError
 
 __all__ = ["CascadeConfig", "ClusteringError", "IdentityLabels", "Variant", "label_identity"]

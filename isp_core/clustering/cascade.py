@@ -15,7 +15,9 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from isp_core.clustering.kmeans import SETTLED, ClusteringError, KMeansResult, kmeans, lloyd, two_means_1d
+from isp_core.clustering.errors import ClusteringError
+from isp_core.clustering.kmeans import SETTLED, KMeansResult, kmeans, lloyd
+from isp_core.clustering.line import two_means_1d
 from isp_core.clustering.points import DensePoints, Points, UpsampledPoints, squared_norms
 
 BACKGROUND = 0

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from isp_core.clustering.kmeans import ClusteringError, kmeans, lloyd, two_means_1d
+from isp_core.clustering.errors import ClusteringError
+from isp_core.clustering.kmeans import kmeans, lloyd
+from isp_core.clustering.line import two_means_1d
 
 
 def blobs(n: int, c: int, k: int, *, seed: int = 0, spread: float = 0.3) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from app import runs_access
-from isp_core.matching import Embeddings, distances
+from isp_core.gallery import CANDIDATES, GalleryIndex
+from isp_core.matching import Embeddings
 from isp_core.parser import HumanParser
 from isp_core.runs import Run, open_run
 from isp_core.runs.maps import Maps
@@ -67,24 +68,30 @@ class Neighbour:
 def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
     """The nearest people of the gallery by Eq. 10, one picture each; no camera is left out, for the upload has none.
 
-    Junk (identity -1) is nobody; distractors (identity 0) are people of whom nothing is known, one each.
+    An index proposes candidates, more of them where those are too few people. Junk (identity -1) is nobody; distractors
+    (identity 0) are people of whom nothing is known, one each.
     """
-    gallery = runs_access.embeddings(run, "gallery", epoch)
-    rule = "aligned" if gallery.n_parts else "global"
-    far = distances(seen.vectors, gallery, rule)[0]
+    index = _index(run.path, run.token(), epoch)
     who = runs_access.records(run, "gallery")["identity"].to_numpy()
     counts = dict(zip(*np.unique(who, return_counts=True), strict=True))
-    found: dict[tuple[int, int], Neighbour] = {}
-    for row in np.argsort(far, kind="stable"):
-        identity = int(who[row])
-        if identity < 0:
-            continue
-        key = (identity, 0 if identity else int(row))
-        if key not in found:
-            found[key] = Neighbour(int(row), float(far[row]), int(counts[identity]) if identity else 1)
-        if len(found) == NEAREST:
-            break
-    return list(found.values())
+    candidates = CANDIDATES
+    while True:
+        near = index.search(seen.vectors, candidates, candidates)
+        found: dict[tuple[int, int], Neighbour] = {}
+        for row, far in zip(near.rows[0].tolist(), near.distances[0].tolist(), strict=True):
+            identity = int(who[row])
+            if row < 0 or identity < 0:
+                continue
+            pictures = int(counts[identity]) if identity else 1
+            found.setdefault((identity, 0 if identity else row), Neighbour(row, far, pictures))
+        if len(found) >= NEAREST or candidates >= len(who):
+            return list(found.values())[:NEAREST]
+        candidates *= 4
+
+
+@st.cache_resource(max_entries=2, show_spinner="Indexing the gallery")
+def _index(path: Path, token: str, epoch: int) -> GalleryIndex:
+    return GalleryIndex.build(runs_access.embeddings(open_run(path), "gallery", epoch))
 
 
 def likely_belonging(run: Run) -> tuple[int | None, str]:

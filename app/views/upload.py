@@ -280,7 +280,8 @@ def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
         tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, f"{who} ({one.pictures})"))
     ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")
     st.caption(
-        "One picture a person, the nearest by Eq. 10; in brackets how many pictures that person has in the gallery. "
+        "One picture a person, the nearest by Eq. 10 among candidates from an index of global and foreground features; "
+        "in brackets how many pictures that person has in the gallery. "
         "Somebody is always nearest, also when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:

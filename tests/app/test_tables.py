@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from app import tables
-from app.parse_upload import Seen, nearest_people
+from app.parse_upload import NEAREST, Seen, nearest_people
+from isp_core.matching import distances
 from isp_core.runs import Run, open_run
 from isp_core.runs.imports import import_run
 from tests.app import synthetic
@@ -125,6 +126,19 @@ def test_the_nearest_people_are_people_not_pictures(tmp_path: Path) -> None:
     assert identities[0] == run.records("query")["identity"].iloc[0]
     assert people[0].pictures == (gallery["identity"] == identities[0]).sum()
     assert [one.distance for one in people] == sorted(one.distance for one in people)
+
+
+@pytest.mark.parametrize("row", [0, 100, 400])
+def test_an_index_finds_the_same_people_as_comparing_with_all(row: int) -> None:
+    run = open_run(Path(__file__).parents[2] / "assets/runs/contrast-k6")
+    epoch = run.embedding_epochs()[-1]
+    query = run.embeddings("query", epoch)[row : row + 1]
+    far = distances(query, run.embeddings("gallery", epoch))[0]
+    ranked = run.records("gallery").assign(distance=far, row=range(len(far))).sort_values("distance", kind="stable")
+    ranked = ranked[ranked.identity > 0].drop_duplicates("identity").head(NEAREST)
+    people = nearest_people(run, epoch, Seen(np.zeros((2, 2), np.uint8), query))
+    assert [one.row for one in people] == ranked["row"].tolist()
+    np.testing.assert_allclose([one.distance for one in people], ranked["distance"], atol=1e-6)
 
 
 def test_switching_aligned_matching_off_changes_the_list(open_page: Open) -> None:

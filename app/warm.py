@@ -1,4 +1,4 @@
-"""Loads the slow libraries in the background once the first page stands, so that the second opens at once."""
+"""Loads the slow libraries in the background a moment after the first page stands, so that the second opens at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import threading
 
 _SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser", "app.views.train")
+_AFTER = 2.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
 _begun = threading.Event()
 
 
@@ -14,7 +15,9 @@ def start() -> None:
     """Once a server; returns at once."""
     if not _begun.is_set():
         _begun.set()
-        threading.Thread(target=_load, name="warm", daemon=True).start()
+        later = threading.Timer(_AFTER, _load)
+        later.daemon = True
+        later.start()
 
 
 def _load() -> None:

@@ -69,7 +69,7 @@ def serve(environment: Mapping[str, str], *options: str) -> Iterator[tuple[str, 
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """A Chromium that asks nothing of the network by itself."""
+    """A Chromium that asks nothing of the network by itself, and whose camera shows a pattern."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
             executable_path=chromium(),
@@ -82,6 +82,7 @@ def browser() -> Iterator[Browser]:
                 "--disable-component-update",
                 "--disable-sync",
                 "--disable-dev-shm-usage",
+                "--use-fake-device-for-media-stream",
             ],
         )
         yield found

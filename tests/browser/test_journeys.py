@@ -276,6 +276,17 @@ def test_uploads_good_and_bad(tab: Tab, tmp_path: Path) -> None:
     expect(tab.page.locator(".isp:has(canvas)")).to_have_count(0)
 
 
+def test_a_shot_of_the_camera(tab: Tab) -> None:
+    tab.page.context.grant_permissions(["camera"])
+    tab.open("upload?run=k6&sample=false")
+    tab.page.get_by_text("Camera", exact=True).click()
+    tab.page.wait_for_function("document.querySelector('video')?.readyState >= 3")
+    tab.page.get_by_role("button", name="Take Photo").click()
+    expect(tab.page.get_by_text("1 of 1 pictures are wide")).to_be_visible()
+    component(tab)
+    expect(tab.page.get_by_text("Nearest people in the gallery")).to_be_visible()
+
+
 def test_names_with_markup_and_formulas_stay_text(tab: Tab) -> None:
     for path in ("", "evolution?run=hostile", "ranking?run=hostile&vs=none", "identity?run=hostile", "iou?run=hostile"):
         tab.open(path)

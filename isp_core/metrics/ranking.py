@@ -26,6 +26,7 @@ _LANES = 8  # booleans in one 64-bit word
 _RUN = 255  # words whose byte lanes can be added before a lane may overflow
 _MATCHES_AT_ONCE = 64
 _QUERIES_AT_ONCE = 128
+_LONG = 30_000  # from so many gallery pictures on several threads are faster than one
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -101,7 +102,7 @@ def evaluate_ranking(
 
     The rank of a true match is the number of gallery pictures nearer than it, so that counting replaces sorting:
     a few comparisons of the whole row for each of the handful of matches. Rows are shared among `workers` threads
-    (default: all cores). IspError where shapes disagree or a distance is not finite.
+    (default: all cores where rows are long, else one: short ones are over before a second thread gets the interpreter). IspError where shapes disagree or a distance is not finite.
 
     >>> r = evaluate_ranking([[0.1, 0.2, 0.3, 0.4]], [7], [1], [9, 7, 7, 7], [2, 1, 2, 3])
     >>> r.first.tolist(), round(float(r.average_precision[0]), 4)  # the second picture shares camera 1: removed
@@ -149,7 +150,8 @@ def evaluate_ranking(
             precision[judged] = np.add.reduceat(nth / ranks, begins) / matches[judged]
             penalty[judged] = matches[judged] / ranks[begins + matches[judged] - 1]
 
-    threads = max(1, min(workers or os.cpu_count() or 1, queries))
+    several = table.shape[1] >= _LONG
+    threads = max(1, min(workers or (several and os.cpu_count()) or 1, queries))
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(judge, range(0, queries, _QUERIES_AT_ONCE)))  # list: an error in a thread is raised here
     return Ranking(matches, first, precision, penalty)

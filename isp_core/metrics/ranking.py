@@ -102,7 +102,8 @@ def evaluate_ranking(
 
     The rank of a true match is the number of gallery pictures nearer than it, so that counting replaces sorting:
     a few comparisons of the whole row for each of the handful of matches. Rows are shared among `workers` threads
-    (default: all cores where rows are long, else one: short ones are over before a second thread gets the interpreter). IspError where shapes disagree or a distance is not finite.
+    (default: all cores where rows are long, else one, since short steps only wait for the interpreter). IspError where
+    shapes disagree or a distance is not finite.
 
     >>> r = evaluate_ranking([[0.1, 0.2, 0.3, 0.4]], [7], [1], [9, 7, 7, 7], [2, 1, 2, 3])
     >>> r.first.tolist(), round(float(r.average_precision[0]), 4)  # the second picture shares camera 1: removed

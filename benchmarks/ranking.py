@@ -63,8 +63,9 @@ def reranking(_machine: Machine, quick: bool) -> Iterator[Row]:
     pictures = 1000 if quick else 10_000
     everybody = random_embeddings(pictures, 2)
     work = partial(rerank, everybody[: pictures // 5], everybody[pictures // 5 :])
-    ours = best_of(1, work)[0]
-    memory = f"{peak_bytes(work) / 1e6:.0f} MB beside the embeddings"
+    timings: list[float] = []
+    peak = peak_bytes(lambda: timings.extend(best_of(1, work)))  # of the first run: later ones find memory at hand
+    ours, memory = timings[0], f"{peak / 1e6:.0f} MB beside the embeddings"
     yield Row("re-ranking", f"{pictures} pictures", ours, note=memory)
 
 

@@ -139,7 +139,8 @@ def evaluate_ranking(
         count = np.bincount(matched, minlength=rows.stop - start)
         ends, removed_ends = count.cumsum(), np.bincount(query[together], minlength=len(count)).cumsum()
         ranks, removed = np.empty(len(found), np.int64), own[together]
-        for row in np.flatnonzero(count).tolist():
+        judgeable = ~np.isin(q_ids[rows], (JUNK, DISTRACTOR))
+        for row in np.flatnonzero(judgeable).tolist():  # also without a match: its distances must be finite
             true = slice(ends[row] - count[row], ends[row])
             out_of_the_way = removed[removed_ends[row - 1] if row else 0 : removed_ends[row]]
             ranks[true] = counter.ranks(table[start + row], found[true], out_of_the_way, start + row)

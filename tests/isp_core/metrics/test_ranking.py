@@ -190,3 +190,8 @@ def test_thousands_of_queries_take_a_moment() -> None:
     start = time.perf_counter()
     evaluate_ranking(distances, *labels)
     assert time.perf_counter() - start < sorting
+
+
+def test_a_query_without_a_match_must_have_finite_distances_too() -> None:
+    with pytest.raises(IspError, match="query 1 to gallery picture 0 is nan"):
+        evaluate_ranking([[0.1, 0.2], [np.nan, 0.2]], [7, 8], [1, 1], [7, 9], [2, 2])

@@ -46,6 +46,8 @@ SAMPLE = 1000
 CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.3
 CERTAINTY = Certainty(background=-0.6, foreground=0.9)
 """Of scores with mean 0 and deviation 1 in each picture."""
+KNEES, LIFT = (0.62, 0.69), 0.4
+"""Rows of the knees where a person stands, and how much of what scores fall by below them is given back."""
 FIRST_WEIGHT = 0.25
 """Of the first masks in later rounds, in deviations of the network's log odds."""
 PLAUSIBLE = (0.05, 0.8)
@@ -131,7 +133,8 @@ class ContrastLabeller:
                 large = self._large_stages(network, pictures)
                 word_scores = torch.stack([words[stage].score(large[stage]) for stage in WORDS]).sum(0)
                 scores = standardise(enlarge(word_scores, self.size)) + ACTIVATION_WEIGHT * standardise(activations)
-                for row, picture, score in zip(rows, pictures, standardise(scores).cpu().numpy(), strict=True):
+                scores = lift_feet(standardise(scores))
+                for row, picture, score in zip(rows, pictures, scores.cpu().numpy(), strict=True):
                     seen.masks[row] = grab_cut(picture.permute(1, 2, 0).cpu().numpy(), score, CERTAINTY)
             seen.colours[rows] = self._colours(pictures)
             seen.active[rows] = activations.cpu().numpy()
@@ -197,6 +200,20 @@ class ContrastLabeller:
         plan = [[int(rows[place]) for place in chunk] for chunk in chunks(len(rows), BATCH)]
         for batch, pictures in picture_batches(self.data.pictures, plan, self.data.workers):
             yield list(batch), pictures.to(self.data.device)
+
+
+def lift_feet(scores: Tensor) -> Tensor:
+    """Scores (n, h, w) with the rows below a person's knees raised towards the knees' mean score, picture by picture.
+
+    Shoes on the ground look like the ground to words, and masks would end at the ankles; but where knees are, there are
+    feet below them. Rows that score higher than the knees stay as they are.
+    """
+    h = scores.shape[1]
+    start, end = (round(row * h) for row in KNEES)
+    means = scores.mean(2, keepdim=True)  # (n, h, 1)
+    fallen = (means[:, start:end].mean(1, keepdim=True) - means).clamp(min=0)
+    fallen[:, :end] = 0
+    return scores + LIFT * fallen
 
 
 def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:

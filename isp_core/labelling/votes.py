@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,10 +20,14 @@ from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, distance_f
 from isp_core.labelling.source import Labels
 
 Mask = npt.NDArray[np.bool_]
-SHOES = 0.92
-"""Height below which shoes are: garments do not tell them, too few of their pixels are seen as foreground at first."""
+SHOES = 0.95
+"""Height below which shoes are: garments do not tell them, too few of their pixels are seen as foreground at first. An
+ankle is some 4 % of a person's height above the ground, and trousers end there."""
 HEIGHT_WEIGHTS, VOCABULARIES = (1.0, 1.5, 2.0), (24, 36, 48)
-SAMPLED_PIXELS = 80_000
+SAMPLED_PIXELS, COUNTED_PIXELS = 80_000, 240_000
+"""Foreground pixels that words are learnt from, and that tell what a word's pixels were given."""
+AT_A_TIME = 64
+"""Pictures whose looks are enlarged at once."""
 
 
 def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int) -> Labels:
@@ -55,32 +58,27 @@ class Votes:
     def label(self, looks: Tensor, masks: Mask, opinion: npt.NDArray[np.float32] | None = None) -> Labels:
         """Parts of the foreground: looks (n, C, h0, w0), masks (n, h, w) -> (n, h, w), 0 outside the masks.
 
-        Votes are taken on half the masks' grid. opinion: probabilities (n, K-1, h, w) that count as much as all votes
-        together; without it, pixels that the half grid misses take the nearest part.
+        opinion: probabilities (n, K-1, h, w) that count as much as all votes together.
         """
-        coarse = _halve(masks)
-        chosen = torch.from_numpy(coarse)
-        n, h, w = coarse.shape
-        shares = np.zeros((n, h, w, self.words[0][2].shape[1]), np.float32)
-        if chosen.any():
-            points = _points(looks, coarse, self.origin, self.foreground_origin)
+        labels = np.zeros(masks.shape, np.uint8)
+        if masks.any():
+            points = _points(looks, masks, self.origin, self.foreground_origin, masks)
             votes = [table[_nearest(points, weight, centres)] for centres, weight, table in self.words]
-            shares[coarse] = torch.stack(votes).mean(0).numpy()
-        if opinion is None:
-            labels = np.where(coarse, shares.argmax(3) + 1, 0).astype(np.uint8)
-            return np.stack([_fill(label, mask) for label, mask in zip(labels, masks, strict=True)])
-        joined = shares.repeat(2, 1).repeat(2, 2) + opinion.transpose(0, 2, 3, 1)  # (n, h, w, K-1)
-        return np.where(masks, joined.argmax(3) + 1, 0).astype(np.uint8)
+            shares = torch.stack(votes).mean(0).numpy()  # (pixels, K-1)
+            if opinion is not None:
+                shares = shares + opinion.transpose(0, 2, 3, 1)[masks]
+            labels[masks] = shares.argmax(1) + 1
+        return labels
 
 
 def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int = 0) -> Votes:
     """Vocabularies from sample pictures: looks (n, C, h0, w0) of one level, masks and first parts (n, h, w)."""
-    coarse = _halve(masks)
     origin = looks.float().mean((0, 2, 3))
-    nothing = torch.zeros_like(origin)
-    foreground_origin = _points(looks, coarse, origin, nothing)[:, :-2].mean(0)
-    points = _points(looks, coarse, origin, foreground_origin)
-    given = torch.from_numpy(_halve_labels(seeds, coarse)[coarse].astype(np.int64))  # (pixels,)
+    share = min(1.0, COUNTED_PIXELS / max(int(masks.sum()), 1))
+    counted = masks & (np.random.default_rng(seed).random(masks.shape, np.float32) <= share)
+    foreground_origin = _points(looks, masks, origin, torch.zeros_like(origin), counted)[:, :-2].mean(0)
+    points = _points(looks, masks, origin, foreground_origin, counted)
+    given = torch.from_numpy(seeds[counted].astype(np.int64))  # (pixels,)
     words = []
     for weight in HEIGHT_WEIGHTS:
         for count in VOCABULARIES:
@@ -95,13 +93,17 @@ def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int
     return Votes(origin, foreground_origin, tuple(words))
 
 
-def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor) -> Tensor:
-    """Look, height and distance from the axis of all foreground pixels: (pixels, C + 2)."""
-    large = F.interpolate(looks.float(), size=masks.shape[1:], mode="bilinear", align_corners=False)
-    pixels = (large - origin[None, :, None, None]).permute(0, 2, 3, 1)[torch.from_numpy(masks)]
-    look = F.normalize(F.normalize(pixels, dim=1) - foreground_origin, dim=1)
-    height = torch.from_numpy(body_height(masks)[masks]).float()
-    aside = torch.from_numpy(distance_from_axis(masks)[masks]).float()
+def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor, chosen: Mask) -> Tensor:
+    """Look, height and distance from the axis of the chosen pixels (n, h, w) of the foreground: (pixels, C + 2)."""
+    size = masks.shape[1:]
+    enlarged = []
+    for start in range(0, len(looks), AT_A_TIME):
+        pictures = slice(start, start + AT_A_TIME)
+        large = F.interpolate(looks[pictures].float(), size=size, mode="bilinear", align_corners=False)
+        enlarged.append(large.permute(0, 2, 3, 1)[torch.from_numpy(chosen[pictures])] - origin)
+    look = F.normalize(F.normalize(torch.cat(enlarged), dim=1) - foreground_origin, dim=1)
+    height = torch.from_numpy(body_height(masks)[chosen]).float()
+    aside = torch.from_numpy(distance_from_axis(masks)[chosen]).float()
     return torch.cat([look, height[:, None], aside[:, None]], dim=1)
 
 
@@ -113,24 +115,3 @@ def _weighted(points: Tensor, weight: float) -> Tensor:
 
 def _nearest(points: Tensor, weight: float, centres: Tensor) -> Tensor:
     return (_weighted(points, weight) @ centres.T - centres.square().sum(1) / 2).argmax(1)
-
-
-def _halve(masks: Mask) -> Mask:
-    """Half the size, by majority (half counts): (n, h, w) -> (n, h / 2, w / 2)."""
-    n, h, w = masks.shape
-    return np.asarray(masks.reshape(n, h // 2, 2, w // 2, 2).mean((2, 4)) >= 0.5)
-
-
-def _halve_labels(labels: Labels, masks: Mask) -> Labels:
-    """The part of each foreground cell of half the size: the largest of its four, so that none is background."""
-    n, h, w = labels.shape
-    return np.where(masks, labels.reshape(n, h // 2, 2, w // 2, 2).max((2, 4)), 0).astype(np.uint8)
-
-
-def _fill(labels: Labels, mask: Mask) -> Labels:
-    """Half-size labels at the mask's size, missed foreground pixels by their nearest labelled one."""
-    large = labels.repeat(2, 0).repeat(2, 1)
-    if (mask & (large == 0)).any() and (large > 0).any():
-        nearest = distance_transform_edt(large == 0, return_distances=False, return_indices=True)
-        large = large[tuple(nearest)]
-    return np.where(mask, large, 0).astype(np.uint8)

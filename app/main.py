@@ -27,10 +27,14 @@ PAGES = {
 st.set_page_config(page_title="ISP: what identity labels teach", page_icon=page_icon(), layout="wide")
 
 
+def _module(name: str) -> str:
+    return f"app.views.{name}"
+
+
 def _page(name: str) -> Callable[[], None]:
     def page() -> None:
         # a page's libraries load when it is first opened: the first page need not wait for torch and Plotly
-        guard.run(import_module(f"app.views.{name}").show, selection)
+        guard.run(import_module(_module(name)).show, selection)
 
     return page
 
@@ -44,4 +48,4 @@ current = st.navigation(list(pages.values()))
 selection = choose()
 st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.5rem}</style>")
 current.run()
-warm.start()
+warm.start(map(_module, PAGES))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 
 def names(table: pd.DataFrame) -> list[str]:
     """File names of records, as controls and the address show them."""
-    return [Path(str(path)).name for path in table["path"]]
+    return [str(path).rpartition("/")[2] for path in table["path"]]
 
 
 def person_and_picture(table: pd.DataFrame, key_person: str = "pid", key_picture: str = "img") -> int:

@@ -110,9 +110,14 @@ def metrics(run: Run) -> pd.DataFrame:
     return _metrics(run.path, _file_token(file)) if file.exists() else run.metrics()
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def _map_epochs(path: Path, token: str, kind: MapKind) -> list[int]:
+    return open_run(path).label_epochs(kind)
+
+
 def map_epochs(run: Run, split: Split) -> list[int]:
     """Finished epochs that have maps of this split's kind."""
-    return run.label_epochs(kind_of(split))
+    return _map_epochs(run.path, run.token(), kind_of(split))
 
 
 @st.cache_data(max_entries=64, max_size="128mb", show_spinner=False)
@@ -184,7 +189,7 @@ def palette(run: Run) -> Palette:
     parts = run.info.parts
     heights = [float("nan")] * max(0, parts - 1)
     for kind in ("train", "test"):
-        epochs = run.label_epochs(kind)
+        epochs = _map_epochs(run.path, run.token(), kind)
         if epochs:
             count = (
                 len(records(run, "train"))

@@ -1,27 +1,29 @@
-"""Loads the slow libraries in the background a moment after the first page stands, so that the second opens at once."""
+"""Loads the pages and their slow libraries in the background a moment after the first page stands, so that the second
+opens at once."""
 
 from __future__ import annotations
 
 import gc
 import importlib
 import threading
+from collections.abc import Iterable
 
-_SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser", "app.views.train")
+_SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser")
 _AFTER = 2.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
 _begun = threading.Event()
 
 
-def start() -> None:
-    """Once a server; returns at once."""
+def start(pages: Iterable[str]) -> None:
+    """Once a server; returns at once. pages: the modules of all pages."""
     if not _begun.is_set():
         _begun.set()
-        later = threading.Timer(_AFTER, _load)
+        later = threading.Timer(_AFTER, _load, args=[(*_SLOW, *pages)])
         later.daemon = True
         later.start()
 
 
-def _load() -> None:
-    for name in _SLOW:
+def _load(modules: tuple[str, ...]) -> None:
+    for name in modules:
         importlib.import_module(name)
     # Streamlit collects garbage after every run; a third of a second goes into the libraries' own, immortal objects
     gc.collect()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,6 +9,7 @@ import streamlit as st
 
 from app import empty, exports, pictures, projection, runs_access
 from app.components.ranking_grid import Tile, ranking_grid
+from app.pick import names
 from app.projection import FEWEST, LIMITS, Plane
 from app.safety.names import plain
 from app.sidebar import Selection
@@ -102,8 +101,9 @@ def _table(run: Run, split: Split, epoch: int, plane: Plane, feature: str) -> pd
 def _scatter(table: pd.DataFrame, colour: str) -> list[int]:
     """Draws the points; returns the rows of `table` that are selected. Symbols stand beside colours."""
     figure = go.Figure()
-    names = [Path(str(path)).name for path in table["path"]]
-    words = [f"{n}, person {i}, camera {c}" for n, i, c in zip(names, table["identity"], table["camera"], strict=True)]
+    words = [
+        f"{n}, person {i}, camera {c}" for n, i, c in zip(names(table), table["identity"], table["camera"], strict=True)
+    ]
     order: list[np.ndarray] = []
     if colour == "part size":
         figure.add_scattergl(

@@ -45,7 +45,7 @@ def show(selection: Selection) -> None:
         maps,
         palette,
         _series(run, selection, row, epochs, maps),
-        title=f"Part maps of {pick.names(table)[row]} over {len(epochs)} epochs",
+        title=f"Part maps of {pick.names(table.iloc[[row]])[0]} over {len(epochs)} epochs",
         alt=pictures.describe(record),
         key="scrubber",
         look=current_look(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -276,12 +275,12 @@ def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int,
         panels.append(Panel("truth", f"Truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio))
     palette = runs_access.palette(run)
     panels.append(Panel(SPLIT_NAMES[split], f"Part map, {alt}", mask_uri(palette.coded(labels)), image, ratio))
-    st.markdown(f"**{plain(names(runs_access.records(run, split).iloc[[row]])[0])}**")
+    name = names(runs_access.records(run, split).iloc[[row]])[0]
+    st.markdown(f"**{plain(name)}**")
     found = [f"{name} {scores[name]:.1f} %" for name in TARGETS if scores[name] == scores[name]]
     level = scores.get("constant", np.nan)
     beside = f"; the constant mask has {level:.1f} % for {part}" if level == level else ""
     st.caption("IoU of this picture: " + ", ".join(found) + beside)
-    name = Path(str(record["path"])).name
     link("evolution", "This picture over all epochs", ":material/movie:", split=split, pid=record["identity"], img=name)
     mask_viewer(
         panels, union([palette, truth.palette()]), title="Input, truth and parts", key="iou-viewer", look=current_look()

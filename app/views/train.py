@@ -15,6 +15,7 @@ from app.empty import WALKERS
 from app.encode import mask_uri
 from app.jobs import JobError, Wish
 from app.look import current_look
+from app.pick import names
 from app.safety.names import plain, valid_name
 from app.settings import EMBEDDED_DATA, PROJECT, Settings
 from app.sidebar import Selection
@@ -254,11 +255,11 @@ def _curves(run: Run) -> None:
 
 
 def _maps(selection: Selection, run: Run) -> None:
-    epochs = run.label_epochs("train")
+    epochs = runs_access.map_epochs(run, "train")
     table = runs_access.records(run, "train")
     if not epochs or table.empty:
         return
-    options = [Path(str(path)).name for path in table["path"]]
+    options = names(table)
     even = np.linspace(0, len(options) - 1, min(PINNED, len(options))).astype(int)
     pinned = st.multiselect(
         "Pinned pictures",

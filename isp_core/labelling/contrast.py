@@ -32,7 +32,7 @@ from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.belongings import find_belongings
 from isp_core.labelling.body import BELONGINGS, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
-from isp_core.labelling.refine import Certainty, grab_cut
+from isp_core.labelling.refine import Certainty, cut_all
 from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.labelling.votes import Mask, learn_votes, seed_parts
 from isp_core.labelling.words import Vocabulary, enlarge, identity_camera_contrast, learn_vocabulary, standardise
@@ -41,10 +41,15 @@ from isp_core.models import ISPNet
 FINE, COARSE, DEEP = 3, 4, 5
 """Stages of the backbone: strides 8 and 16 for words, the last for activation (Eq. 3)."""
 WORDS = {COARSE: 200, FINE: 300}
+LEVEL_WEIGHTS = {COARSE: 1.0, FINE: 0.7}
+"""Of each level's word scores."""
+WORD_ROWS = 512
+"""Pictures are enlarged to so many rows for words, and at least twice: at 128 x 64 a leg is narrower than a pixel of
+the coarse level. Words are learnt from two by two pixels of that level, which is enough to tell what is a person's."""
 SAMPLE = 1000
 """Pictures that words are learnt from; their features of both levels are held while they are."""
-CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.3
-CERTAINTY = Certainty(background=-0.6, foreground=0.9)
+CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.15
+CERTAINTY = Certainty(background=-0.6, foreground=0.9, iterations=2)
 """Of scores with mean 0 and deviation 1 in each picture."""
 KNEES, LIFT = (0.62, 0.69), 0.4
 """Rows of the knees where a person stands, and how much of what scores fall by below them is given back."""
@@ -131,11 +136,12 @@ class ContrastLabeller:
                 seen.opinion[rows] = (likely * 255).round().to(torch.uint8).cpu().numpy()
             else:
                 large = self._large_stages(network, pictures)
-                word_scores = torch.stack([words[stage].score(large[stage]) for stage in WORDS]).sum(0)
-                scores = standardise(enlarge(word_scores, self.size)) + ACTIVATION_WEIGHT * standardise(activations)
+                levels = [
+                    LEVEL_WEIGHTS[stage] * enlarge(words[stage].score(large[stage]), self.size) for stage in WORDS
+                ]
+                scores = standardise(torch.stack(levels).sum(0)) + ACTIVATION_WEIGHT * standardise(activations)
                 scores = lift_feet(standardise(scores))
-                for row, picture, score in zip(rows, pictures, scores.cpu().numpy(), strict=True):
-                    seen.masks[row] = grab_cut(picture.permute(1, 2, 0).cpu().numpy(), score, CERTAINTY)
+                seen.masks[rows] = cut_all(pictures.permute(0, 2, 3, 1).cpu().numpy(), scores.cpu().numpy(), CERTAINTY)
             seen.colours[rows] = self._colours(pictures)
             seen.active[rows] = activations.cpu().numpy()
             looks.append(stages[COARSE - 1].to(torch.float16).cpu())
@@ -167,8 +173,11 @@ class ContrastLabeller:
         sample = self._sample()
         held: dict[int, list[Tensor]] = {stage: [] for stage in WORDS}
         for _, pictures in self._pictures(sample):
-            for stage, maps in self._large_stages(network, pictures).items():
-                held[stage].append(maps.to(torch.float16).cpu())
+            large = self._large_stages(network, pictures)
+            h, w = large[COARSE].shape[2:]
+            grid = (h // 2, w // 2)  # one for all levels, small enough to be compared
+            for stage, maps in large.items():
+                held[stage].append(F.adaptive_avg_pool2d(maps, grid).to(torch.float16).cpu())
         levels = {stage: torch.cat(maps) for stage, maps in held.items()}
         contrast = None
         cameras = self.data.cameras[sample]
@@ -180,12 +189,12 @@ class ContrastLabeller:
         }
 
     def _large_stages(self, network: ISPNet, pictures: Tensor) -> dict[int, Tensor]:
-        """Features for words, of the pictures at twice their size: the fine level pooled to the coarse one's grid."""
+        """Features for words, of the enlarged pictures."""
         prepared = prepare(pictures, self.data.normalisation)
-        large = F.interpolate(prepared, scale_factor=2, mode="bilinear", align_corners=False)
+        scale = max(2.0, WORD_ROWS / prepared.shape[2])
+        large = F.interpolate(prepared, scale_factor=scale, mode="bilinear", align_corners=False)
         stages = network.backbone(large.contiguous(memory_format=torch.channels_last))
-        coarse = stages[COARSE - 1]
-        return {COARSE: coarse, FINE: F.adaptive_avg_pool2d(stages[FINE - 1], coarse.shape[2:])}
+        return {stage: stages[stage - 1] for stage in WORDS}
 
     def _colours(self, pictures: Tensor) -> npt.NDArray[np.uint8]:
         """uint8 (n, 3, H, W) -> (n, h, w, 3)."""

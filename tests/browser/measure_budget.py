@@ -1,5 +1,7 @@
 """Measures the speed budget on a run of Market-1501's size: first load, page switch, rerun, toggles, server memory.
 
+Beside the first load stands that of a Streamlit app with nothing in it, in the same Chromium: no app can be faster.
+
 By hand: `python tests/app/synthetic.py --market OUT/market`, then `python -m tests.browser.measure_budget OUT`.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ from playwright.sync_api import expect
 from tests.browser.server import Tab, browser, serve
 
 PAGES = ("Evolution", "Identity", "K compare", "IoU", "Ranking", "Embeddings", "Upload", "Train", "Help", "Overview")
+BOX = "[...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('.isp')).find(Boolean)"
+"""The first of our components on the page, for the browser."""
 
 
 @dataclass
@@ -53,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path)
     runs = parser.parse_args().runs
+    _floor()
     with serve({"ISP_RUNS": str(runs)}) as (address, pid), browser() as chromium:
         watch = Watch(pid)
         cold = Tab(chromium, address)
@@ -68,32 +74,48 @@ def main() -> None:
         tab.open("evolution")
         box = tab.page.locator(".isp").first
         expect(box).to_have_attribute("data-ready", "1")
-        watch.report("evolution: another picture", lambda: _next_option(tab), 0.4)
-        scrub = tab.page.evaluate(
-            """() => { const box = [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('.isp'))
-                 .find(Boolean); const t = performance.now();
-                 for (let i = 0; i < 50; i++) box.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}));
-                 return (performance.now() - t) / 50; }"""
-        )
-        line("evolution: one step of scrubbing", scrub, 50, "ms")
-        toggle = tab.page.evaluate(
-            """() => { const box = [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('.isp'))
-                 .find(Boolean); const t = performance.now();
-                 for (let i = 0; i < 10; i++)
-                   box.dispatchEvent(new KeyboardEvent('keydown', {key: '1', code: 'Digit1'}));
-                 return (performance.now() - t) / 10; }"""
-        )
-        line("evolution: hiding a part", toggle, 50, "ms")
+        _point_at_next_option(tab)
+        watch.report("evolution: another picture", lambda: _take_option(tab), 0.4)
+        line("evolution: one step of scrubbing", _milliseconds(tab, 50, key="ArrowLeft"), 50, "ms")
+        line("evolution: hiding a part", _milliseconds(tab, 10, key="1", code="Digit1"), 50, "ms")
         line("server memory, three sessions", memory(pid), 1500, "MB")
 
 
-def _next_option(tab: Tab) -> None:
+def _floor() -> None:
+    """Loads of an empty app: the first of its server, and a later one."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "empty.py"
+        script.write_text("import streamlit as st\n\nst.title('Empty')\n")
+        with serve({}, script=script) as (address, pid), browser() as chromium:
+            watch = Watch(pid)
+            for name in ("first load of an empty app", "later load of an empty app"):
+                watch.report(name, lambda: Tab(chromium, address).open(""), 3)
+
+
+def _point_at_next_option(tab: Tab) -> None:
     picker = tab.page.get_by_label("Picture (").first
     picker.click()
     picker.press("ArrowDown")
-    picker.press("Enter")
-    tab.page.wait_for_timeout(50)
+
+
+def _take_option(tab: Tab) -> None:
+    """From the key that chooses until the page has settled."""
+    shown = tab.page.locator(".isp").first.get_attribute("aria-label")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function(f"shown => ({BOX})?.ariaLabel !== shown", arg=shown)
     tab.settle()
+
+
+def _milliseconds(tab: Tab, times: int, **key: str) -> float:
+    """What the component computes for one press of a key."""
+    press = f"({BOX}).dispatchEvent(new KeyboardEvent('keydown', key))"
+    loop = f"for (let i = 0; i < times; i++) {press};"
+    return float(
+        tab.page.evaluate(
+            f"([times, key]) => {{ const t = performance.now(); {loop} return (performance.now() - t) / times; }}",
+            [times, key],
+        )
+    )
 
 
 if __name__ == "__main__":

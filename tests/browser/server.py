@@ -34,8 +34,10 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def serve(environment: Mapping[str, str], *options: str) -> Iterator[tuple[str, int]]:
-    """The app at (address, process id); extra options go to `streamlit run`."""
+def serve(
+    environment: Mapping[str, str], *options: str, script: str | Path = "app/main.py"
+) -> Iterator[tuple[str, int]]:
+    """The app (or another script) at (address, process id); extra options go to `streamlit run`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -44,7 +46,7 @@ def serve(environment: Mapping[str, str], *options: str) -> Iterator[tuple[str, 
         "-m",
         "streamlit",
         "run",
-        "app/main.py",
+        str(script),
         f"--server.port={port}",
         "--server.headless=true",
     ]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from isp_core.inference import prepare
-from isp_core.labelling.contrast import ContrastLabeller, join_masks
+from isp_core.labelling.contrast import LIFT, ContrastLabeller, join_masks, lift_feet
 from isp_core.labelling.source import TrainingPictures, collect
 from isp_core.models import ISPNet
 from tests.isp_core.labelling.conftest import OWNERS
@@ -49,3 +49,13 @@ def test_rounds_are_equal_bit_for_bit(learnt: ISPNet, data: TrainingPictures) ->
     labeller, before = ContrastLabeller(data, 4, (16, 8), every=1, seed=0), first_labels(0.3)
     first, second = (collect(labeller.round(learnt, 1, before), len(OWNERS), (16, 8)).labels for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_feet_get_back_a_part_of_what_scores_fall_by_below_the_knees() -> None:
+    scores = torch.ones(1, 100, 4)
+    scores[0, 80:] = -1.0  # falls by 2 below the calves
+    scores[0, 95:, 0] = 7.0  # ... but row means are those of the knees at the feet
+    lifted = lift_feet(scores)
+    np.testing.assert_array_equal(lifted[0, :80], scores[0, :80])
+    torch.testing.assert_close(lifted[0, 80:95], torch.full((15, 4), -1 + 2 * LIFT))
+    np.testing.assert_array_equal(lifted[0, 95:], scores[0, 95:])

@@ -8,7 +8,7 @@ import torch
 
 from isp_core.labelling.body import body_height
 from isp_core.labelling.garments import cut_garments, garment_correlation
-from isp_core.labelling.refine import Certainty, grab_cut
+from isp_core.labelling.refine import Certainty, cut_all, grab_cut
 from isp_core.labelling.words import identity_camera_contrast, learn_vocabulary, position_ratio, standardise, words_of
 
 
@@ -76,6 +76,20 @@ def test_grab_cut_follows_the_edge_of_colours() -> None:
     truth[2:15, 2:6] = True
     assert (mask == truth).mean() > 0.9
     np.testing.assert_array_equal(mask, grab_cut(picture, scores, Certainty(-2, 0.9)))
+
+
+def test_pictures_are_cut_alike_one_by_one_and_many_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (6, 32, 16, 3), np.uint8)
+    scores = rng.normal(0, 1, (6, 8, 4)).astype(np.float32)
+    certainty, before = Certainty(-1, 1), torch.get_num_threads()
+    alone = np.stack([grab_cut(picture, score, certainty) for picture, score in zip(pictures, scores, strict=True)])
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            np.testing.assert_array_equal(cut_all(pictures, scores, certainty), alone)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("value", [-1.0, 1.0])

@@ -94,7 +94,7 @@ class LossConfig(Section):
         "mean", description="over a picture's pixels; Eq. 6 sums, at 64 x 32 that is 2048 times as much"
     )
     balance: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="how far the parsing loss makes up for the parts' sizes (logit adjustment); the paper: 0"
+        0.0, description="how far the parsing loss makes up for parts of unequal size (logit adjustment); the paper: 0"
     )
     label_smoothing: Share = Field(0.1, description="of the identity cross-entropy")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")

@@ -58,12 +58,18 @@ def balancing_shift(sizes: torch.Tensor, balance: float) -> torch.Tensor:
     """What the parsing loss adds to Eq. 5's logits, so that without it rare parts are not outvoted: balance times the
     log of each part's share of the labelled pixels (logit adjustment; Menon et al., ICLR 2021).
 
-    sizes (K,): shares that sum to one; a part of no pixels counts as 1e-4.
+    Among the parts alone: the background gets the parts' mean, weighted by their pixels. With its own share it would be
+    held back against all of them, and every part would grow.
 
-    >>> balancing_shift(torch.tensor([0.75, 0.25]), 1.0).exp()
-    tensor([0.7500, 0.2500])
+    sizes (K,): shares that sum to one, background first; a part of no pixels counts as 1e-4.
+
+    >>> balancing_shift(torch.tensor([0.5, 0.25, 0.25]), 1.0).exp()
+    tensor([0.2500, 0.2500, 0.2500])
     """
-    return balance * sizes.float().clamp(min=1e-4).log()
+    shift = balance * sizes.float().clamp(min=1e-4).log()
+    parts = sizes[1:].float()
+    shift[0] = (parts * shift[1:]).sum() / parts.sum().clamp(min=1e-4)
+    return shift
 
 
 class CenterLoss(nn.Module):

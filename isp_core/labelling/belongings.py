@@ -25,10 +25,9 @@ Floats = npt.NDArray[np.float32]
 CLUSTERS = 8
 COLOUR_WEIGHT = 0.3
 """Of colours beside l2-normalised looks: a bag keeps its colour, which looks learnt for classification ignore."""
-ASIDE, UNCOMMON, UNLIKE_BACKGROUND, BELIEVED = 1.0, 1.0, 0.5, 1.0
-THRESHOLD = 1.4
-"""Clusters whose score lies so many deviations above the mean of all are belongings. Deviations, since what a network
-believes spreads the scores from round to round, and belongings would grow."""
+ASIDE, UNCOMMON, UNLIKE_BACKGROUND, BEFORE = 1.5, 0.5, 1.0, 0.5
+THRESHOLD = 1.2
+"""Clusters whose score lies so many deviations above the mean of all are belongings."""
 RECURRENCE = 0.2
 """A belonging is seen in at least this share of the person's pictures."""
 SMALLEST = 5
@@ -43,21 +42,21 @@ def find_belongings(
     masks: Mask,
     identities: npt.NDArray[np.int64],
     cameras: npt.NDArray[np.int64],
-    opinion: Floats | None = None,
+    first: Mask | None = None,
     seed: int = 0,
 ) -> Mask:
     """Which foreground pixels belong to something that is carried: (n, h, w), within the masks.
 
     looks: (n, C, h0, w0) of one level; colours: (n, h, w, 3) RGB uint8; masks: (n, h, w) foreground; identities,
-    cameras: (n,), cameras -1 where unknown; opinion: (n, h, w), how likely a network takes pixels for belongings. With
-    fewer than three people nothing is common, and nothing is found.
+    cameras: (n,), cameras -1 where unknown; first: (n, h, w), what the first round found. With fewer than three people
+    nothing is common, and nothing is found.
     """
     found = np.zeros_like(masks)
     origin = looks.float().mean((0, 2, 3))
     shades = _without_cast(colours, masks, cameras)
     aside = distance_from_axis(masks)
     clusters: list[tuple[npt.NDArray[np.int64], Mask]] = []  # rows of a person, pixels (rows, h, w)
-    people, centres, away, believed, seen_by = [], [], [], [], []
+    people, centres, away, before, seen_by = [], [], [], [], []
     for person in np.unique(identities):
         rows = np.flatnonzero(identities == person)
         mask = masks[rows]
@@ -78,7 +77,7 @@ def find_belongings(
             people.append(person)
             centres.append(F.normalize(points[torch.from_numpy(chosen)].mean(0), dim=0))
             away.append(aside[rows][where].mean())
-            believed.append(0.0 if opinion is None else opinion[rows][where].mean())
+            before.append(0.0 if first is None else first[rows][where].mean())
             seen_by.append(np.unique(cameras[rows[pictures]]))
     if len(set(people)) < 3:
         return found
@@ -92,7 +91,7 @@ def find_belongings(
         ASIDE * _standardised(np.array(away))
         - UNCOMMON * _standardised(commonness(means, np.array(people), seed))
         - UNLIKE_BACKGROUND * _standardised(np.array(like_background))
-        + BELIEVED * _standardised(np.array(believed))
+        + BEFORE * _standardised(np.array(before))
     )
     for (rows, where), score in zip(clusters, scores, strict=True):
         if score > THRESHOLD:

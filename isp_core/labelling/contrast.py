@@ -96,7 +96,7 @@ class ContrastLabeller:
         if seen.opinion is not None and first is not None:
             seen.masks = join_masks(seen.opinion, first > 0)
         middle = time.perf_counter()
-        carried = self._carried(seen)
+        carried = self._carried(seen, first)
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
         seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts)
         sample = self._sample()
@@ -148,15 +148,13 @@ class ContrastLabeller:
         seen.looks = torch.cat(looks)
         return seen
 
-    def _carried(self, seen: _Seen) -> Mask | None:
+    def _carried(self, seen: _Seen, first: Labels | None) -> Mask | None:
         """Belongings (n, h, w), or None where K leaves no part for them."""
         if BELONGINGS not in LAYOUTS[self.parts]:
             return None
-        opinion = None
-        if seen.opinion is not None:
-            opinion = np.asarray(seen.opinion[:, self._belongings] / np.float32(255), np.float32)
+        before = None if first is None else first == self._belongings
         identities, cameras = self.data.identities, self.data.cameras
-        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, opinion, self.seed)
+        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, before, self.seed)
 
     @property
     def _belongings(self) -> int:

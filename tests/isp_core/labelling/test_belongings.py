@@ -61,3 +61,12 @@ def test_equal_seeds_give_equal_belongings_and_unknown_cameras_do_not_matter_to_
     np.testing.assert_array_equal(first, find_belongings(looks, colours, masks, identities, cameras, seed=1))
     unknown = find_belongings(looks, colours, masks, identities, np.full_like(cameras, -1))
     assert not unknown[~masks].any()
+
+
+def test_what_the_first_round_found_has_a_say() -> None:
+    looks, colours, masks, identities, cameras, _ = crowd(bag_of=None)
+    first = masks & (identities == 2)[:, None, None]
+    first[:, :12] = False  # one person's legs
+    alone = find_belongings(looks, colours, masks, identities, cameras)
+    joined = find_belongings(looks, colours, masks, identities, cameras, first)
+    assert joined[first].mean() > alone[first].mean()

@@ -132,7 +132,8 @@ def _scatter(table: pd.DataFrame, colour: str) -> list[int]:
         if len(rest):
             _points(figure, table, words, rest, "others", "#999999", "circle-open")
             order.append(rest)
-    figure.update_layout(height=520, margin={"l": 0, "r": 0, "t": 10, "b": 0}, dragmode="lasso")
+    margin = {"l": 0, "r": 0, "t": 10, "b": 0}
+    figure.update_layout(height=520, margin=margin, dragmode="lasso", legend={"orientation": "h"})
     figure.update_xaxes(showticklabels=False, title=None)
     figure.update_yaxes(showticklabels=False, title=None, scaleanchor="x")
     event = st.plotly_chart(

@@ -83,9 +83,10 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
         if value == "ISP":
             return Variant(value, learnt, {})
         if maps is None:
+            where = "rendered data has them" if value == "+belongings" else "`python -m eval truth` makes them"
             raise IspError(
-                f"the row {value!r} learns from label maps: give their folder as --maps "
-                "(`python -m eval truth` makes them), or leave the row out with --values baseline --values ISP"
+                f"the row {value!r} learns from label maps: give their folder as --maps ({where}), "
+                "or leave the row out with --values baseline --values ISP"
             )
         overrides = {"labels.source": str(maps), "labels.space": space}
         if value == "+belongings":

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 
 _SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser")
-_AFTER = 2.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
+_AFTER = 6.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
 _begun = threading.Event()
 
 

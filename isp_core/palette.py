@@ -122,13 +122,17 @@ def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -
     colours = [(slot, shade) for shade in range(len(_SHADES)) for slot in SLOTS]
     chosen: dict[int, int] = {}
     if len(heights):
-        from scipy.optimize import linear_sum_assignment  # takes a second to load: not before it is needed
+        cost = np.array(
+            [
+                [_misfit(slot, h, classes.get(k)) + _SHADE * shade for slot, shade in colours]
+                for k, h in enumerate(heights, start=1)
+            ]
+        )
+        rows, columns = np.arange(len(cost)), cost.argmin(1)
+        if len(np.unique(columns)) < len(columns):  # two parts want the same colour
+            from scipy.optimize import linear_sum_assignment  # half a second to load: not before it is needed
 
-        cost = [
-            [_misfit(slot, h, classes.get(k)) + _SHADE * shade for slot, shade in colours]
-            for k, h in enumerate(heights, start=1)
-        ]
-        rows, columns = linear_sum_assignment(np.array(cost))
+            rows, columns = linear_sum_assignment(cost)
         chosen = {int(row) + 1: int(column) for row, column in zip(rows, columns, strict=True)}
     names = _names(heights, classes)
     parts = tuple(

@@ -277,7 +277,7 @@ def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int,
     panels.append(Panel(SPLIT_NAMES[split], f"Part map, {alt}", mask_uri(palette.coded(labels)), image, ratio))
     name = names(runs_access.records(run, split).iloc[[row]])[0]
     st.markdown(f"**{plain(name)}**")
-    found = [f"{name} {scores[name]:.1f} %" for name in TARGETS if scores[name] == scores[name]]
+    found = [f"{target} {scores[target]:.1f} %" for target in TARGETS if scores[target] == scores[target]]
     level = scores.get("constant", np.nan)
     beside = f"; the constant mask has {level:.1f} % for {part}" if level == level else ""
     st.caption("IoU of this picture: " + ", ".join(found) + beside)

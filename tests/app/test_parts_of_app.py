@@ -203,3 +203,11 @@ class TestJobs:
             jobs.start(tmp_path, Wish(name, tmp_path, "cpu", 1, 6, "none"))
         assert jobs.read(tmp_path, name) is None
         assert jobs.log_tail(tmp_path, name) == ""
+
+
+def test_parts_that_want_the_same_colour_share_shades_and_others_keep_theirs() -> None:
+    alone = [assign([height]).parts[0].rgb for height in (0.1, 0.9)]
+    assert [part.rgb for part in assign([0.1, 0.9]).parts] == alone
+    contested = [part.rgb for part in assign([0.1, 0.1, 0.9]).parts]
+    assert len(set(contested)) == 3
+    assert contested[2] == alone[1]

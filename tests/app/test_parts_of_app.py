@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.optimize import linear_sum_assignment
 
 import app
 from app import exports, jobs
@@ -24,7 +25,7 @@ from app.components.epoch_scrubber import missing_epochs
 from app.encode import grid_png, overlay, png, sprite
 from app.exports import Provenance
 from app.jobs import JobError, Wish
-from isp_core.palette import SLOTS, assign, class_palette, union
+from isp_core.palette import _NO_COLOUR, SLOTS, UNKNOWN, _cheapest, assign, class_palette, union
 
 COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}
 SOURCE = Provenance("k6", 12, 6, "train", "ab" * 32, "isp-run/1", "f" * 64)
@@ -211,3 +212,19 @@ def test_parts_that_want_the_same_colour_share_shades_and_others_keep_theirs() -
     contested = [part.rgb for part in assign([0.1, 0.1, 0.9]).parts]
     assert len(set(contested)) == 3
     assert contested[2] == alone[1]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9), st.booleans())
+def test_colours_are_chosen_as_scipy_would(seed: int, parts: int, colours: int, ties: bool) -> None:
+    rng = np.random.default_rng(seed)
+    cost = rng.integers(0, 4, (parts, colours)).astype(float) if ties else 10 * rng.random((parts, colours))
+    chosen = _cheapest(cost)
+    assert len(set(chosen.tolist())) == parts
+    whole = np.hstack([cost, np.full((parts, parts), _NO_COLOUR)])
+    assert np.isclose(whole[np.arange(parts), chosen].sum(), whole[linear_sum_assignment(whole)].sum())
+
+
+def test_more_parts_than_colours_leave_some_without() -> None:
+    parts = assign([k / 31 for k in range(31)]).parts
+    assert sum(part.rgb == UNKNOWN for part in parts) == 3  # seven colours in four shades
+    assert len({part.code for part in parts}) == 28 + 1

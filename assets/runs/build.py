@@ -6,6 +6,7 @@ command may be stopped at any time. The last epoch is the result.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -108,7 +109,10 @@ def embed(run: Run, into: Path) -> None:
     into.mkdir(parents=True)
     for name in (schema.RUN_FILE, schema.RECORDS_FILE, schema.METRICS_FILE):
         shutil.copy2(run.path / name, into / name)
-    shutil.copytree(run.path / schema.EVALUATION, into / schema.EVALUATION)
+    for document in sorted((run.path / schema.EVALUATION).glob("*.json")):
+        (into / schema.EVALUATION).mkdir(exist_ok=True)
+        short = json.dumps(_short(json.loads(document.read_text("utf-8"))), ensure_ascii=False, separators=(",", ":"))
+        (into / schema.EVALUATION / document.name).write_text(short + "\n", "utf-8")
     if (run.path / schema.LABELS).is_dir():
         left_out = () if run.name in WITH_ACTIVATION else ("activation",)
         shutil.copytree(run.path / schema.LABELS, into / schema.LABELS, ignore=shutil.ignore_patterns(*left_out))
@@ -121,6 +125,15 @@ def embed(run: Run, into: Path) -> None:
         tensors = load_file(folder / schema.WEIGHTS_FILE)
         halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         save_file(halves, into / schema.CHECKPOINTS / last / schema.WEIGHTS_FILE)
+
+
+def _short(value: object) -> object:
+    """A document with six digits a number: a third of its size, and more than any figure is sure of."""
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _require(trained: list[Trained]) -> None:

@@ -149,7 +149,7 @@ def _cheapest(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """The column of each row of cost (n, m), no column twice, so that the sum is least; m and above: no colour.
 
     The Hungarian method by shortest augmenting paths (Jonker and Volgenant, 1987). SciPy has it, but takes 0.7 s to
-    load, which would be a quarter of the time to the app's first page; the tests compare the two.
+    load, a fifth of the time to a new server's first page; the tests compare the two.
     """
     cost = np.hstack([cost, np.full((len(cost), len(cost)), _NO_COLOUR)])
     rows, columns = cost.shape

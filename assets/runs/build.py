@@ -128,7 +128,7 @@ def embed(run: Run, into: Path) -> None:
 
 
 def _short(value: object) -> object:
-    """A document with six digits a number: a third of its size, and more than any figure is sure of."""
+    """A document with six digits a number, more than any figure is sure of: the study must stay small."""
     if isinstance(value, dict):
         return {name: _short(one) for name, one in value.items()}
     if isinstance(value, list):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
@@ -214,6 +214,7 @@ def test_parts_that_want_the_same_colour_share_shades_and_others_keep_theirs() -
     assert contested[2] == alone[1]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_colours_are_chosen_as_scipy_would(seed: int, parts: int, colours: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)

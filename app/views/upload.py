@@ -182,7 +182,7 @@ def _parts(run: Run, palette: Palette, given: list[Given], seen: list[Seen]) -> 
                 f"{visible} of {run.info.parts - 1} parts visible",
             )
         )
-    mask_viewer(panels, palette, title="Parts of the uploaded pictures", key="upload", look=current_look(), width=180)
+    mask_viewer(panels, palette, title="Parts of the uploaded pictures", key="upload", look=current_look())
 
 
 def _details(run: Run, palette: Palette, seen: Seen) -> None:
@@ -277,11 +277,10 @@ def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
         record = records.iloc[one.row]
         who = f"person {record['identity']}" if record["identity"] > 0 else "distractor"
         words = f"rank {i}, distance {one.distance:.3f}: {pictures.describe(record)}, nearest of {one.pictures}"
-        tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, f"{who} ({one.pictures})"))
+        tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, who))
     ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")
     st.caption(
-        "One picture a person, the nearest by Eq. 10 among candidates from an index of global and foreground features; "
-        "in brackets how many pictures that person has in the gallery. "
+        "One picture a person, the nearest by Eq. 10 among candidates from an index of global and foreground features. "
         "Somebody is always nearest, also when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:

@@ -1,9 +1,9 @@
-"""What people carry, found within each identity: pixels that stay with one person and with nobody else.
+"""What people carry, found within each identity: a cluster that stays with one person and hangs on one side of them.
 
 Parts that everybody has are found over everybody (votes). A bag is not among them: nobody else has it. But all pictures
-of one person show the same one, so the person's foreground is clustered alone (section 3.2), by look and colour; and a
-cluster that lies aside of the body's axis, that other people's clusters do not resemble and that is not the camera's
-background is taken for a belonging. What the foreground shares with everybody stays a body part.
+of one person show the same one, so the person's foreground is clustered alone (section 3.2), by look and colour.
+Sleeves and legs lie on both sides of the body, a bag on one; a person keeps it from camera to camera, while who stands
+in front of them is in one picture; and what lies along the mask's rim is a mask that is too large.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_erosion
 from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
-from isp_core.labelling.body import distance_from_axis
+from isp_core.labelling.body import offset_from_axis
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -25,15 +25,14 @@ Floats = npt.NDArray[np.float32]
 CLUSTERS = 8
 COLOUR_WEIGHT = 0.3
 """Of colours beside l2-normalised looks: a bag keeps its colour, which looks learnt for classification ignore."""
-ASIDE, UNCOMMON, UNLIKE_BACKGROUND, BEFORE = 1.5, 0.5, 1.0, 0.5
-THRESHOLD = 1.2
+ASIDE, ONE_SIDED, RECURRENT, RIM = 1.1, 0.8, 0.5, 1.0
+"""Weights of the cues, each with mean 0 and deviation 1 over all clusters; the rim's counts against it."""
+THRESHOLD = 1.7
 """Clusters whose score lies so many deviations above the mean of all are belongings."""
 RECURRENCE = 0.2
 """A belonging is seen in at least this share of the person's pictures."""
 SMALLEST = 5
 """Pixels of a cluster that is looked at."""
-BACKGROUND_PIXELS, PEOPLE = 1500, 500
-"""Background pixels of each camera and other people that a cluster is compared with."""
 
 
 def find_belongings(
@@ -42,21 +41,22 @@ def find_belongings(
     masks: Mask,
     identities: npt.NDArray[np.int64],
     cameras: npt.NDArray[np.int64],
-    first: Mask | None = None,
     seed: int = 0,
 ) -> Mask:
     """Which foreground pixels belong to something that is carried: (n, h, w), within the masks.
 
     looks: (n, C, h0, w0) of one level; colours: (n, h, w, 3) RGB uint8; masks: (n, h, w) foreground; identities,
-    cameras: (n,), cameras -1 where unknown; first: (n, h, w), what the first round found. With fewer than three people
-    nothing is common, and nothing is found.
+    cameras: (n,), cameras -1 where unknown. With fewer than three people there is nothing to compare with, and nothing
+    is found.
     """
-    found = np.zeros_like(masks)
+    found, numbers = np.zeros_like(masks), np.zeros(masks.shape, np.uint8)
     origin = looks.float().mean((0, 2, 3))
     shades = _without_cast(colours, masks, cameras)
-    aside = distance_from_axis(masks)
-    clusters: list[tuple[npt.NDArray[np.int64], Mask]] = []  # rows of a person, pixels (rows, h, w)
-    people, centres, away, before, seen_by = [], [], [], [], []
+    offsets = offset_from_axis(masks)
+    rim = masks & ~binary_erosion(masks, np.ones((1, 3, 3), bool))
+    clusters: list[tuple[npt.NDArray[np.int64], int]] = []  # rows of a person, number of the cluster there
+    cues: list[tuple[float, float, float, float]] = []
+    people = set()
     for person in np.unique(identities):
         rows = np.flatnonzero(identities == person)
         mask = masks[rows]
@@ -64,57 +64,40 @@ def find_belongings(
         if len(points) < CLUSTERS * SMALLEST:
             continue
         both = torch.cat([points, COLOUR_WEIGHT * torch.from_numpy(shades[rows][mask])], dim=1)
-        members = kmeans(both, CLUSTERS, seed=seed, iterations=20).labels.numpy()
-        picture = np.broadcast_to(np.arange(len(rows))[:, None, None], mask.shape)[mask]
-        for cluster in range(CLUSTERS):
-            chosen = members == cluster
-            pictures = np.unique(picture[chosen])
-            if chosen.sum() < SMALLEST or len(pictures) < RECURRENCE * len(rows):
+        own = np.zeros(mask.shape, np.uint8)
+        own[mask] = kmeans(both, CLUSTERS, seed=seed, iterations=20).labels.numpy() + 1
+        numbers[rows] = own
+        for cluster in range(1, CLUSTERS + 1):
+            where = own == cluster
+            shown = where.sum((1, 2))
+            if shown.sum() < SMALLEST or (shown > 0).mean() < RECURRENCE:
                 continue
-            where = np.zeros(mask.shape, bool)
-            where[mask] = chosen
-            clusters.append((rows, where))
-            people.append(person)
-            centres.append(F.normalize(points[torch.from_numpy(chosen)].mean(0), dim=0))
-            away.append(aside[rows][where].mean())
-            before.append(0.0 if first is None else first[rows][where].mean())
-            seen_by.append(np.unique(cameras[rows[pictures]]))
-    if len(set(people)) < 3:
+            people.add(person)
+            clusters.append((rows, cluster))
+            cues.append(_cues(where, offsets[rows], rim[rows]))
+    if len(people) < 3:
         return found
-    means = torch.stack(centres)  # (clusters, C)
-    background = _backgrounds(looks, masks, cameras, origin, seed)
-    like_background = [
-        max(float((background[camera] @ mean).quantile(0.9)) for camera in seen)
-        for mean, seen in zip(means, seen_by, strict=True)
-    ]
-    scores = _standardised(
-        ASIDE * _standardised(np.array(away))
-        - UNCOMMON * _standardised(commonness(means, np.array(people), seed))
-        - UNLIKE_BACKGROUND * _standardised(np.array(like_background))
-        + BEFORE * _standardised(np.array(before))
-    )
-    for (rows, where), score in zip(clusters, scores, strict=True):
+    aside, one_sided, recurrent, on_rim = (_standardised(np.array(cue)) for cue in zip(*cues, strict=True))
+    scores = _standardised(ASIDE * aside + ONE_SIDED * one_sided + RECURRENT * recurrent - RIM * on_rim)
+    for (rows, cluster), score in zip(clusters, scores, strict=True):
         if score > THRESHOLD:
-            found[rows] |= where
+            found[rows] |= numbers[rows] == cluster
     return found
 
 
-def commonness(means: Tensor, people: npt.NDArray[np.int64], seed: int = 0) -> npt.NDArray[np.float64]:
-    """How well other people's clusters resemble each cluster: the best cosine in each other person, averaged over them.
+def _cues(where: Mask, offsets: Floats, rim: Mask) -> tuple[float, float, float, float]:
+    """What tells a belonging, of one cluster of a person's pictures; all (rows, h, w).
 
-    means: (m, C) of unit length; people: (m,) whose cluster each is -> (m,) in [-1, 1].
-
-    >>> commonness(torch.eye(3)[[0, 1, 0, 0]], np.array([1, 1, 2, 3])).tolist()  # the second is nobody else's
-    [1.0, 0.0, 1.0, 1.0]
+    How far from the body's axis it lies, in sixteenths of the width; how much on one side of it within a picture, from
+    0 evenly on both to 1 on one; in what share of the pictures it is; and what share of it lies on the masks' rims.
     """
-    others, index = np.unique(people, return_inverse=True)
-    chosen = np.random.default_rng(seed).permutation(len(others))[:PEOPLE]
-    total, count = np.zeros(len(means)), np.zeros(len(means))
-    for other in chosen:
-        best = (means @ means[torch.from_numpy(index == other)].T).amax(1).double().numpy()
-        total += np.where(index == other, 0.0, best)
-        count += index != other
-    return total / np.maximum(count, 1)
+    shown = where.sum((1, 2))
+    there = where[shown > 0]
+    sides = np.where(there, offsets[shown > 0], 0).sum((1, 2))
+    distances = np.where(there, np.abs(offsets[shown > 0]), 0).sum((1, 2))
+    one_sided = np.abs(sides) / np.maximum(distances, 1e-6)
+    share = (shown > 1).mean()  # a single pixel is chance
+    return distances.sum() / shown.sum(), one_sided.mean(), share, rim[where].mean()
 
 
 def _without_cast(colours: npt.NDArray[np.uint8], masks: Mask, cameras: npt.NDArray[np.int64]) -> Floats:
@@ -126,23 +109,6 @@ def _without_cast(colours: npt.NDArray[np.uint8], masks: Mask, cameras: npt.NDAr
             lab[here] -= lab[here][masks[here]].mean(0)
     deviation = lab[masks].std() if masks.any() else 1.0
     return np.asarray(lab / max(float(deviation), 1e-6), np.float32)
-
-
-def _backgrounds(
-    looks: Tensor, masks: Mask, cameras: npt.NDArray[np.int64], origin: Tensor, seed: int
-) -> dict[int, Tensor]:
-    """Looks of up to BACKGROUND_PIXELS pixels of each camera that are well outside the masks: (pixels, C)."""
-    outside = ~binary_dilation(masks, np.ones((1, 5, 5), bool))
-    rng = np.random.default_rng([seed, 1])
-    chosen = {}
-    for camera in np.unique(cameras):
-        pixels = []
-        for row in rng.permutation(np.flatnonzero(cameras == camera))[:64]:
-            points = _looks_at(looks[row : row + 1], outside[row : row + 1], origin)
-            pixels.append(points[torch.from_numpy(rng.permutation(len(points))[: BACKGROUND_PIXELS // 16])])
-        some = torch.cat(pixels)
-        chosen[int(camera)] = some[:BACKGROUND_PIXELS] if len(some) else torch.zeros(1, looks.shape[1])
-    return chosen
 
 
 def _looks_at(looks: Tensor, mask: Mask, origin: Tensor) -> Tensor:

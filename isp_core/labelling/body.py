@@ -33,9 +33,9 @@ def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
     return np.broadcast_to(height[:, :, None], (n, h, w))
 
 
-def distance_from_axis(masks: npt.NDArray[np.bool_]) -> Floats:
-    """Columns between a pixel and its person's mean column: (n, h, w), in sixteenths of the width."""
+def offset_from_axis(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Columns from a person's mean column to a pixel, negative to the left: (n, h, w), in sixteenths of the width."""
     width = masks.shape[2]
-    columns = np.arange(width) * 16 / width
+    columns = np.arange(width, dtype=np.float32) * 16 / width
     axis = (masks * columns).sum((1, 2)) / np.maximum(masks.sum((1, 2)), 1)
-    return np.broadcast_to(np.abs(columns[None, None] - axis[:, None, None]), masks.shape)
+    return np.broadcast_to((columns - axis[:, None, None]).astype(np.float32), masks.shape)

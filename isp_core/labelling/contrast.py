@@ -8,7 +8,7 @@ clustered.
   a say: masks that are learnt from masks alone shrink or swell, so over the training set the foreground keeps its size.
 - Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
   vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
-- Belongings: what only one person has, and keeps (isp_core.labelling.belongings).
+- Belongings: what one person has and keeps, on one side of the body (isp_core.labelling.belongings).
 
 Held for every picture: its mask, its colours at the mask's size, the network's part probabilities in 8 bits and one
 level of features in half precision (some 45 kB at 256 x 128 and K = 6).
@@ -96,7 +96,7 @@ class ContrastLabeller:
         if seen.opinion is not None and first is not None:
             seen.masks = join_masks(seen.opinion, first > 0)
         middle = time.perf_counter()
-        carried = self._carried(seen, first)
+        carried = self._carried(seen)
         correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
         seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts)
         sample = self._sample()
@@ -148,13 +148,12 @@ class ContrastLabeller:
         seen.looks = torch.cat(looks)
         return seen
 
-    def _carried(self, seen: _Seen, first: Labels | None) -> Mask | None:
+    def _carried(self, seen: _Seen) -> Mask | None:
         """Belongings (n, h, w), or None where K leaves no part for them."""
         if BELONGINGS not in LAYOUTS[self.parts]:
             return None
-        before = None if first is None else first == self._belongings
         identities, cameras = self.data.identities, self.data.cameras
-        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, before, self.seed)
+        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, self.seed)
 
     @property
     def _belongings(self) -> int:

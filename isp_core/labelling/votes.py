@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
-from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, distance_from_axis
+from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, offset_from_axis
 from isp_core.labelling.source import Labels
 
 Mask = npt.NDArray[np.bool_]
@@ -103,7 +103,7 @@ def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tenso
         enlarged.append(large.permute(0, 2, 3, 1)[torch.from_numpy(chosen[pictures])] - origin)
     look = F.normalize(F.normalize(torch.cat(enlarged), dim=1) - foreground_origin, dim=1)
     height = torch.from_numpy(body_height(masks)[chosen]).float()
-    aside = torch.from_numpy(distance_from_axis(masks)[chosen]).float()
+    aside = torch.from_numpy(np.abs(offset_from_axis(masks)[chosen]))
     return torch.cat([look, height[:, None], aside[:, None]], dim=1)
 
 

@@ -26,11 +26,12 @@ CLUSTERS = 8
 COLOUR_WEIGHT = 0.3
 """Of colours beside l2-normalised looks: a bag keeps its colour, which looks learnt for classification ignore."""
 ASIDE, ONE_SIDED, RECURRENT, RIM = 1.1, 0.8, 0.5, 1.0
-"""Weights of the cues, each with mean 0 and deviation 1 over all clusters; the rim's counts against it."""
+"""Weights of the cues, each with mean 0 and deviation 1 over all clusters; the rim's counts against it. From a logistic
+regression on the true maps of Walkers' training pictures (docs/cuhk03.md)."""
 THRESHOLD = 1.7
 """Clusters whose score lies so many deviations above the mean of all are belongings."""
-RECURRENCE = 0.2
-"""A belonging is seen in at least this share of the person's pictures."""
+SELDOM = 0.2
+"""A cluster that is in a smaller share of the person's pictures is not looked at."""
 SMALLEST = 5
 """Pixels of a cluster that is looked at."""
 
@@ -70,7 +71,7 @@ def find_belongings(
         for cluster in range(1, CLUSTERS + 1):
             where = own == cluster
             shown = where.sum((1, 2))
-            if shown.sum() < SMALLEST or (shown > 0).mean() < RECURRENCE:
+            if shown.sum() < SMALLEST or (shown > 0).mean() < SELDOM:
                 continue
             people.add(person)
             clusters.append((rows, cluster))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from isp_core.errors import IspError
 
@@ -48,11 +48,12 @@ class DataConfig(Section):
     workers: Annotated[int, Field(ge=0)] = Field(0, description="loader processes")
     cache_mb: Annotated[int, Field(ge=0)] = Field(1024, description="memory for decoded pictures")
 
-    @model_validator(mode="after")
-    def _divisible(self) -> DataConfig:
-        if self.size[0] % 32 or self.size[1] % 32:
+    @field_validator("size")
+    @classmethod
+    def _divisible(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if size[0] % 32 or size[1] % 32:
             raise ValueError("height and width must be multiples of 32")
-        return self
+        return size
 
 
 class ModelConfig(Section):
@@ -249,7 +250,8 @@ def _explain(item: Mapping[str, Any]) -> str:
     location = [part for part in item["loc"] if isinstance(part, str)]
     key = ".".join(location)
     if item["type"] != "extra_forbidden":
-        return f"{key}: {item['msg']}; got {item['input']!r}{_allowed(location)}"
+        why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
+        return f"{key}: {why}; got {item['input']!r}{_allowed(location)}"
     section: Any = Config
     for name in location[:-1]:
         section = section.model_fields[name].annotation

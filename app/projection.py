@@ -13,7 +13,7 @@ from app import runs_access
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import Split
 
-LIMITS = {"PCA": 4000, "t-SNE": 1000}
+LIMITS = {"PCA": 2000, "t-SNE": 1000}  # points: as SVG they are drawn sooner than WebGL draws any without a GPU
 FEWEST = 5
 _SEED = 0
 

@@ -106,7 +106,7 @@ def _scatter(table: pd.DataFrame, colour: str) -> list[int]:
     ]
     order: list[np.ndarray] = []
     if colour == "part size":
-        figure.add_scattergl(
+        figure.add_scatter(
             x=table["x"],
             y=table["y"],
             mode="markers",
@@ -155,7 +155,7 @@ def _hex(rgb: tuple[int, int, int]) -> str:
 def _points(
     figure: go.Figure, table: pd.DataFrame, words: list[str], where: np.ndarray, name: str, colour: str, symbol: str
 ) -> None:
-    figure.add_scattergl(
+    figure.add_scatter(
         x=table["x"].iloc[where],
         y=table["y"].iloc[where],
         mode="markers",

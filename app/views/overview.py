@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import curves, empty, exports, paper, pictures, runs_access, tables
+from app import curves, empty, exports, paper, pictures, runs_access, sparks, tables
 from app.components.mask_viewer import Panel, mask_viewer
 from app.encode import mask_uri
 from app.links import link
@@ -15,6 +15,7 @@ from app.runs_access import Listed
 from app.safety.cells import to_csv
 from app.safety.names import plain
 from app.sidebar import Selection
+from app.sparks import Spark
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 
@@ -124,14 +125,13 @@ def _card(item: Listed, run: Run) -> None:
     facts = [kind, tables.variant(run), info.backbone, epochs, info.data.name, labels]
     facts += ["imported"] if info.imported else []
     st.caption(" · ".join(plain(fact) for fact in facts if fact))
-    with st.container(horizontal=True, gap="small"):
-        for name in curves.RETRIEVAL:
-            figure = curves.curve(table, name)
-            if figure is None:
-                st.metric(name, "–", width=88, help="Not evaluated yet")
-            else:
-                spark = list(figure.values) if len(figure.values) > 1 else None
-                st.metric(name, f"{figure.last:.1f}", chart_data=spark, width=88, help=_when(figure.epochs[-1]))
+    found = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
+    sparks.row(
+        [
+            _spark(name, figure) if figure else Spark(name, "–", hint="Not evaluated yet")
+            for name, figure in found.items()
+        ]
+    )
     _iou(run, table)
     with st.container(horizontal=True, gap="small"):
         if info.parts:
@@ -141,34 +141,21 @@ def _card(item: Listed, run: Run) -> None:
             link("iou", "IoU", ":material/table_chart:", run=item.id)
 
 
-def _when(epoch: int) -> str:
-    return f"Percent, at epoch {epoch}"
+def _spark(name: str, figure: curves.Curve, below: str = "") -> Spark:
+    return Spark(name, f"{figure.last:.1f}", figure.values, below, f"Percent, at epoch {figure.epochs[-1]}")
 
 
 def _iou(run: Run, table: pd.DataFrame) -> None:
     """Spark lines of IoU, predictions where they were measured, else pseudo-labels, each above the constant mask."""
     sides: tuple[tuple[str, Split, str], ...] = (("test", "query", "predictions"), ("train", "train", "pseudo-labels"))
     for side, split, words in sides:
-        found = {name: curves.curve(table, f"{side}_iou_{name}") for name in CLASSES}
-        if not any(found.values()):
+        found = [(name, figure) for name in CLASSES if (figure := curves.curve(table, f"{side}_iou_{name}"))]
+        if not found:
             continue
         constant = runs_access.constant_mask(run, split)
         st.caption(f"IoU of {words}" + ("; below: points above the constant mask" if constant else ""))
-        with st.container(horizontal=True, gap="small"):
-            for name, figure in found.items():
-                if figure is None:
-                    continue
-                above = f"{figure.last - 100 * constant[name]:+.1f}" if name in constant else None
-                st.metric(
-                    name,
-                    f"{figure.last:.1f}",
-                    above,
-                    delta_color="off",
-                    delta_arrow="off",
-                    chart_data=list(figure.values) if len(figure.values) > 1 else None,
-                    width=88,
-                    help=_when(figure.epochs[-1]),
-                )
+        above = {name: f"{figure.last - 100 * constant[name]:+.1f}" for name, figure in found if name in constant}
+        sparks.row([_spark(name, figure, above.get(name, "")) for name, figure in found])
         return
 
 

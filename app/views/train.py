@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app import curves, empty, exports, jobs, pictures, runs_access
+from app import curves, empty, exports, jobs, pictures, runs_access, sparks
 from app.components.mask_viewer import Panel, mask_viewer
 from app.empty import WALKERS
 from app.encode import mask_uri
@@ -19,6 +19,7 @@ from app.pick import names
 from app.safety.names import plain, valid_name
 from app.settings import EMBEDDED_DATA, PROJECT, Settings
 from app.sidebar import Selection
+from app.sparks import Spark
 from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.readers import READERS, load
@@ -235,10 +236,7 @@ def _curves(run: Run) -> None:
     st.caption(f"epoch {int(table.index[-1])}" + (f" of {total}" if total else ""))
     shown = [*curves.matching(table, r"^loss_total$"), *curves.matching(table, r"^churn$")]
     shown += [*curves.matching(table, r"^(train|test)_iou_foreground$"), *curves.matching(table, r"^(R-1|mAP)$")]
-    if shown:
-        for column, item in zip(st.columns(len(shown[:6])), shown[:6], strict=True):
-            spark = list(item.values) if len(item.values) > 1 else None
-            column.metric(item.title, f"{item.last:.{item.digits}f}{item.unit}", chart_data=spark)
+    sparks.row([Spark(item.title, f"{item.last:.{item.digits}f}{item.unit}", item.values) for item in shown[:6]])
     losses = curves.matching(table, r"^loss_")
     if losses and len(table) > 1:
         lines = table[[item.column for item in losses]].rename(columns={i.column: i.title for i in losses})

@@ -10,6 +10,8 @@ import pkgutil
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -20,11 +22,12 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 import app
-from app import exports, jobs
+from app import exports, jobs, sparks
 from app.components.epoch_scrubber import missing_epochs
 from app.encode import grid_png, overlay, png, sprite
 from app.exports import Provenance
 from app.jobs import JobError, Wish
+from app.sparks import Spark
 from isp_core.palette import _NO_COLOUR, SLOTS, UNKNOWN, _cheapest, assign, class_palette, union
 
 COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}
@@ -34,6 +37,16 @@ SOURCE = Provenance("k6", 12, 6, "train", "ab" * 32, "isp-run/1", "f" * 64)
 @pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(app.__path__, "app.") if m.name != "app.main"])
 def test_examples_in_docstrings(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_a_curve_is_as_wide_and_high_as_its_values() -> None:
+    html = sparks._figure(Spark("<i>", "1.5", (1.0, 3.0, 1.5), hint="'epoch' 2"))
+    assert "<i>" not in html
+    assert "'epoch'" not in html
+    line = ElementTree.fromstring(unquote(html.split("svg+xml,")[1].split('"')[0]))[0]
+    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+    assert points == [(0, 26), (44, 2), (88, 20)]
+    assert "<img" not in sparks._figure(Spark("mAP", "–", (1.0,)))
 
 
 class TestPalette:

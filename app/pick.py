@@ -8,7 +8,7 @@ import streamlit as st
 
 def names(table: pd.DataFrame) -> list[str]:
     """File names of records, as controls and the address show them."""
-    return [str(path).rpartition("/")[2] for path in table["path"]]
+    return [str(path).rpartition("/")[2] for path in table["path"].to_list()]
 
 
 def person_and_picture(table: pd.DataFrame, key_person: str = "pid", key_picture: str = "img") -> int:

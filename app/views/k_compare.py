@@ -137,7 +137,10 @@ def _missing(run: Run, candidates: list[Run]) -> None:
     words = [f"K = {', '.join(map(str, lacking))}"] if lacking else []
     words += variants
     if words:
-        with st.expander(f"Not here yet: {'; '.join(words)}"):
+        # what is shown when it is opened takes the browser a megabyte and a half of program
+        with st.expander(f"Not here yet: {'; '.join(words)}", on_change="rerun") as lacking_runs:
+            if not lacking_runs.open:
+                return
             commands = [f"isp train --data DATA --out runs/k{k} --parts {k}" for k in lacking]
             names = {"Variant 1": "one-step", "Variant 2": "unnormalised"}
             commands += [

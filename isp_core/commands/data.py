@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from isp_core.commands.options import JsonOption, print_json
-from isp_core.data import describe, load
 from isp_core.progress import progress_bar
 
 
@@ -18,6 +17,9 @@ def describe_data(
     as_json: JsonOption = False,
 ) -> None:
     """Print splits, identities, pictures, cameras and oddities of a data set."""
+    # imported here: --help need not wait for torch
+    from isp_core.data import describe, load
+
     data = load(folder)
     with progress_bar("pictures", len(data.records) * (2 if check else 1)) as bar:
         report = describe(data, check_pictures=check, progress=bar.update)

@@ -9,7 +9,6 @@ import pandas as pd
 import typer
 
 from isp_core.commands.options import DataOption, EpochOption, JsonOption, OutOption, RunOption, print_json
-from isp_core.data.readers.files import PICTURE_SUFFIXES, is_picture
 from isp_core.errors import IspError
 from isp_core.progress import counted
 
@@ -81,6 +80,8 @@ def extract_embeddings(
 
 def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
     """All pictures, each with a name of its own for what is written."""
+    from isp_core.data.readers.files import PICTURE_SUFFIXES, is_picture
+
     files: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():

@@ -10,7 +10,6 @@ import typer
 
 from isp_core.commands.options import DataOption, JsonOption, print_json
 from isp_core.config import Config, ConfigError, check_config, load_config, parse_assignments, preset_names
-from isp_core.data import load
 from isp_core.runs import open_run
 from isp_core.runs.schema import RUN_FILE
 
@@ -51,7 +50,8 @@ def train_run(
     A value comes from the defaults (the paper's), a preset, the YAML file, and these options, the later before the
     earlier. A resumed run keeps its own; only --epochs, --truth and --space may then be given.
     """
-    # imported here: `isp --help` and `isp data` need not wait for torch
+    # imported here: --help need not wait for torch
+    from isp_core.data import load
     from isp_core.training import train
 
     options: dict[str, Any] = {

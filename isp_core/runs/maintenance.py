@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import torch
 from safetensors import safe_open
 
 from isp_core.runs import schema
@@ -64,9 +63,7 @@ def _reads(run: Run) -> dict[Path, Callable[[], object]]:
         folder = run.path / schema.CHECKPOINTS / epoch_name(epoch)
         reads[folder / schema.WEIGHTS_FILE] = partial(_weights_of, folder / schema.WEIGHTS_FILE)
         if (folder / schema.STATE_FILE).exists():
-            reads[folder / schema.STATE_FILE] = partial(
-                torch.load, folder / schema.STATE_FILE, weights_only=True, map_location="cpu"
-            )
+            reads[folder / schema.STATE_FILE] = partial(_load_state, folder / schema.STATE_FILE)
     for name in run.evaluation_names():
         reads[run.path / schema.EVALUATION / f"{name}.json"] = partial(run.read_evaluation, name)
     return reads
@@ -108,6 +105,12 @@ def _maps_of(file: Path, count: int) -> None:
     maps = read_maps(file)
     if len(maps) != count:
         raise RunError(f"holds {len(maps)} maps where the records have {count} pictures")
+
+
+def _load_state(file: Path) -> object:
+    import torch  # takes seconds; listing and pruning need not wait for it
+
+    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 def _weights_of(file: Path) -> None:

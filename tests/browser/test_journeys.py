@@ -241,6 +241,13 @@ def test_iou_table_leaves_as_a_spreadsheet(tab: Tab) -> None:
     assert (whole["pictures"].str.contains("pseudo-labels") == whole["pictures"].str.startswith("train")).all()
 
 
+def test_missing_runs_come_with_the_commands_that_make_them(tab: Tab) -> None:
+    tab.open("k_compare?run=k6")
+    tab.page.get_by_text("Not here yet: K = 5").click()
+    expect(tab.page.get_by_text("runs/k5")).to_be_visible(timeout=60_000)
+    expect(tab.page.get_by_text("labels.variant=one-step")).to_be_visible()
+
+
 def test_a_lasso_shows_its_pictures(tab: Tab) -> None:
     tab.open("embeddings?run=k6&split=gallery")
     plot = tab.page.locator(".nsewdrag").first

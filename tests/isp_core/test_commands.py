@@ -105,6 +105,11 @@ def test_the_story_of_a_run(run: Path, people: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_run(run).embeddings("query", 1).global_, before.global_)
 
 
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, eval.__main__, isp_core.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_data_is_described(people: Path) -> None:
     report = json.loads(isp("data", people, "--json").stdout)
     assert report

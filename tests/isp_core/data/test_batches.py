@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from isp_core.data import Batch, EpochBatches, IdentityBatches, PictureCache, TrainTransform
+from isp_core.data import IdentityBatches, PictureCache
+from isp_core.data.batches import Batch, EpochBatches
+from isp_core.data.transforms import TrainTransform
 
 IDENTITIES = np.array([3, 3, 5, 5, 9, 9])
 LABELS = np.random.default_rng(0).integers(0, 6, (6, 16, 8), dtype=np.uint8)

@@ -10,8 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isp_core.data import EvalTransform, TrainTransform, normalise, picture_generator
-from isp_core.data.transforms import Box, Move, TransformError
+from isp_core.data.transforms import (
+    Box,
+    EvalTransform,
+    Move,
+    TrainTransform,
+    TransformError,
+    normalise,
+    picture_generator,
+)
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 TRANSFORM = TrainTransform(size=(64, 32), map_size=(16, 8), mean=MEAN, std=STD)

@@ -307,9 +307,9 @@ class _Training:
             needed = bytes_needed(self.config, self.data, self.network)
             require_room(self.out, needed)
             info = run_info(self.config, self.data, self.network)
-            self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
             writer = RunWriter.create(self.out, info, self.data.records[list(_RECORD_COLUMNS)])
             self.held.enter_context(sole_writer(self.out))
+            self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
             if self.truth is not None:
                 open_run(self.out).write_evaluation("constant", self.truth.baseline())
         self.accelerator.wait_for_everyone()

@@ -181,10 +181,11 @@ def test_a_training_is_started_stopped_and_resumed_in_two_tabs(tab: Tab, site: S
     """The real trainer, in a process of its own; the second tab never touches it."""
     tab.open("train")
     for name, choice in (("Data set", "data"), ("Preset", "walkers")):
-        tab.page.get_by_test_id("stMain").get_by_role("combobox", name=name).click()
-        tab.page.keyboard.type(choice)
-        tab.page.keyboard.press("Enter")
+        box = tab.page.get_by_test_id("stMain").get_by_role("combobox", name=name)
+        box.click()
+        tab.page.get_by_role("option", name=choice, exact=True).click()
         tab.settle()
+        expect(box).to_have_value(choice)
     expect(tab.page.get_by_text("40 training pictures of 8 people")).to_be_visible()
     expect(tab.page.get_by_text("walkers: mobilenetv2")).to_be_visible()
     tab.settle()  # the form of the preset before lies below this one until the script has ended

@@ -49,12 +49,15 @@ the coarse level. Words are learnt from two by two pixels of that level, which i
 SAMPLE = 1000
 """Pictures that words are learnt from; their features of both levels are held while they are."""
 CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.15
-CERTAINTY = Certainty(background=-0.6, foreground=0.9, iterations=2)
+CERTAINTY = Certainty(background=-0.35, foreground=0.9, iterations=2)
 """Of scores with mean 0 and deviation 1 in each picture."""
 KNEES, LIFT = (0.62, 0.69), 0.4
 """Rows of the knees where a person stands, and how much of what scores fall by below them is given back."""
 FIRST_WEIGHT = 0.25
 """Of the first masks in later rounds, in deviations of the network's log odds."""
+FIRST_HEADS = 1.0
+"""Of the first heads in later rounds, where all words together have 1 and the network has 1: a head is few cells of the
+network's own grid, and shrinks where labels are learnt from labels."""
 PLAUSIBLE = (0.05, 0.8)
 """Share of foreground that a network's masks may have; other masks are of a network that has not learnt people yet."""
 BATCH = 16
@@ -104,7 +107,9 @@ class ContrastLabeller:
         clustering = time.perf_counter() - middle
         own = self.data.own_identities()
         for rows in own:
-            opinion = None if seen.opinion is None else self._of_body_parts(seen.opinion[rows])
+            opinion = None
+            if seen.opinion is not None:
+                opinion = self._of_body_parts(seen.opinion[rows], None if first is None else first[rows])
             labels = votes.label(seen.looks[rows], seen.masks[rows], opinion)
             if carried is not None:
                 labels[carried[rows]] = self._belongings
@@ -159,12 +164,17 @@ class ContrastLabeller:
     def _belongings(self) -> int:
         return LAYOUTS[self.parts].index(BELONGINGS) + 1
 
-    def _of_body_parts(self, opinion: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Eq. 5 (n, K, h, w) -> probabilities among the body's parts alone (n, K-1, h, w), belongings 0."""
-        likely = opinion[:, 1:].astype(np.float32)
+    def _of_body_parts(self, opinion: npt.NDArray[np.uint8], first: Labels | None) -> npt.NDArray[np.float32]:
+        """What counts beside the words: Eq. 5 (n, K, h, w) among the body's parts alone, belongings 0, and the heads of
+        the first labels (n, h, w) -> (n, K-1, h, w)."""
+        votes = opinion[:, 1:].astype(np.float32)
         if BELONGINGS in LAYOUTS[self.parts]:
-            likely[:, self._belongings - 1] = 0
-        return np.asarray(likely / np.maximum(likely.sum(1, keepdims=True), 1), np.float32)
+            votes[:, self._belongings - 1] = 0
+        votes /= np.maximum(votes.sum(1, keepdims=True), 1)
+        if first is not None:
+            head = LAYOUTS[self.parts].index("head")
+            votes[:, head] += FIRST_HEADS * (first == head + 1)
+        return votes
 
     def _learn_words(self, network: ISPNet) -> dict[int, Vocabulary]:
         sample = self._sample()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from isp_core.inference import prepare
+from isp_core.labelling.body import LAYOUTS
 from isp_core.labelling.contrast import LIFT, ContrastLabeller, join_masks, lift_feet
 from isp_core.labelling.source import TrainingPictures, collect
 from isp_core.models import ISPNet
@@ -43,6 +44,19 @@ def test_first_masks_decide_where_the_network_is_in_doubt() -> None:
     first = np.zeros((1, 2, 4), bool)
     first[0, 0, [0, 2]] = True
     np.testing.assert_array_equal(np.flatnonzero(join_masks(opinion, first)), [1, 2])
+
+
+def test_first_heads_keep_a_say(learnt: ISPNet, data: TrainingPictures) -> None:
+    labeller = ContrastLabeller(data, 4, (16, 8), every=1, seed=0)
+    head, upper = (LAYOUTS[4].index(part) + 1 for part in ("head", "upper"))
+    first = first_labels(0.3)
+    without, labels = (
+        collect(labeller.round(learnt, 1, first * part), len(OWNERS), (16, 8)).labels for part in (upper, head)
+    )
+    changed = labels != without
+    assert changed.any()
+    assert (labels[changed] == head).all()
+    assert (first[changed] == 1).all()
 
 
 def test_rounds_are_equal_bit_for_bit(learnt: ISPNet, data: TrainingPictures) -> None:

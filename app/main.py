@@ -1,55 +1,14 @@
-"""The app's entry: `streamlit run app/main.py`. Page settings, the shared sidebar and the navigation, nothing else."""
+"""The app's entry: `streamlit run app/main.py` serves `navigation.py`; its libraries load while a browser starts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from importlib import import_module
 
 # Threads that spin while they wait are slow beside another busy process, here the browser; must be set before torch
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import streamlit as st
+from streamlit.starlette import App
 
-from app import guard, links, warm
-from app.icon import page_icon
-from app.sidebar import choose
+from app import warm
 
-PAGES = {
-    "overview": ("Overview", "dashboard"),
-    "evolution": ("Evolution", "movie"),
-    "identity": ("Identity", "person"),
-    "k_compare": ("K compare", "view_column"),
-    "iou": ("IoU", "table_chart"),
-    "ranking": ("Ranking", "format_list_numbered"),
-    "embeddings": ("Embeddings", "scatter_plot"),
-    "upload": ("Upload", "upload"),
-    "train": ("Train", "model_training"),
-    "help": ("Help", "help"),
-}
-
-st.set_page_config(page_title="ISP: what identity labels teach", page_icon=page_icon(), layout="wide")
-
-
-def _module(name: str) -> str:
-    return f"app.views.{name}"
-
-
-def _page(name: str) -> Callable[[], None]:
-    def page() -> None:
-        # a page's libraries load when it is first opened: the first page need not wait for torch and Plotly
-        guard.run(import_module(_module(name)).show, selection)
-
-    return page
-
-
-pages = {
-    name: st.Page(_page(name), title=title, icon=f":material/{icon}:", url_path=name, default=name == "overview")
-    for name, (title, icon) in PAGES.items()
-}
-links.register(pages)
-current = st.navigation(list(pages.values()))
-selection = choose()
-st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.5rem}</style>")
-current.run()
-warm.start(map(_module, PAGES))
+app = App("navigation.py", lifespan=warm.lifespan)

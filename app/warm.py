@@ -1,16 +1,27 @@
-"""Loads the pages and their slow libraries in the background a moment after the first page stands, so that the second
-opens at once."""
+"""Loads libraries in the background: those of the first page as the server starts, so that they are there when the
+browser is, and the other pages' slow ones a moment after the first page stands, so that the second opens at once."""
 
 from __future__ import annotations
 
 import gc
 import importlib
 import threading
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
+from streamlit.starlette import App
+
+_FIRST = ("app.sidebar", "app.views.overview")
 _SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser")
 _AFTER = 6.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
 _begun = threading.Event()
+
+
+@asynccontextmanager
+async def lifespan(_: App) -> AsyncIterator[None]:
+    """Of the server, which answers meanwhile."""
+    threading.Thread(target=_import, args=[_FIRST], daemon=True).start()
+    yield
 
 
 def start(pages: Iterable[str]) -> None:
@@ -22,9 +33,13 @@ def start(pages: Iterable[str]) -> None:
         later.start()
 
 
-def _load(modules: tuple[str, ...]) -> None:
+def _import(modules: tuple[str, ...]) -> None:
     for name in modules:
         importlib.import_module(name)
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    _import(modules)
     # Streamlit collects garbage after every run; a third of a second goes into the libraries' own, immortal objects
     gc.collect()
     gc.freeze()

@@ -1,0 +1,51 @@
+"""What `main.py` serves: page settings, the shared sidebar and the navigation, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import streamlit as st
+
+from app import guard, links, warm
+from app.icon import page_icon
+from app.sidebar import choose
+
+PAGES = {
+    "overview": ("Overview", "dashboard"),
+    "evolution": ("Evolution", "movie"),
+    "identity": ("Identity", "person"),
+    "k_compare": ("K compare", "view_column"),
+    "iou": ("IoU", "table_chart"),
+    "ranking": ("Ranking", "format_list_numbered"),
+    "embeddings": ("Embeddings", "scatter_plot"),
+    "upload": ("Upload", "upload"),
+    "train": ("Train", "model_training"),
+    "help": ("Help", "help"),
+}
+
+st.set_page_config(page_title="ISP: what identity labels teach", page_icon=page_icon(), layout="wide")
+
+
+def _module(name: str) -> str:
+    return f"app.views.{name}"
+
+
+def _page(name: str) -> Callable[[], None]:
+    def page() -> None:
+        # a page's libraries load when it is first opened: the first page need not wait for torch and Plotly
+        guard.run(import_module(_module(name)).show, selection)
+
+    return page
+
+
+pages = {
+    name: st.Page(_page(name), title=title, icon=f":material/{icon}:", url_path=name, default=name == "overview")
+    for name, (title, icon) in PAGES.items()
+}
+links.register(pages)
+current = st.navigation(list(pages.values()))
+selection = choose()
+st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.5rem}</style>")
+current.run()
+warm.start(map(_module, PAGES))

@@ -1,9 +1,10 @@
 # Two commands: `make app` opens the app on the embedded study, `make test` runs the tests. Both set up .venv when needed.
 PYTHON ?= python3
 BIN := .venv/bin
-# CI runs everything; by hand the slow tests are left out (`make test SLOW=1` runs them too)
+# CI runs everything, one test at a time; by hand the slow tests are left out (`make test SLOW=1` runs them too) and the
+# others share the cores
 SLOW ?= $(CI)
-PYTEST_FLAGS := $(if $(SLOW),,-m "not slow")
+PYTEST_FLAGS := $(if $(SLOW),,-m "not slow" -n auto --maxprocesses 4 --dist loadfile)
 
 .PHONY: setup app test check clean
 

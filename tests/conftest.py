@@ -1,8 +1,12 @@
 """Fixtures for all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Threads that spin while they wait are slow where tests share the cores; must be set before torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from isp_core.clustering.errors import ClusteringError
 from isp_core.clustering.kmeans import SETTLED, KMeansResult, kmeans, lloyd
 from isp_core.clustering.line import two_means_1d
 from isp_core.clustering.points import DensePoints, Points, UpsampledPoints, squared_norms
+from isp_core.clustering.threads import threads_for
 
 BACKGROUND = 0
 
@@ -105,19 +106,9 @@ def label_identity(
     picture for NaN or infinite features.
     """
     start = time.perf_counter()
-    lengths = active = None
-    if scores is None:
-        _check_maps(maps)
-        lengths = norms(maps, tuple(size or maps.shape[2:]))
-        active = _by_peak(lengths)
-        scores = sharpen(active) if config.sharpen else active
-    elif scores.shape != (maps.shape[0], *(size or maps.shape[2:])):
-        raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
-    if config.variant is Variant.ONE_STEP:
-        found = cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
-    else:
-        found = cluster_parts(maps, split_foreground(scores), config, seed=seed, initial=initial, lengths=lengths)
-    sizes = torch.bincount(found.labels.flatten(), minlength=config.parts).cpu()
+    with threads_for(maps.numel()):
+        active, found = _label(maps, config, tuple(size or maps.shape[2:]), seed, scores, initial)
+        sizes = torch.bincount(found.labels.flatten(), minlength=config.parts).cpu()
     return IdentityLabels(
         labels=found.labels,
         sizes=sizes,
@@ -128,6 +119,28 @@ def label_identity(
         seconds=time.perf_counter() - start,
         activation=active,
     )
+
+
+def _label(
+    maps: Tensor,
+    config: CascadeConfig,
+    size: tuple[int, ...],
+    seed: int,
+    scores: Tensor | None,
+    initial: Tensor | None,
+) -> tuple[Tensor | None, Clusters]:
+    """Eq. 3 where no scores are given, and the parts."""
+    lengths = active = None
+    if scores is None:
+        _check_maps(maps)
+        lengths = norms(maps, size)
+        active = _by_peak(lengths)
+        scores = sharpen(active) if config.sharpen else active
+    elif scores.shape != (maps.shape[0], *size):
+        raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
+    if config.variant is Variant.ONE_STEP:
+        return active, cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
+    return active, cluster_parts(maps, split_foreground(scores), config, seed=seed, initial=initial, lengths=lengths)
 
 
 # -------------------------------------------------------------------------------------------- first stage: foreground

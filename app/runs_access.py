@@ -73,7 +73,10 @@ def open_listed(listed: Listed) -> Run:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
-    return open_run(path).records(split)
+    if split is None:
+        return open_run(path).records()
+    whole: pd.DataFrame = _records(path, token, None)  # read once for all splits
+    return whole[whole["split"] == split].reset_index(drop=True)
 
 
 def records(run: Run, split: Split | None = None) -> pd.DataFrame:

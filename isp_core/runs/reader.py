@@ -99,7 +99,8 @@ class Run:
                 f"{self.path} has no embeddings of {split} at epoch {epoch}: make them with "
                 f"`isp extract --run {self.path} --epoch {epoch} --data DIR`"
             )
-        return read_embeddings(file, len(self.records(split)))
+        splits = read_table(self.path / schema.RECORDS_FILE, ["split"])["split"]
+        return read_embeddings(file, int((splits == split).sum()))
 
     def checkpoint(self, epoch: int) -> Path | None:
         """The folder with the weights of an epoch, or None where they were not kept."""

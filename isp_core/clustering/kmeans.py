@@ -21,6 +21,7 @@ from torch import Tensor
 
 from isp_core.clustering.errors import ClusteringError
 from isp_core.clustering.points import DensePoints, Points
+from isp_core.clustering.threads import threads_for
 
 SAMPLE = 1024
 """Points on which first centres are sought."""
@@ -78,10 +79,17 @@ def kmeans(
         raise ClusteringError(f"restarts must be at least 1 and the sample at least k points: {restarts}, {sample}")
     points, origin = _near_origin(points)
     generator = torch.Generator().manual_seed(seed)
+    with threads_for(points.matrix.numel()):
+        return _moved(_kmeans(points, k, generator, restarts, iterations, sample, settled), origin)
+
+
+def _kmeans(
+    points: Points, k: int, generator: torch.Generator, restarts: int, iterations: int, sample: int, settled: float
+) -> KMeansResult:
     n, device = len(points.norms2), points.norms2.device
     if n <= 4 * sample:
         centres = first_centres(points.rows(_evenly(n, sample, generator, device)), k, restarts, generator)
-        return _moved(_lloyd(points, centres, iterations, settled), origin)
+        return _lloyd(points, centres, iterations, settled)
     basis = None
     chosen = _evenly(n, n // 4, generator, device)
     if points.channels > 2 * SKETCH:
@@ -91,7 +99,7 @@ def kmeans(
     centres = first_centres(some, k, restarts, generator)
     centres = _settle(quarter, centres[None], iterations, settled)
     centres = centres if basis is None else centres @ basis.t()
-    return _moved(_lloyd(points, centres, iterations, _AFTER_SAMPLE * settled), origin)
+    return _lloyd(points, centres, iterations, _AFTER_SAMPLE * settled)
 
 
 @torch.no_grad()
@@ -107,7 +115,8 @@ def lloyd(points: Tensor | Points, initial: Tensor, *, iterations: int = 20, set
         raise ClusteringError(f"centres {tuple(initial.shape)} do not fit points of {points.channels} channels")
     initial = initial.to(points.norms2.device, torch.float32)
     initial = initial if origin is None else initial - origin
-    return _moved(_lloyd(points, initial, iterations, settled), origin)
+    with threads_for(points.matrix.numel()):
+        return _moved(_lloyd(points, initial, iterations, settled), origin)
 
 
 def _lloyd(points: Points, initial: Tensor, iterations: int, settled: float) -> KMeansResult:

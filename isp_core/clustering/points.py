@@ -29,6 +29,10 @@ class Points(Protocol):
         """(n,) squared norms."""
 
     @property
+    def matrix(self) -> Tensor:
+        """(m, c) what products are made of."""
+
+    @property
     def few(self) -> int:
         """Up to so many points, working on their rows is faster than on all points."""
 

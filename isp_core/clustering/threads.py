@@ -7,7 +7,7 @@ from functools import cache
 
 from threadpoolctl import ThreadpoolController
 
-THIN = 2**25
+THIN = 2**24
 """Numbers in a matrix below which one thread is faster (measured between 256 and 2,048 channels on two cores)."""
 
 

@@ -58,7 +58,11 @@ class Run:
 
     def records(self, split: Split | None = None) -> pd.DataFrame:
         """The data set's pictures: path, identity, camera, split, subset; of one split, or of all."""
-        frame = read_table(self.path / schema.RECORDS_FILE)
+        file = self.path / schema.RECORDS_FILE
+        frame = read_table(file)
+        missing = [column for column in schema.RECORD_COLUMNS if column not in frame]
+        if missing:
+            raise RunError(f"{file} has no column {', '.join(missing)}: copy it anew from where the run was made")
         return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
     def test_records(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ SCHEMA = "isp-run/1"
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.parquet"
 RECORDS_FILE = "records.parquet"
+RECORD_COLUMNS = ("path", "identity", "camera", "split", "subset")  # those of every data set; a run needs no data code
 CHECKPOINTS = "checkpoints"
 LABELS = "labels"
 EMBEDDINGS = "embeddings"

@@ -11,10 +11,12 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from isp_core.data.records import COLUMNS
 from isp_core.matching import Embeddings
 from isp_core.runs import DataInfo, RunError, RunInfo, RunWriter, SplitCount, list_runs, open_run
 from isp_core.runs.files import atomic
 from isp_core.runs.maintenance import prune, verify
+from isp_core.runs.schema import RECORD_COLUMNS
 from isp_core.runs.writer import require_room, sole_writer
 
 TRAIN, QUERY, GALLERY, PARTS = 40, 3, 5, 4
@@ -96,6 +98,16 @@ def test_reads_back_what_was_written(path: Path) -> None:
     assert list(run.test_records()["split"].unique()) == ["query", "gallery"]
     assert run.activation(1) is None
     assert run.weight_epochs() == [0, 1, 2]
+
+
+def test_records_without_a_column_are_a_finding(path: Path) -> None:
+    assert RECORD_COLUMNS == COLUMNS
+    file = path / "records.parquet"
+    pd.read_parquet(file).drop(columns=["camera", "split"]).to_parquet(file)
+    with pytest.raises(RunError, match=r"records.parquet has no column camera, split"):
+        open_run(path).records("query")
+    (found,) = verify(open_run(path))
+    assert "no column camera, split" in found.problem
 
 
 def test_history_is_one_picture_over_the_epochs(path: Path) -> None:

@@ -103,8 +103,7 @@ class Run:
                 f"{self.path} has no embeddings of {split} at epoch {epoch}: make them with "
                 f"`isp extract --run {self.path} --epoch {epoch} --data DIR`"
             )
-        splits = read_table(self.path / schema.RECORDS_FILE, ["split"])["split"]
-        return read_embeddings(file, int((splits == split).sum()))
+        return read_embeddings(file, len(self.records(split)))
 
     def checkpoint(self, epoch: int) -> Path | None:
         """The folder with the weights of an epoch, or None where they were not kept."""

@@ -19,7 +19,7 @@ _begun = threading.Event()
 
 @asynccontextmanager
 async def lifespan(_: App) -> AsyncIterator[None]:
-    """Of the server, which answers meanwhile."""
+    """Loads the first page's libraries while the server begins to answer."""
     threading.Thread(target=_import, args=[_FIRST], daemon=True).start()
     yield
 

@@ -16,13 +16,13 @@ from app.settings import Settings
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
-from isp_core.runs.maps import Maps
+from isp_core.runs.maps import CHUNK, Maps
 from isp_core.runs.schema import METRICS_FILE, MapKind, Split
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
 
-HEIGHT_SAMPLE = 512  # pictures whose maps say how high a part lies
+HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
 _SEED = 0
 
 
@@ -179,7 +179,9 @@ def evaluation(run: Run, name: str) -> dict[str, object]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _heights(path: Path, token: str, kind: MapKind, epoch: int, count: int, parts: int) -> list[float]:
-    rows = np.sort(np.random.default_rng(_SEED).permutation(count)[:HEIGHT_SAMPLE])
+    chunks = np.random.default_rng(_SEED).permutation(-(-count // CHUNK))[:HEIGHT_SAMPLE]
+    rows = (chunks[:, None] * CHUNK + np.arange(CHUNK)).ravel()
+    rows = rows[rows < count]
     return mean_heights(open_run(path).labels(kind, epoch, rows), parts)
 
 

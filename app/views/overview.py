@@ -160,19 +160,22 @@ def _iou(run: Run, table: pd.DataFrame) -> None:
 
 
 def _tables(listed: list[Listed]) -> None:
+    """One table at a time, when asked for: the browser's table costs half a second, and the first page none."""
     st.subheader("Tables", anchor=False)
-    which = str(
-        st.segmented_control(
-            "Table",
-            [ALL, *tables.TABLES, PAPER],
-            default=ALL,
-            key="table",
-            bind="query-params",
-            persist_state="session",
-            required=True,
-            label_visibility="collapsed",
-        )
+    which = st.segmented_control(
+        "Table",
+        [ALL, *tables.TABLES, PAPER],
+        key="table",
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
     )
+    if which is None:
+        st.caption(
+            "Choose one: every run with its last figures, or the runs laid out as one of the paper's tables. "
+            "Each can be saved as CSV."
+        )
+        return
     if which == PAPER:
         _paper()
         return

@@ -21,6 +21,8 @@ from isp_core.matching import Explanation
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 
+COUNTS = "✓ yes"
+
 
 def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsewhere: list[str]) -> None:
     """The pair's masks, its terms and their sum. elsewhere: what other lists say of the same picture."""
@@ -49,7 +51,8 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
             return
         terms = ranking.take_apart(run, epoch, q, g)
         table = term_table(run, epoch, q, g, terms)
-        st.dataframe(table, hide_index=True, alt="Terms of Eq. 10", placeholder="", column_config=_columns())
+        st.markdown(_as_markdown(table))
+        st.caption("adds: what the term adds to d; in query, in gallery: the part's share of that picture's pixels")
         _sum(terms)
         if side.rule not in ("aligned", "global") and rank is not None:
             words = ranking.rules(run, epoch)[side.rule]
@@ -70,13 +73,16 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         )
 
 
-def _columns() -> dict[str, Any]:
-    return {
-        "d": st.column_config.NumberColumn("d", format="%.3f"),
-        "adds": st.column_config.NumberColumn("adds", format="%.3f", help="What the term adds to d of Eq. 10"),
-        "query_share": st.column_config.NumberColumn("query", format="%.1f %%", help="Share of the query's pixels"),
-        "gallery_share": st.column_config.NumberColumn("gallery", format="%.1f %%", help="Share of its pixels"),
-    }
+def _as_markdown(table: pd.DataFrame) -> str:
+    """A handful of terms needs no grid to sort and scroll, which costs a browser half a second."""
+    lines = ["| term | d | counts | adds | in query | in gallery |", "|:--|--:|:--|--:|--:|--:|"]
+    for row in table.to_dict("records"):
+        counts = f"{row['counts'][0]} {row['why']}"
+        adds = f"{row['adds']:.3f}" if row["counts"] == COUNTS else ""
+        shares = [f"{share:.1f} %" if share == share else "" for share in (row["query_share"], row["gallery_share"])]
+        cells = [plain(row["term"]), f"{row['d']:.3f}", counts, adds, *shares]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.DataFrame:
@@ -96,7 +102,7 @@ def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.D
             {
                 "term": f"d_{k + 1}, {palette.name(k + 1).split(' · ')[-1]}",
                 "d": distance,
-                "counts": "✓ yes" if shared[k] else "– no",
+                "counts": COUNTS if shared[k] else "– no",
                 "why": _WHY[seen],
                 "adds": distance / below if shared[k] else np.nan,
                 "query_share": 100 * float(one.part_share[0, k]),
@@ -115,7 +121,8 @@ _WHY = {
 
 
 def _always(term: str, distance: Any, below: int) -> dict[str, object]:
-    return {"term": term, "d": float(distance), "counts": "✓ yes", "why": "always", "adds": float(distance) / below}
+    row = {"term": term, "d": float(distance), "counts": COUNTS, "why": "always", "adds": float(distance) / below}
+    return row | {"query_share": np.nan, "gallery_share": np.nan}
 
 
 def _sum(terms: Explanation) -> None:

@@ -96,10 +96,10 @@ def write_table(target: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(path, index=frame.index.name is not None)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A Parquet table; RunError where it is missing or broken."""
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A Parquet table, or some of its columns; RunError where it is missing or broken."""
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise RunError(f"{path} is missing") from None
     except Exception as error:  # pyarrow's errors have no common root

@@ -134,7 +134,7 @@ def stored_distances(run: Run) -> npt.NDArray[np.float32] | None:
     if not file.exists():
         return None
     found: npt.NDArray[np.float32] | None = read_checked(file, load_file).get("distances")
-    expected = (len(run.records("query")), len(run.records("gallery")))
+    expected = (run.count("query"), run.count("gallery"))
     if found is None or found.shape != expected:
         raise RunError(
             f"{file} does not hold a matrix {expected}, one row per query and one column per gallery picture"

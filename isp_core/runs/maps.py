@@ -52,8 +52,13 @@ def read_maps(path: Path, rows: Sequence[int] | npt.NDArray[np.int64] | None = N
             wanted = np.asarray(rows, np.int64)
             if wanted.size and (wanted.min() < 0 or wanted.max() >= len(dataset)):
                 raise RunError(f"{file} holds {len(dataset)} maps; asked for row {int(wanted.max())}")
-            unique, inverse = np.unique(wanted, return_inverse=True)
-            return np.asarray(dataset[unique] if unique.size else dataset[:0])[inverse]
+            found = np.empty((len(wanted), *dataset.shape[1:]), np.uint8)
+            step = dataset.chunks[0] if dataset.chunks else CHUNK
+            chunk = wanted // step
+            for each in np.unique(chunk):  # whole chunks: HDF5 looks up single rows one by one, three times as slowly
+                here = chunk == each
+                found[here] = dataset[each * step : (each + 1) * step][wanted[here] - each * step]
+            return found
 
     return read_checked(path, read)
 

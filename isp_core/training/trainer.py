@@ -307,7 +307,7 @@ class _Training:
             needed = bytes_needed(self.config, self.data, self.network)
             require_room(self.out, needed)
             info = run_info(self.config, self.data, self.network)
-            writer = RunWriter.create(self.out, info, self.data.records[list(_RECORD_COLUMNS)])
+            writer = RunWriter.create(self.out, info, self.data.records[list(run_schema.RECORD_COLUMNS)])
             self.held.enter_context(sole_writer(self.out))
             self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
             if self.truth is not None:
@@ -381,7 +381,6 @@ class _Training:
 
 
 _LOST_PEER = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|Socket|timed out", re.MULTILINE)
-_RECORD_COLUMNS = ("path", "identity", "camera", "split", "subset")
 
 
 def _silent(_: str) -> None:

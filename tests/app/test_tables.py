@@ -152,10 +152,20 @@ def test_switching_aligned_matching_off_changes_the_list(open_page: Open) -> Non
 
 def test_excluded_parts_are_named_with_their_reason(open_page: Open, drawn: Path) -> None:
     test = open_page("ranking", run="k6", vs="none")
-    terms: pd.DataFrame = next(t.value for t in test.dataframe if "why" in t.value)
+    table = next(m.value for m in test.markdown if m.value.startswith("| term"))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    terms = pd.DataFrame(rows, columns=["term", "d", "counts", "adds", "query", "gallery"])
     counted = terms[terms["counts"].str.startswith("✓")]
     left_out = terms[~terms["counts"].str.startswith("✓")]
-    assert left_out["why"].str.startswith("hidden").all()
+    assert left_out["counts"].str.startswith("– hidden").all()
+    assert (left_out["adds"] == "").all()
     assert len(left_out)
     said = float(words(test).split("**")[-2])
-    assert counted["adds"].sum() == pytest.approx(said, abs=2e-3)
+    assert counted["adds"].astype(float).sum() == pytest.approx(said, abs=4e-3)
+
+
+def test_table_of_all_runs_comes_when_asked_for(open_page: Open) -> None:
+    test = open_page("overview")
+    assert not test.dataframe
+    shown = open_page("overview", table="All runs").dataframe[0].value
+    assert {"k6", "baseline"} <= set(shown["run"])

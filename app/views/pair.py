@@ -52,7 +52,7 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         terms = ranking.take_apart(run, epoch, q, g)
         table = term_table(run, epoch, q, g, terms)
         st.markdown(_as_markdown(table))
-        st.caption("adds: what the term adds to d; in query, in gallery: the part's share of that picture's pixels")
+        st.caption("adds: what the term adds to d; pixels: the part's share of the query / the gallery picture, in %")
         _sum(terms)
         if side.rule not in ("aligned", "global") and rank is not None:
             words = ranking.rules(run, epoch)[side.rule]
@@ -75,12 +75,13 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
 
 def _as_markdown(table: pd.DataFrame) -> str:
     """A handful of terms needs no grid to sort and scroll, which costs a browser half a second."""
-    lines = ["| term | d | counts | adds | in query | in gallery |", "|:--|--:|:--|--:|--:|--:|"]
+    lines = ["| term | d | counts | adds | pixels |", "|:--|--:|:--|--:|--:|"]
     for row in table.to_dict("records"):
         counts = f"{row['counts'][0]} {row['why']}"
         adds = f"{row['adds']:.3f}" if row["counts"] == COUNTS else ""
-        shares = [f"{share:.1f} %" if share == share else "" for share in (row["query_share"], row["gallery_share"])]
-        cells = [plain(row["term"]), f"{row['d']:.3f}", counts, adds, *shares]
+        shares = (row["query_share"], row["gallery_share"])
+        pixels = "" if shares[0] != shares[0] else " / ".join(f"{share:.1f}" for share in shares)
+        cells = [plain(row["term"]), f"{row['d']:.3f}", counts, adds, pixels]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -154,7 +154,7 @@ def test_excluded_parts_are_named_with_their_reason(open_page: Open, drawn: Path
     test = open_page("ranking", run="k6", vs="none")
     table = next(m.value for m in test.markdown if m.value.startswith("| term"))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    terms = pd.DataFrame(rows, columns=["term", "d", "counts", "adds", "query", "gallery"])
+    terms = pd.DataFrame(rows, columns=["term", "d", "counts", "adds", "pixels"])
     counted = terms[terms["counts"].str.startswith("✓")]
     left_out = terms[~terms["counts"].str.startswith("✓")]
     assert left_out["counts"].str.startswith("– hidden").all()

@@ -41,7 +41,9 @@ SUBSETS = ("", "occluded")
 def build(
     work: Annotated[Path, typer.Argument(help="Folder for the whole runs; some 2 GB.")],
     jobs: Annotated[int, typer.Option(min=1, help="Runs to train at once.")] = 1,
-    only: Annotated[list[str] | None, typer.Option(help="Only these studies: K, semantics, cascade, matching.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only these studies: K, semantics, cascade, matching, backbone.")
+    ] = None,
     parts: Annotated[list[str] | None, typer.Option(help="Only these K (default: 4 to 8).")] = None,
 ) -> None:
     """Train, judge and embed the study."""
@@ -55,6 +57,7 @@ def build(
         ("cascade", True),
         ("K", False),
         ("matching", False),
+        ("backbone", False),
     ]
     done: dict[str, Run] = {}
     for study, of_paper in studies:

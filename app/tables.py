@@ -9,18 +9,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors import safe_open
 
 from app import curves, runs_access
 from eval.studies import paper
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
-from isp_core.runs.files import read_checked
-from isp_core.runs.schema import WEIGHTS_FILE
 
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
 SOURCES = ("clustering", "contrast", "none")
@@ -176,19 +172,8 @@ def _papers(which: str, run: Run, column: str) -> paper.Figures:
 
 
 def parameters(run: Run) -> float:
-    """Millions of numbers in the backbone of the last stored weights; NaN where none are kept."""
-    epochs = run.weight_epochs()
-    folder = run.checkpoint(epochs[-1]) if epochs else None
-    if folder is None:
-        return _NONE
-
-    def count(file: Path) -> int:
-        with safe_open(file, "np") as tensors:
-            names = [str(name) for name in tensors.keys() if str(name).startswith("backbone.")]  # noqa: SIM118
-            names = [name for name in names if name.rsplit(".", 1)[-1] in ("weight", "bias")]
-            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
-
-    return read_checked(folder / WEIGHTS_FILE, count) / 1e6
+    """Millions of numbers in the backbone, as the run says; NaN where it does not (an imported one)."""
+    return run.info.parameters.get("backbone", _NONE) / 1e6
 
 
 def _percent(value: object) -> float:

@@ -56,10 +56,15 @@ class TestTables:
             "parser": "+extra info",
         }
 
-    def test_table_6_counts_the_stored_backbone(self, tmp_path: Path) -> None:
-        table = tables.build("Table 6", [("k6", small(tmp_path / "k6", weights=True))])
-        assert table["backbone"].tolist() == ["mobilenetv2_100"]
-        assert 1.5 < table["parameters (M)"].iloc[0] < 3.0
+    def test_table_6_has_a_row_a_backbone_with_its_parameters(self, tmp_path: Path) -> None:
+        sizes = {"mobilenetv2_100": 1_811_712, "tf_efficientnet_lite0": 2_986_512}
+        runs = [
+            (name, small(tmp_path / name, backbone=name, parameters={"backbone": size})) for name, size in sizes.items()
+        ]
+        table = tables.build("Table 6", [*runs, ("imported", small(tmp_path / "imported", backbone=""))])
+        assert table["backbone"].tolist() == ["", *sizes]
+        assert table["parameters (M)"].tolist()[1:] == pytest.approx([1.811712, 2.986512])
+        assert table["parameters (M)"].isna().tolist() == [True, False, False]
 
     def test_table_3_keeps_pseudo_labels_and_predictions_apart_beside_the_constant(self, tmp_path: Path) -> None:
         run = small(tmp_path / "k6")

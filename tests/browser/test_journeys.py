@@ -152,8 +152,9 @@ def test_part_maps_in_a_ranking_are_looked_at_closely(tab: Tab) -> None:
 
 
 def test_tables_3_to_6_leave_in_two_clicks(tab: Tab) -> None:
+    columns = {"Table 3": "foreground, constant", "Table 4": "K", "Table 5": "model", "Table 6": "backbone"}
     tab.open("")
-    for name, column in (("Table 3", "foreground, constant"), ("Table 4", "K"), ("Table 5", "model")):
+    for name, column in columns.items():
         tab.page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
         file, data = download(tab, f"{name} (CSV)")
         assert file == f"{name.lower().replace(' ', '')}.csv"

@@ -283,24 +283,24 @@ def _to_rows(points: Tensor, norms: Tensor, rows: Tensor) -> Tensor:
 def _settle(points: Tensor, centres: Tensor, moves: int, settled: float) -> Tensor:
     """Lloyd's algorithm from several sets of centres (r, k, c) in one matrix product; the best set (k, c).
 
-    Where there are few dimensions, looking at every point costs less than bounds that tell which to look at.
+    Where there are few dimensions, looking at every point costs less than bounds that tell which to look at, and the
+    product is three times as fast with a row a centre as with a row a point.
     """
     restarts, k, _ = centres.shape
     m = len(points)
-    before = torch.full((m, restarts), -1, dtype=torch.int64, device=points.device)
-    offsets = torch.arange(restarts, device=points.device) * k
+    before = torch.full((restarts, m), -1, dtype=torch.int64, device=points.device)
     best = torch.zeros(restarts, dtype=torch.float64, device=points.device)
     for _ in range(moves):
         flat = centres.flatten(0, 1)
-        scores = torch.addmm(-0.5 * flat.square().sum(1), points, flat.t()).view(m, restarts, k)
-        nearest, labels = scores.max(2)  # (m, r)
-        best = nearest.sum(0, dtype=torch.float64)
-        if int((labels != before).sum(0).max()) <= settled * m:
+        scores = (flat @ points.t()).sub_(0.5 * flat.square().sum(1, keepdim=True)).view(restarts, k, m)
+        nearest, labels = scores.max(1)  # (r, m)
+        best = nearest.sum(1, dtype=torch.float64)
+        if int((labels != before).sum(1).max()) <= settled * m:
             break
         before = labels
-        members = torch.zeros(m, restarts * k, device=points.device).scatter_(1, labels + offsets, 1.0)
-        sizes = members.sum(0)[:, None]
-        centres = torch.where(sizes > 0, (members.t() @ points) / sizes.clamp(min=1), flat).view_as(centres)
+        members = torch.zeros_like(scores).scatter_(1, labels[:, None], 1.0).flatten(0, 1)  # (r * k, m)
+        sizes = members.sum(1, keepdim=True)
+        centres = torch.where(sizes > 0, (members @ points) / sizes.clamp(min=1), flat).view_as(centres)
     return centres[int((best == best.max()).nonzero()[0])]
 
 

@@ -41,9 +41,7 @@ SUBSETS = ("", "occluded")
 def build(
     work: Annotated[Path, typer.Argument(help="Folder for the whole runs; some 2 GB.")],
     jobs: Annotated[int, typer.Option(min=1, help="Runs to train at once.")] = 1,
-    only: Annotated[
-        list[str] | None, typer.Option(help="Only these studies: K, semantics, cascade, matching, backbone.")
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only these studies, such as K (default: all).")] = None,
     parts: Annotated[list[str] | None, typer.Option(help="Only these K (default: 4 to 8).")] = None,
 ) -> None:
     """Train, judge and embed the study."""
@@ -59,6 +57,9 @@ def build(
         ("matching", False),
         ("backbone", False),
     ]
+    if unknown := set(only or ()) - {study for study, _ in studies}:
+        known = ", ".join(study for study, _ in studies)
+        raise IspError(f"no study is called {', '.join(sorted(unknown))}; there are {known}")
     done: dict[str, Run] = {}
     for study, of_paper in studies:
         if only and study not in only:

@@ -67,7 +67,11 @@ class Run:
 
     def count(self, split: Split) -> int:
         """How many pictures a split has by the records; a fraction of the time that reading them takes."""
-        return int((read_table(self.path / schema.RECORDS_FILE, ["split"])["split"] == split).sum())
+        try:
+            table = read_table(self.path / schema.RECORDS_FILE, ["split"])
+        except RunError:
+            table = self.records()  # says what is wrong with the file
+        return int((table["split"] == split).sum())
 
     def test_records(self) -> pd.DataFrame:
         """Query, then gallery: the order of the "test" maps."""

@@ -106,6 +106,8 @@ def test_records_without_a_column_are_a_finding(path: Path) -> None:
     pd.read_parquet(file).drop(columns=["camera", "split"]).to_parquet(file)
     with pytest.raises(RunError, match=r"records.parquet has no column camera, split"):
         open_run(path).records("query")
+    with pytest.raises(RunError, match=r"records.parquet has no column camera, split"):
+        open_run(path).embeddings("query", 2)
     (found,) = verify(open_run(path))
     assert "no column camera, split" in found.problem
 

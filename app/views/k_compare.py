@@ -20,7 +20,7 @@ from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
 FIGURE_ROWS = 6
-MOST_RUNS = 10
+MOST_RUNS = 12
 PAPER_KS = (4, 5, 6, 7, 8)
 
 
@@ -46,6 +46,8 @@ def show(selection: Selection) -> None:
         help="Runs on the same data that have label maps of this split",
     )
     runs = {name: candidates[name] for name in (wanted or list(candidates)[:MOST_RUNS])}
+    if not wanted and len(candidates) > MOST_RUNS:
+        st.caption(f"The first {MOST_RUNS} of {len(candidates)} runs; choose others above.")
     _missing(run, list(candidates.values()))
     table = runs_access.records(run, split)
     row = pick.person_and_picture(table)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.views.k_compare import MOST_RUNS
 from isp_core.config import load_config
 from isp_core.runs import RunWriter
 from isp_core.runs.maps import read_maps, write_maps
@@ -199,3 +200,11 @@ def test_addresses_are_not_trusted(open_page: Open) -> None:
             job="../../x",
         )
         assert not test.exception, page
+
+
+def test_more_runs_than_fit_are_said(own_runs: Path, open_page: Open) -> None:
+    for i in range(MOST_RUNS):
+        shutil.copytree(own_runs / "k6", own_runs / f"copy-{i}")
+    said = words(open_page("k_compare", runs=own_runs))
+    assert f"The first {MOST_RUNS} of" in said
+    assert f"The first {MOST_RUNS} of" not in words(open_page("k_compare", runs=own_runs, ks="k6"))

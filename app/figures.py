@@ -30,10 +30,10 @@ def sheet(
     legend = _LINE if palette is not None and palette.parts else 0
     w = left + max(len(row) for row in tiles) * (width + _GAP)
     grid = top + len(tiles) * (height + _GAP)
-    h = grid + legend + _LINE * len(footer) + _GAP
-    canvas = Image.new("RGB", (max(w, 420), h), "white")
+    w, font = max(w, 420), ImageFont.load_default(12)
+    footer = [line for text in footer for line in _wrapped(text, w - 8, font)]
+    canvas = Image.new("RGB", (w, grid + legend + _LINE * len(footer) + _GAP), "white")
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(12)
     for j, name in enumerate(columns):
         draw.text((left + j * (width + _GAP), 2), _fit(draw, name, width, font), "black", font)
     for i, row in enumerate(tiles):
@@ -62,6 +62,17 @@ def _fit(draw: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.FreeT
     while text and draw.textlength(text, font) > width:
         text = text[:-2] + "…" if len(text) > 2 else ""
     return text
+
+
+def _wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getbbox(longer)[2] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def framed(tile: Pixels, right: bool | None) -> Pixels:

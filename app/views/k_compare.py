@@ -92,8 +92,8 @@ def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Spli
     source = exports.provenance(run, None, split)
     by_k = {name: other for name, other in runs.items() if not variant(other)}
     variants = {name: other for name, other in runs.items() if variant(other)}
-    ks = {other.info.parts for other in variants.values()}
-    cascades = {name: other for name, other in by_k.items() if other.info.parts in ks}
+    alike = {(other.info.parts, other.info.labels) for other in variants.values()}
+    cascades = {name: other for name, other in by_k.items() if (other.info.parts, other.info.labels) in alike}
     with st.container(horizontal=True):
         st.download_button(
             "Figure 4: by K, beside truth (PNG)",
@@ -271,8 +271,9 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
             colours = runs_access.palette(other).table()
             line.append(None if stored is None else overlay(image, stored[1], colours, strength, size))
         lines.append(line)
-    titles = ["input", "truth", *(f"K = {r.info.parts} {variant(r)}".strip() for r in runs.values())]
+    titles = ["input", "truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
     everything = union([*(runs_access.palette(r) for r in runs.values()), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
-    footer = ["The chosen picture first, the others at even steps through the split. " + ", ".join(runs)]
+    names = (f"{n}: {name}" + (f" ({variant(r)})" if variant(r) else "") for n, (name, r) in enumerate(runs.items(), 1))
+    footer = ["The chosen picture first, the others at even steps through the split.", ", ".join(names)]
     return figures.sheet(lines, captions, titles, palette=everything, footer=footer)

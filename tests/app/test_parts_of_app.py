@@ -22,7 +22,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 import app
-from app import exports, jobs, sparks
+from app import exports, figures, jobs, sparks
 from app.components.epoch_scrubber import missing_epochs
 from app.encode import grid_png, overlay, png, sprite
 from app.exports import Provenance
@@ -244,3 +244,11 @@ def test_more_parts_than_colours_leave_some_without() -> None:
     parts = assign([k / 31 for k in range(31)]).parts
     assert sum(part.rgb == UNKNOWN for part in parts) == 3  # seven colours in four shades
     assert len({part.code for part in parts}) == 28 + 1
+
+
+def test_words_below_a_sheet_stay_on_it() -> None:
+    tile = np.zeros((40, 20, 3), np.uint8)
+    short, long = (figures.sheet([[tile]], [], [], footer=[text]) for text in ("words", "many words " * 40))
+    assert long.shape[1] == short.shape[1]
+    assert long.shape[0] > short.shape[0] + 3 * 16
+    assert (long[:, -4:] == 255).all()

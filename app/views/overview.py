@@ -160,7 +160,7 @@ def _iou(run: Run, table: pd.DataFrame) -> None:
 
 
 def _tables(listed: list[Listed]) -> None:
-    """One table at a time, when asked for: the browser's table costs half a second, and the first page none."""
+    """One table, once it is asked for: the browser's grid would cost the first page half a second."""
     st.subheader("Tables", anchor=False)
     which = st.segmented_control(
         "Table",

@@ -21,7 +21,7 @@ from isp_core.matching import Explanation
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 
-COUNTS = "✓ yes"
+_COUNTS = "✓ yes"
 
 
 def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsewhere: list[str]) -> None:
@@ -78,7 +78,7 @@ def _as_markdown(table: pd.DataFrame) -> str:
     lines = ["| term | d | counts | adds | pixels |", "|:--|--:|:--|--:|--:|"]
     for row in table.to_dict("records"):
         counts = f"{row['counts'][0]} {row['why']}"
-        adds = f"{row['adds']:.3f}" if row["counts"] == COUNTS else ""
+        adds = f"{row['adds']:.3f}" if row["counts"] == _COUNTS else ""
         shares = (row["query_share"], row["gallery_share"])
         pixels = "" if shares[0] != shares[0] else " / ".join(f"{share:.1f}" for share in shares)
         cells = [plain(row["term"]), f"{row['d']:.3f}", counts, adds, pixels]
@@ -103,7 +103,7 @@ def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.D
             {
                 "term": f"d_{k + 1}, {palette.name(k + 1).split(' · ')[-1]}",
                 "d": distance,
-                "counts": COUNTS if shared[k] else "– no",
+                "counts": _COUNTS if shared[k] else "– no",
                 "why": _WHY[seen],
                 "adds": distance / below if shared[k] else np.nan,
                 "query_share": 100 * float(one.part_share[0, k]),
@@ -122,7 +122,7 @@ _WHY = {
 
 
 def _always(term: str, distance: Any, below: int) -> dict[str, object]:
-    row = {"term": term, "d": float(distance), "counts": COUNTS, "why": "always", "adds": float(distance) / below}
+    row = {"term": term, "d": float(distance), "counts": _COUNTS, "why": "always", "adds": float(distance) / below}
     return row | {"query_share": np.nan, "gallery_share": np.nan}
 
 

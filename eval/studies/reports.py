@@ -24,8 +24,6 @@ from eval.studies.training import Trained
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.spaces import TARGETS, LabelSpace, load_space
-from isp_core.models import count_parameters
-from isp_core.models.backbone import Backbone
 from isp_core.runs import Run
 
 Row = dict[str, Any]
@@ -309,9 +307,8 @@ def _range(interval: Interval) -> str:
 def _parameters(each: Trained, name: str) -> Row:
     """Millions of parameters of the backbone alone, ours without a classifier, and the paper's figure."""
     known = paper.BACKBONES.get(name)
-    row: Row = {"parameters (M)": float("nan")}
-    if each.run is not None:
-        row["parameters (M)"] = count_parameters(Backbone(name, weights="none")) / 1e6
+    counted = each.run.info.parameters.get("backbone") if each.run is not None else None
+    row: Row = {"parameters (M)": float("nan") if counted is None else counted / 1e6}
     return row | {f"parameters (M), {paper.holds(paper.DUKE)}": known.parameters if known else float("nan")}
 
 

@@ -17,6 +17,8 @@ LAYOUTS: Mapping[int, tuple[str, ...]] = {
     8: ("head", "upper", "waist", BELONGINGS, "legs", "shins", "shoes"),
 }
 """The parts 1 .. K-1 of each K, from top to bottom; with K = 4 shoes go with the legs."""
+HEAD = 0
+"""The place of the head in every layout."""
 
 
 def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:

@@ -30,7 +30,7 @@ from isp_core.clustering.cascade import activation
 from isp_core.config import ConfigError
 from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.belongings import find_belongings
-from isp_core.labelling.body import BELONGINGS, LAYOUTS
+from isp_core.labelling.body import BELONGINGS, HEAD, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
 from isp_core.labelling.refine import Certainty, cut_all
 from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
@@ -53,8 +53,9 @@ CERTAINTY = Certainty(background=-0.35, foreground=0.9, iterations=2)
 """Of scores with mean 0 and deviation 1 in each picture."""
 KNEES, LIFT = (0.62, 0.69), 0.4
 """Rows of the knees where a person stands, and how much of what scores fall by below them is given back."""
-FIRST_WEIGHT = 0.25
-"""Of the first masks in later rounds, in deviations of the network's log odds."""
+FIRST_WEIGHT, FIRST_WEIGHT_AT_HEADS = 0.25, 1.0
+"""Of the first masks in later rounds, in deviations of the network's log odds; more where the network sees a head,
+which is few cells of its grid and comes out larger than it is."""
 FIRST_HEADS = 1.0
 """Of the first heads in later rounds, where all words together have 1 and the network has 1: a head is few cells of the
 network's own grid, and shrinks where labels are learnt from labels."""
@@ -172,8 +173,7 @@ class ContrastLabeller:
             votes[:, self._belongings - 1] = 0
         votes /= np.maximum(votes.sum(1, keepdims=True), 1)
         if first is not None:
-            head = LAYOUTS[self.parts].index("head")
-            votes[:, head] += FIRST_HEADS * (first == head + 1)
+            votes[:, HEAD] += FIRST_HEADS * (first == HEAD + 1)
         return votes
 
     def _learn_words(self, network: ISPNet) -> dict[int, Vocabulary]:
@@ -235,7 +235,8 @@ def lift_feet(scores: Tensor) -> Tensor:
 def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:
     """Foreground from what the network says and the first round's masks, of as many pixels as those have.
 
-    The log odds of the likeliest part against the background, raised inside the first masks and lowered outside.
+    The log odds of the likeliest part against the background, raised inside the first masks and lowered outside, at
+    heads most.
     opinion: Eq. 5 (n, K, h, w), 0..255; first: (n, h, w) -> (n, h, w).
 
     >>> first = np.array([[[False, True, False, True]]])
@@ -243,7 +244,9 @@ def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:
     array([[[False,  True, False,  True]]])
     """
     odds = np.log((opinion[:, 1:].max(1) + np.float32(0.5)) / (opinion[:, 0] + np.float32(0.5)))
-    odds += np.where(first, 1, -1) * np.float32(FIRST_WEIGHT * odds.std())
+    at_heads = opinion[:, 1:].argmax(1) == HEAD
+    weight = np.where(at_heads, np.float32(FIRST_WEIGHT_AT_HEADS), np.float32(FIRST_WEIGHT)) * odds.std()
+    odds += np.where(first, weight, -weight)
     return np.asarray(odds > np.quantile(odds, 1 - first.mean()))
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from isp_core.inference import prepare
-from isp_core.labelling.body import LAYOUTS
+from isp_core.labelling.body import HEAD, LAYOUTS
 from isp_core.labelling.contrast import LIFT, ContrastLabeller, join_masks, lift_feet
 from isp_core.labelling.source import TrainingPictures, collect
 from isp_core.models import ISPNet
@@ -46,9 +46,19 @@ def test_first_masks_decide_where_the_network_is_in_doubt() -> None:
     np.testing.assert_array_equal(np.flatnonzero(join_masks(opinion, first)), [1, 2])
 
 
+def test_first_masks_count_more_where_the_network_sees_a_head() -> None:
+    """Four likely pixels: of the head one in the first mask and one outside, of the torso too. Three are kept."""
+    opinion = np.zeros((1, 3, 2, 4), np.uint8)
+    opinion[0, :, 0] = [[20] * 4, [215, 215, 20, 20], [20, 20, 215, 215]]
+    opinion[0, :, 1] = [[235] * 4, [10] * 4, [10] * 4]
+    first = np.zeros((1, 2, 4), bool)
+    first[0, 0, [0, 2]] = first[0, 1, 3] = True
+    np.testing.assert_array_equal(np.flatnonzero(join_masks(opinion, first)), [0, 2, 3])
+
+
 def test_first_heads_keep_a_say(learnt: ISPNet, data: TrainingPictures) -> None:
     labeller = ContrastLabeller(data, 4, (16, 8), every=1, seed=0)
-    head, upper = (LAYOUTS[4].index(part) + 1 for part in ("head", "upper"))
+    head, upper = HEAD + 1, LAYOUTS[4].index("upper") + 1
     first = first_labels(0.3)
     without, labels = (
         collect(labeller.round(learnt, 1, first * part), len(OWNERS), (16, 8)).labels for part in (upper, head)

@@ -21,9 +21,10 @@ from benchmarks.maps import coarse_maps, identity_maps, upsample
 from benchmarks.references import ITERATIONS, authors_labels
 from benchmarks.rows import Machine, Row, best_of
 from isp_core.clustering import CascadeConfig, label_identity
-from isp_core.clustering.cascade import activation, pixel_features, split_foreground
+from isp_core.clustering.cascade import split_foreground
 from isp_core.clustering.kmeans import kmeans, lloyd
 from isp_core.clustering.line import two_means_1d
+from isp_core.clustering.maps import activation, pixel_features
 
 PICTURES, HEIGHT, WIDTH, PARTS = 24, 64, 32, 7
 CHANNELS = (256, 320, 1920, 2048)  # after a reduction, EfficientNet-Lite0, HRNet-W32, ResNet50

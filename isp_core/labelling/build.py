@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from isp_core.clustering.cascade import CascadeConfig, Variant
+from isp_core.clustering import CascadeConfig, Variant
 from isp_core.config import Config, ConfigError
 from isp_core.labelling.cascade import CascadeLabeller
 from isp_core.labelling.contrast import ContrastLabeller

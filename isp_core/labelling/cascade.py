@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from isp_core.clustering.cascade import CascadeConfig, label_identity
+from isp_core.clustering import CascadeConfig, label_identity
 from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
 from isp_core.models import ISPNet, map_size

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isp_core.clustering.cascade import activation
+from isp_core.clustering.maps import activation
 from isp_core.config import ConfigError
 from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.belongings import find_belongings

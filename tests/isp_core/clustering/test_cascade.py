@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from isp_core.clustering import CascadeConfig, ClusteringError, Variant, label_identity
-from isp_core.clustering.cascade import (
-    activation,
-    cluster_parts,
-    pixel_features,
-    sharpen,
-    split_foreground,
-    top_to_bottom,
-)
+from isp_core.clustering.cascade import cluster_parts, split_foreground, top_to_bottom
+from isp_core.clustering.maps import activation, pixel_features, sharpen
 
 TOTEM = torch.tensor([[0, 1, 1, 0], [0, 2, 2, 0], [0, 2, 2, 0], [0, 3, 3, 0]])  # head, two rows of trunk, feet
 

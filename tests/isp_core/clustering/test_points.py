@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from isp_core.clustering import CascadeConfig, ClusteringError, Variant, label_identity
-from isp_core.clustering.cascade import activation, cluster_parts, pixel_features, pixels, split_foreground
+from isp_core.clustering.cascade import cluster_parts, split_foreground
+from isp_core.clustering.maps import activation, pixel_features, pixels
 from isp_core.clustering.points import UpsampledPoints, squared_norms
 
 SIZES = [

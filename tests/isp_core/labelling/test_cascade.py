@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from isp_core.clustering.cascade import CascadeConfig, activation, label_identity
+from isp_core.clustering import CascadeConfig, label_identity
+from isp_core.clustering.maps import activation
 from isp_core.inference import prepare
 from isp_core.labelling.cascade import CascadeLabeller, beside
 from isp_core.labelling.source import TrainingPictures, collect

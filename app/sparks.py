@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.safety.names import escape
 
-_WIDTH, _HEIGHT = 88, 28  # pixels of a curve
+_WIDTH, _HEIGHT = 70, 28  # pixels of a curve
 _COLOUR = "#2b8fcb"  # between the themes' two blues: a picture does not know which one is on
 
 
@@ -30,7 +30,7 @@ class Spark:
 
 def row(sparks: Sequence[Spark]) -> None:
     """Draws figures side by side; they wrap where the page is narrow."""
-    st.html("<div style='display:flex;flex-wrap:wrap;gap:.6rem 1rem'>" + "".join(map(_figure, sparks)) + "</div>")
+    st.html("<div style='display:flex;flex-wrap:wrap;gap:.6rem .5rem'>" + "".join(map(_figure, sparks)) + "</div>")
 
 
 def _figure(spark: Spark) -> str:

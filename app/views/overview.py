@@ -21,7 +21,7 @@ from isp_core.runs.schema import Split
 
 CARDS = 12
 FIRST = 8  # pictures at the top
-CLASSES = ("foreground", "head", "legs")
+CLASSES = ("foreground", "head", "legs", "belongings")
 ALL = "All runs"
 PAPER = "The paper's"
 

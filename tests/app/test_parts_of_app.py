@@ -47,7 +47,7 @@ def test_a_curve_is_as_wide_and_high_as_its_values() -> None:
     assert "'epoch'" not in html
     line = ElementTree.fromstring(unquote(html.split("svg+xml,")[1].split('"')[0]))[0]
     points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
-    assert points == [(0, 26), (44, 2), (88, 20)]
+    assert points == [(0, 26), (35, 2), (70, 20)]
     assert "<img" not in sparks._figure(Spark("mAP", "–", (1.0,)))
 
 

@@ -28,7 +28,7 @@ class Picture:
 
 PICTURES = (
     Picture("overview", "", 760),
-    Picture("evolution", "evolution?op=70", 900, dark=True),
+    Picture("evolution", "evolution?op=70&img=0019_c4s1_006030_01.jpg", 900, dark=True),  # chosen for its backpack
     Picture("k-compare", "k_compare?split=query&op=70", 700),
     Picture("ranking", "ranking?split=query", 1000, below="Query ", masks=True),
 )

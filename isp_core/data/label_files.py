@@ -35,9 +35,9 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
     found = [_find(folder, PurePosixPath(path), listed) for path in records["path"]]
     if len(found) and all(path is None for path in found):
         example = PurePosixPath(records["path"].iloc[0])
+        names = list(dict.fromkeys(str(place.with_suffix(SUFFIXES[0])) for place in _places(example)))
         raise DataError(
-            f"{folder}: no label map for any of {len(found)} pictures; for {example} it would be "
-            f"{_beside(example).with_suffix('.png')}, {example.with_suffix('.png')} or {example.stem}.png"
+            f"{folder}: no label map for any of {len(found)} pictures; for {example} it would be {' or '.join(names)}"
         )
     return found
 
@@ -75,11 +75,16 @@ def _beside(path: PurePosixPath) -> PurePosixPath:
     return path.parent.with_name(path.parent.name + PARSER_FOLDER) / path.name if path.parent.name else path
 
 
+def _places(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
+    """Where a picture's map may lie in FOLDER, but for the ending. Beside the pictures comes first: where they are PNGs
+    too, FOLDER may be the data set itself."""
+    return _beside(path), path, PurePosixPath(path.name)
+
+
 def _find(folder: Path, path: PurePosixPath, listed: dict[str, str]) -> Path | None:
     if label := listed.get(str(path)):
         return folder / label if (folder / label).is_file() else None
-    # beside comes first: where pictures are PNGs too, FOLDER may be the data set itself
-    for candidate in (_beside(path), path, PurePosixPath(path.name)):
+    for candidate in _places(path):
         for suffix in SUFFIXES:
             full = folder / candidate.with_suffix(suffix)
             if full.is_file():

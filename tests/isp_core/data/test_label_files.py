@@ -47,8 +47,10 @@ def test_pictures_that_are_png_themselves_are_not_taken_for_their_labels(tmp_pat
 
 
 def test_a_folder_without_any_says_where_it_looked(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"bounding_box_train_parsing_pgt/0001_c1_1\.png, .* or 0001_c1_1\.png"):
+    with pytest.raises(DataError, match=r"bounding_box_train_parsing_pgt/0001_c1_1\.png or .* or 0001_c1_1\.png"):
         find_label_maps(tmp_path, RECORDS)
+    with pytest.raises(DataError, match=r"would be a\.png$"):  # pictures in no folder: each place once
+        find_label_maps(tmp_path, pd.DataFrame({"path": ["a.jpg"]}))
     with pytest.raises(DataError, match="no such folder of label maps"):
         find_label_maps(tmp_path / "none", RECORDS)
 

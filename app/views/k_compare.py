@@ -243,7 +243,8 @@ def _figures(runs: dict[str, Run]) -> pd.DataFrame:
             {
                 "run": name_of,
                 "K": other.info.parts,
-                "variant": variant(other) or "cascade",
+                "labels": other.info.labels,
+                "variant": variant(other),
                 **{c: curve.last if curve else np.nan for c, curve in last.items()},
                 **iou,
             }

@@ -56,6 +56,11 @@ def test_first_masks_count_more_where_the_network_sees_a_head() -> None:
     np.testing.assert_array_equal(np.flatnonzero(join_masks(opinion, first)), [0, 2, 3])
 
 
+@pytest.mark.parametrize("parts", LAYOUTS)
+def test_every_layout_begins_with_the_head(parts: int) -> None:
+    assert LAYOUTS[parts][HEAD] == "head"
+
+
 def test_first_heads_keep_a_say(learnt: ISPNet, data: TrainingPictures) -> None:
     labeller = ContrastLabeller(data, 4, (16, 8), every=1, seed=0)
     head, upper = HEAD + 1, LAYOUTS[4].index("upper") + 1

@@ -59,7 +59,7 @@ def show(selection: Selection) -> None:
     decimals = {
         name: st.column_config.NumberColumn(format="%.1f")
         for name in figures_table.columns
-        if name not in ("run", "K", "variant")
+        if figures_table[name].dtype.kind == "f"
     }
     st.dataframe(
         figures_table,

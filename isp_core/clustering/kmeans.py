@@ -4,11 +4,10 @@ Pure functions on tensors, the same on CPU and GPU, float32 with float64 where s
 and equal number of threads give equal labels bit for bit. Nothing here knows about pictures or parts (see
 cascade.py).
 
-Where the time goes, and why the code looks as it does: assigning n points of c channels to k centres is one thin
-matrix product, (n, c) @ (c, k). So the first centres are found on a sample (all restarts in one product) and settle on
-a quarter of the points, both in the few dimensions that hold most of the spread; every point is visited only while it
-can still change its cluster (bounds after Hamerly, SDM 2010), and the sums of the clusters are moved by the points that
-changed. None of this changes the outcome of Lloyd's algorithm from given centres.
+Where the time goes, and why the code looks as it does: a move of the centres reads all points, n numbers of c channels,
+and the first moves need not be exact. So the first centres are found on a sample and settle on a quarter of the points,
+both in the few dimensions that hold most of the spread; only then all points are in view, usually once or twice. What
+a move costs is the matter of points.py.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor
 
 from isp_core.clustering.errors import ClusteringError
-from isp_core.clustering.points import DensePoints, Points
+from isp_core.clustering.points import DensePoints, Points, Visit
 from isp_core.clustering.threads import threads_for
 
 SAMPLE = 1024
@@ -66,8 +65,8 @@ def kmeans(
 ) -> KMeansResult:
     """K-means of points (n, c) into k clusters, squared Euclidean distance. From given centres: see `lloyd`.
 
-    Centres are seeded (k-means++) and settled on an even sample of the points, `restarts` times at once; the best of
-    them settles on a quarter of the points (both in SKETCH dimensions, if points have many more) and then on all, by at
+    Centres are seeded (k-means++) and settled on an even sample of the points, `restarts` times; the best of them
+    settles on a quarter of the points (both in SKETCH dimensions, if points have many more) and then on all, by at
     most `iterations` moves each.
 
     Fewer points, or fewer distinct ones, than k: the superfluous clusters stay empty. Raises ClusteringError for no
@@ -97,7 +96,7 @@ def _kmeans(
     quarter = points.rows(chosen) if basis is None else points.projected(chosen, basis)
     some = quarter[_evenly(len(quarter), sample, generator, device)]
     centres = first_centres(some, k, restarts, generator)
-    centres = _settle(quarter, centres[None], iterations, settled)
+    centres = _lloyd(DensePoints(quarter), centres, iterations, settled).centres
     centres = centres if basis is None else centres @ basis.t()
     return _lloyd(points, centres, iterations, _AFTER_SAMPLE * settled)
 
@@ -108,7 +107,7 @@ def lloyd(points: Tensor | Points, initial: Tensor, *, iterations: int = 20, set
 
     points: (n, c), any float dtype; initial: (k, c). Centres have settled once at most a share `settled` of the points
     changes its cluster. The labels belong to the returned centres. A cluster that lost all its points starts anew at
-    the point that is farthest from its own centre (lowest index first), unless that distance is 0.
+    the point that is farthest from all centres (lowest index first), unless that distance is 0.
     """
     points, origin = _near_origin(points)
     if initial.ndim != 2 or len(initial) == 0 or initial.shape[1] != points.channels:
@@ -119,119 +118,48 @@ def lloyd(points: Tensor | Points, initial: Tensor, *, iterations: int = 20, set
         return _moved(_lloyd(points, initial, iterations, settled), origin)
 
 
-def _lloyd(points: Points, initial: Tensor, iterations: int, settled: float) -> KMeansResult:
-    state = _Lloyd(points, initial)
+def _lloyd(points: Points, centres: Tensor, iterations: int, settled: float) -> KMeansResult:
     enough = settled * len(points.norms2)
-    moved = 0
-    while moved < iterations and state.move():
-        moved += 1
-        if state.assign() <= enough and bool((state.sizes > 0).all()):
+    visit, moves = points.visit(centres), 0
+    while moves < iterations:
+        means = _means(points, visit, centres)
+        if torch.equal(means, centres):
             break
-    return KMeansResult(state.labels, state.centres, state.sizes, state.inertia(), moved)
+        centres, moves = means, moves + 1
+        visit = points.visit(centres, visit.labels)
+        if visit.changed <= enough and int(visit.sizes.min()) > 0:
+            break
+    inertia = float((points.norms2 - 2 * visit.scores.double()).sum())
+    return KMeansResult(visit.labels, centres, visit.sizes, max(0.0, inertia), moves)
 
 
-class _Lloyd:
-    """Points, their labels and bounds, and the sums of the clusters, kept in step.
-
-    `slack` says how much nearer each point is to its own centre than to any other. As centres move it shrinks by the
-    way of its own centre plus the longest way of the others; only points whose slack is used up are looked at again.
-    """
-
-    def __init__(self, points: Points, centres: Tensor) -> None:
-        self.points, self.centres = points, centres
-        self.reach2 = float(points.norms2.max())
-        self.labels, self.slack = self._nearest(None)
-        self._count()
-
-    def move(self) -> bool:
-        """Centres to the means of their points. False if they are there already."""
-        sizes = self.sizes[:, None]
-        centres = torch.where(sizes > 0, (self.sums / sizes.clamp(min=1)).float(), self.centres)
-        if not bool((sizes > 0).all()):
-            centres = self._refill(centres)
-        ways: list[float] = torch.linalg.vector_norm(centres - self.centres, dim=1).tolist()
-        if not any(ways):
-            return False
-        second, longest = sorted([0.0, *ways])[-2:]
-        # a point's lead shrinks by the way of its own centre and at most the longest way of any other
-        loss = [(way + (second if way == longest else longest)) * (1 + 1e-5) for way in ways]
-        self.slack -= self.slack.new_tensor(loss)[self.labels]
-        self.centres = centres
-        return True
-
-    def assign(self) -> int:
-        """Every point to its nearest centre. How many changed."""
-        contested = (self.slack <= 0).nonzero()[:, 0]
-        if len(contested) == 0:
-            return 0
-        before = self.labels
-        if len(contested) > self.points.few:
-            self.labels, self.slack = self._nearest(None)
-        else:
-            self.labels = before.clone()
-            self.labels[contested], self.slack[contested] = self._nearest(contested)
-        changed = (self.labels != before).nonzero()[:, 0]
-        if len(changed) > self.points.few:
-            self._count()
-        elif len(changed):  # sums and sizes follow the points that changed
-            step = _one_hot(self.labels[changed], len(self.centres)) - _one_hot(before[changed], len(self.centres))
-            self.sums += (step @ self.points.rows(changed)).double()
-            self.sizes += step.sum(1, dtype=torch.float64).long()
-        return len(changed)
-
-    def inertia(self) -> float:
-        """Sum of squared distances, from the sums of the clusters."""
-        centres = self.centres.double()  # (k, c)
-        spread = self.points.norms2.sum(dtype=torch.float64) + (self.sizes * centres.square().sum(1)).sum()
-        return max(0.0, float(spread - 2 * (self.sums * centres).sum()))
-
-    def _nearest(self, subset: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Nearest centre and slack of the points in `subset` (all if None)."""
-        if subset is None:
-            products, norms2 = self.points.products(self.centres), self.points.norms2
-        else:
-            products, norms2 = (
-                (self.points.rows(subset) @ self.centres.t()).t().contiguous(),
-                self.points.norms2[subset],
-            )
-        best, second, labels = _best_two(_scores(products, self.centres))
-        rounding = max(_ROUNDING * max(self.reach2, float(self.centres.square().sum(1).max())), 1e-30)
-        # d2^2 - d1^2 = 2 (best - second), d1^2 = |x|^2 - 2 best; what rounding may hide is taken off the slack
-        nearest, next_nearest = ((norms2 - 2 * s).clamp_(min=0).add_(rounding).sqrt_() for s in (best, second))
-        return labels, (2 * (best - second) - rounding) / (nearest + next_nearest)
-
-    def _count(self) -> None:
-        """Sums (k, c) and sizes (k,) of the clusters from all points."""
-        self.sums = self.points.sums(_one_hot(self.labels, len(self.centres)))
-        self.sizes = torch.bincount(self.labels, minlength=len(self.centres))
-
-    def _refill(self, centres: Tensor) -> Tensor:
-        """Empty clusters to the points that are farthest from where they belong."""
-        norms2 = self.points.norms2
-        scores = _scores(self.points.products(centres), centres)
-        distances = norms2 - 2 * scores.gather(0, self.labels[None])[0]
-        centres = centres.clone()
-        for k in (self.sizes == 0).nonzero()[:, 0].tolist():
-            farthest = (distances == distances.max()).nonzero()[0]
-            if float(distances[farthest]) <= _ROUNDING * self.reach2:
-                break  # no more distinct points than clusters
-            centres[k] = self.points.rows(farthest)[0]
-            distances = torch.minimum(
-                distances, norms2 - 2 * _scores(self.points.products(centres[k, None]), centres[k, None])[0]
-            )
-        return centres
+def _means(points: Points, visit: Visit, centres: Tensor) -> Tensor:
+    """(k, c): the mean of each cluster; empty ones go, one by one, to the point that is farthest from all others."""
+    if int(visit.sizes.min()) > 0:
+        return (visit.sums / visit.sizes[:, None]).float()
+    full = visit.sizes > 0
+    means = torch.where(full[:, None], (visit.sums / visit.sizes.clamp(min=1)[:, None]).float(), centres)
+    distances = points.norms2 - 2 * points.visit(means[full]).scores
+    for k in (~full).nonzero()[:, 0].tolist():
+        farthest = distances.argmax()
+        if float(distances[farthest]) <= _ROUNDING * float(points.norms2.max()):
+            break  # no more distinct points than clusters
+        means[k] = points.rows(farthest[None])[0]
+        distances = torch.minimum(distances, points.norms2 - 2 * points.visit(means[k, None]).scores)
+    return means
 
 
 def first_centres(points: Tensor, k: int, restarts: int, generator: torch.Generator) -> Tensor:
-    """Centres (k, c) to start from: greedy k-means++ and Lloyd's algorithm, the best of `restarts` made at once.
+    """Centres (k, c) to start from: greedy k-means++ and some moves of Lloyd's algorithm, the best of `restarts`.
 
     points: (m, c), best a sample. Random numbers are drawn on the CPU: a GPU sees the same ones.
     """
     points = points.float()
     origin = points.double().mean(0)
     points = points - origin.float()
-    centres = _settle(points, _plus_plus(points, k, restarts, generator), _SETTLING, SETTLED)
-    return (centres.double() + origin).float()
+    dense, starts = DensePoints(points), _plus_plus(points, k, restarts, generator)
+    best = min((_lloyd(dense, start, _SETTLING, SETTLED) for start in starts), key=lambda found: found.inertia)
+    return (best.centres.double() + origin).float()
 
 
 def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -280,30 +208,6 @@ def _to_rows(points: Tensor, norms: Tensor, rows: Tensor) -> Tensor:
     return distances.scatter_(1, rows[:, None], 0.0)
 
 
-def _settle(points: Tensor, centres: Tensor, moves: int, settled: float) -> Tensor:
-    """Lloyd's algorithm from several sets of centres (r, k, c) in one matrix product; the best set (k, c).
-
-    Where there are few dimensions, looking at every point costs less than bounds that tell which to look at, and the
-    product is three times as fast with a row a centre as with a row a point.
-    """
-    restarts, k, _ = centres.shape
-    m = len(points)
-    before = torch.full((restarts, m), -1, dtype=torch.int64, device=points.device)
-    best = torch.zeros(restarts, dtype=torch.float64, device=points.device)
-    for _ in range(moves):
-        flat = centres.flatten(0, 1)
-        scores = (flat @ points.t()).sub_(0.5 * flat.square().sum(1, keepdim=True)).view(restarts, k, m)
-        nearest, labels = scores.max(1)  # (r, m)
-        best = nearest.sum(1, dtype=torch.float64)
-        if int((labels != before).sum(1).max()) <= settled * m:
-            break
-        before = labels
-        members = torch.zeros_like(scores).scatter_(1, labels[:, None], 1.0).flatten(0, 1)  # (r * k, m)
-        sizes = members.sum(1, keepdim=True)
-        centres = torch.where(sizes > 0, (members @ points) / sizes.clamp(min=1), flat).view_as(centres)
-    return centres[int((best == best.max()).nonzero()[0])]
-
-
 # ------------------------------------------------------------------------------------------------------------ details
 
 
@@ -326,25 +230,3 @@ def _near_origin(points: Tensor | Points) -> tuple[Points, Tensor | None]:
 
 def _moved(result: KMeansResult, origin: Tensor | None) -> KMeansResult:
     return result if origin is None else replace(result, centres=result.centres + origin)
-
-
-def _scores(products: Tensor, centres: Tensor) -> Tensor:
-    """(k, n) products, in place: half of |x|^2 minus squared distance to each centre, so the nearest scores highest."""
-    return products.sub_((0.5 * centres.double().square().sum(1)).float()[:, None])
-
-
-def _best_two(scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(k, n) -> largest, second largest (-1e30 for k = 1) and index of the largest, the lowest index among equals."""
-    best = scores[0].clone()
-    second = torch.full_like(best, -1e30)
-    labels = torch.zeros(len(best), dtype=torch.int64, device=scores.device)
-    for k, row in enumerate(scores[1:], start=1):
-        second = torch.maximum(second, torch.minimum(row, best))
-        labels = torch.where(row > best, k, labels)
-        best = torch.maximum(best, row)
-    return best, second, labels
-
-
-def _one_hot(labels: Tensor, k: int) -> Tensor:
-    """(n,) -> (k, n) float32."""
-    return (labels[None] == torch.arange(k, device=labels.device)[:, None]).float()

@@ -72,7 +72,8 @@ def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig, lengths: Tensor | 
     if list(mask.shape[1:]) == grid:
         if lengths is None or config.height_weight or config.variant is not Variant.CASCADE:
             return DensePoints(pixel_features(maps, mask, config))
-        return DensePoints(_gather(maps, mask), lengths[mask])  # Eq. 4's division is left to the points
+        rows = maps.float().permute(0, 2, 3, 1).reshape(-1, maps.shape[1])  # a view of channels-last float32
+        return DensePoints(rows, mask.flatten().nonzero()[:, 0], lengths[mask])
     maps = _coarse(maps)
     lengths = norms(maps, tuple(mask.shape[1:])) if lengths is None else lengths
     check_finite(lengths.flatten(1).amax(1))
@@ -129,15 +130,6 @@ def _coarse(maps: Tensor) -> Tensor:
 def _rows(picture: Tensor) -> Tensor:
     """(c, h, w) -> (h * w, c) float32, contiguous; a view of channels-last float32."""
     return picture.float().flatten(1).t().contiguous()
-
-
-def _gather(maps: Tensor, mask: Tensor) -> Tensor:
-    """(n, c, h, w), (n, h, w) bool with m pixels set -> (m, c) their features as they are."""
-    counts = mask.flatten(1).sum(1).tolist()
-    features = torch.empty(sum(counts), maps.shape[1], device=maps.device)
-    for picture, chosen, rows in zip(maps, mask, torch.split(features, counts), strict=True):
-        torch.index_select(_rows(picture), 0, chosen.flatten().nonzero()[:, 0], out=rows)
-    return features
 
 
 def check_maps(maps: Tensor) -> None:

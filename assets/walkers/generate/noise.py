@@ -3,7 +3,7 @@
 import numpy as np
 
 from assets.walkers.generate.arrays import Floats
-from assets.walkers.generate.compiled import compiled
+from isp_core.compiled import compiled
 
 
 @compiled

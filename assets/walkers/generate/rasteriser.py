@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.walkers.generate.arrays import Floats, Ints
-from assets.walkers.generate.compiled import compiled
+from isp_core.compiled import compiled
 
 NEAR = 0.05  # metres; triangles that reach nearer than this are left out
 

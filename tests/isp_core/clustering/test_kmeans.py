@@ -140,8 +140,7 @@ class TestLloyd:
         assert ours.inertia == pytest.approx(theirs.inertia_, rel=1e-5)
 
     @pytest.mark.parametrize("iterations", [1, 2, 5, 20])
-    def test_bounds_skip_nothing_that_matters(self, iterations: int) -> None:
-        """Stopped after any number of moves, labels and centres are those of the textbook that looks at every point."""
+    def test_every_move_is_the_textbooks(self, iterations: int) -> None:
         points = blobs(4000, 24, 9, spread=1.0)
         start = some_rows(points, 6)
         result = lloyd(points, start, iterations=iterations)

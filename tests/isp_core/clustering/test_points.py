@@ -7,8 +7,9 @@ from torch import Tensor
 
 from isp_core.clustering import CascadeConfig, ClusteringError, Variant, label_identity
 from isp_core.clustering.cascade import cluster_parts, split_foreground
-from isp_core.clustering.maps import activation, pixel_features, pixels
-from isp_core.clustering.points import UpsampledPoints, squared_norms
+from isp_core.clustering.kernels import neighbours
+from isp_core.clustering.maps import activation, norms, pixel_features, pixels
+from isp_core.clustering.points import DensePoints, Points, UpsampledPoints, _neighbours, squared_norms
 
 SIZES = [
     ((16, 8), (64, 32)),  # output stride 16 at 256 x 128
@@ -18,6 +19,7 @@ SIZES = [
     ((5, 4), (5, 9)),  # one direction only
     ((1, 1), (4, 3)),
     ((9, 5), (10, 6)),  # hardly larger
+    ((6, 5), (6, 5)),  # as large
 ]
 
 
@@ -37,6 +39,15 @@ class TestAgainstUpsampledMaps:
         expected = upsampled(maps, size).square().sum(1)
         torch.testing.assert_close(squared_norms(maps, size), expected, rtol=1e-4, atol=1e-4)
 
+    def test_neighbours_without_compiled_passes(self, grid: tuple[int, int], size: tuple[int, int]) -> None:
+        maps = coarse_maps(grid).permute(0, 2, 3, 1).contiguous()
+        own, beside, below, across = torch.from_numpy(neighbours(maps.numpy()))
+        plain = _neighbours(maps)
+        torch.testing.assert_close(own, plain[0])
+        torch.testing.assert_close(beside[..., :-1], plain[1][..., :-1])
+        torch.testing.assert_close(below[:, :-1], plain[2][:, :-1])
+        torch.testing.assert_close(across[:, :-1, :-1], plain[3][:, :-1, :-1])
+
     def test_activation(self, grid: tuple[int, int], size: tuple[int, int]) -> None:
         maps = coarse_maps(grid).relu()
         torch.testing.assert_close(activation(maps, size), activation(upsampled(maps, size)), rtol=1e-4, atol=1e-4)
@@ -50,7 +61,7 @@ class TestAgainstUpsampledMaps:
         config = CascadeConfig(variant=variant, height_weight=weight)
         generator = torch.Generator().manual_seed(1)
         mask = torch.rand(len(maps), *size, generator=generator) < 0.6
-        points = pixels(maps, mask, config)
+        points = pixels(maps, mask, config, norms(maps, size))
         assert isinstance(points, UpsampledPoints) == (grid != size)
         truth = pixel_features(upsampled(maps, size), mask, config)  # (m, c)
         close = {"rtol": 1e-4, "atol": 1e-4}
@@ -61,6 +72,57 @@ class TestAgainstUpsampledMaps:
         torch.testing.assert_close(points.products(centres), centres @ truth.t(), **close)
         members = torch.rand(4, len(truth), generator=generator)
         torch.testing.assert_close(points.sums(members).float(), members @ truth, rtol=1e-4, atol=1e-3)
+        assert_same_visit(points, centres)
+
+
+def assert_same_visit(points: Points, centres: Tensor) -> None:
+    """The compiled pass does what matrix products do, from no labels and from some."""
+    before = torch.arange(len(points.norms2)) % len(centres)
+    for labels in (None, before):
+        compiled, plain = points.visit(centres, labels), points.visit_by_products(centres, labels)
+        assert torch.equal(compiled.labels, plain.labels)
+        assert compiled.changed == plain.changed
+        assert torch.equal(compiled.sizes, plain.sizes)
+        torch.testing.assert_close(compiled.scores, plain.scores, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(compiled.sums, plain.sums, rtol=1e-4, atol=1e-3)
+    assert torch.equal(before, torch.arange(len(before)) % len(centres)), "a visit leaves the labels before it alone"
+
+
+class TestVisit:
+    @pytest.mark.parametrize("k", range(1, 10))
+    @pytest.mark.parametrize("c", [1, 7, 64, 300])
+    def test_compiled_is_as_products(self, k: int, c: int) -> None:
+        generator = torch.Generator().manual_seed(k)
+        points = DensePoints(torch.randn(5000, c, generator=generator))
+        assert_same_visit(points, torch.randn(k, c, generator=generator))
+
+    def test_two_threads_share_the_points(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        generator = torch.Generator().manual_seed(0)
+        points, centres = DensePoints(torch.randn(5001, 16, generator=generator)), torch.eye(5, 16)
+        one = points.visit(centres)
+        monkeypatch.setattr("isp_core.clustering.points.THIN", 0)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        three = points.visit(centres, one.labels)
+        assert three.changed == 0
+        assert torch.equal(three.scores, one.scores)
+        assert torch.equal(three.sizes, one.sizes)
+        torch.testing.assert_close(three.sums, one.sums, rtol=1e-4, atol=1e-3)
+        assert_same_visit(points, centres)
+
+    def test_equally_near_centres_go_by_their_order(self) -> None:
+        points = DensePoints(torch.tensor([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]]))
+        centres = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]])
+        assert points.visit(centres).labels.tolist() == [0, 0, 1]
+        assert_same_visit(points, centres)
+
+    @pytest.mark.parametrize("size", [(16, 8), (64, 32)])
+    def test_labels_without_compiled_passes(self, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a GPU does."""
+        compiled = label_identity(people((16, 8)), CascadeConfig(), size=size)
+        monkeypatch.setattr(Points, "visit", Points.visit_by_products)
+        plain = label_identity(people((16, 8)), CascadeConfig(), size=size)
+        assert (compiled.labels == plain.labels).float().mean() > 0.999
+        assert compiled.inertia == pytest.approx(plain.inertia, rel=1e-4)
 
 
 def people(grid: tuple[int, int], *, c: int = 24, seed: int = 0) -> Tensor:

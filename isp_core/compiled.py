@@ -1,0 +1,28 @@
+"""A typed doorway to numba, so that compiled functions keep their signatures. Not a place for kernels themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+REORDERED = frozenset({"reassoc", "contract", "nsz", "arcp"})
+"""Sums in whichever order suits the vector units; multiply and add as one operation. NaN stays NaN."""
+
+
+def compiled(function: Function, *, arithmetic: frozenset[str] = frozenset()) -> Function:
+    """The function compiled by numba at its first call, free of the interpreter's lock.
+
+    Strict floating point unless `arithmetic` (REORDERED) says otherwise; either way equal input gives equal bits on one
+    machine. What was compiled is kept on the disk, beside the file or in the user's cache; where neither can be written
+    to, it is compiled anew in every process.
+    """
+    options = {"nogil": True, "fastmath": set(arithmetic)}
+    try:
+        ready = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba: no place for its cache
+        ready = numba.njit(**options)(function)
+    return cast(Function, ready)

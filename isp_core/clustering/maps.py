@@ -27,7 +27,7 @@ def norms(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     if size != (h, w):
         if size[0] < h or size[1] < w:
             raise ClusteringError(f"maps of {h} x {w} cannot be clustered at the smaller size {size[0]} x {size[1]}")
-        return squared_norms(_coarse(maps), size).sqrt_()
+        return squared_norms(_channels_last(maps), size).sqrt_()
     lengths = torch.empty(n, h * w, device=maps.device)
     squares = torch.empty(c, h * w, device=maps.device)  # one buffer for all pictures stays in the cache
     for picture, row in zip(maps, lengths, strict=True):
@@ -72,9 +72,9 @@ def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig, lengths: Tensor | 
     if list(mask.shape[1:]) == grid:
         if lengths is None or config.height_weight or config.variant is not Variant.CASCADE:
             return DensePoints(pixel_features(maps, mask, config))
-        rows = maps.float().permute(0, 2, 3, 1).reshape(-1, maps.shape[1])  # a view of channels-last float32
+        rows = _channels_last(maps).permute(0, 2, 3, 1).flatten(0, 2)  # (n * h * w, c)
         return DensePoints(rows, mask.flatten().nonzero()[:, 0], lengths[mask])
-    maps = _coarse(maps)
+    maps = _channels_last(maps)
     lengths = norms(maps, tuple(mask.shape[1:])) if lengths is None else lengths
     check_finite(lengths.flatten(1).amax(1))
     lengths = lengths[mask]  # (m,)
@@ -123,8 +123,14 @@ def _heights(mask: Tensor, config: CascadeConfig) -> Tensor:
     return config.height_weight * (y - y[:1]) / (y[-1:] - y[:1]).clamp(min=1)
 
 
-def _coarse(maps: Tensor) -> Tensor:
-    return maps.float().contiguous(memory_format=torch.channels_last)
+def _channels_last(maps: Tensor) -> Tensor:
+    """Channels-last float32: as they are where they can be, else picture by picture, which stay in the cache."""
+    if maps.dtype == torch.float32 and maps.is_contiguous(memory_format=torch.channels_last):
+        return maps
+    ready = torch.empty_like(maps, dtype=torch.float32, memory_format=torch.channels_last)
+    for picture, rows in zip(maps, ready.permute(0, 2, 3, 1).flatten(1, 2), strict=True):
+        rows.copy_(picture.flatten(1).t())
+    return ready
 
 
 def _rows(picture: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Compiled functions where nothing can be kept on the disk."""
+"""Compiled functions, where the disk keeps them and where it cannot."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -26,4 +27,13 @@ def test_compiles_with_and_without_a_cache(writable: bool, monkeypatch: pytest.M
 
     if not writable:
         monkeypatch.setattr(numba, "njit", refusing)
+    assert compiled(double)(21) == 42
+
+
+def test_compiles_with_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_what: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.FunctionCache.load_overload", lambda *_what: None)
+    monkeypatch.setattr("numba.core.caching.FunctionCache.save_overload", full)
     assert compiled(double)(21) == 42

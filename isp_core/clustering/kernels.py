@@ -65,6 +65,37 @@ def rows_visit(
 
 
 @fast
+def settle(points: Floats, starts: Floats, moves: int, enough: float) -> Floats:
+    """Lloyd's algorithm on few points (n, c) from several starts (r, k, c): the centres (k, c) of least inertia.
+
+    Each start is moved `moves` times, at most, until no more than `enough` points change. Clusters without points stay
+    where they were.
+    """
+    n, channels = points.shape
+    chosen, scale = np.arange(n), np.ones(n, np.float32)
+    labels, scores = np.empty(n, np.int64), np.empty(n, np.float32)
+    best: Floats = starts[0]
+    highest = -np.inf
+    for start in starts:
+        centres = start.copy()
+        labels[:] = -1
+        for move in range(moves + 1):
+            sums, sizes = np.zeros(centres.shape), np.zeros(len(centres), np.int64)
+            changed = rows_visit(points, chosen, scale, centres, labels, scores, sums, sizes)
+            if changed <= enough or move == moves:
+                break
+            for j in range(len(centres)):
+                for x in range(channels if sizes[j] else 0):
+                    centres[j, x] = sums[j, x] / sizes[j]
+        total = 0.0
+        for score in scores:
+            total += float(score)
+        if total > highest:
+            best, highest = centres, total
+    return best
+
+
+@fast
 def _half_norms2(centres: Floats) -> Floats:
     """(k, c) -> (k,): |c|^2 / 2."""
     half = np.empty(len(centres), np.float32)

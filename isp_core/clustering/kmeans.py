@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from isp_core.clustering import kernels
 from isp_core.clustering.errors import ClusteringError
 from isp_core.clustering.points import DensePoints, Points, Visit
 from isp_core.clustering.threads import threads_for
@@ -96,7 +97,7 @@ def _kmeans(
     quarter = points.rows(chosen) if basis is None else points.projected(chosen, basis)
     some = quarter[_evenly(len(quarter), sample, generator, device)]
     centres = first_centres(some, k, restarts, generator)
-    centres = _lloyd(DensePoints(quarter), centres, iterations, settled).centres
+    centres = _settle(quarter, centres[None], iterations, settled)
     centres = centres if basis is None else centres @ basis.t()
     return _lloyd(points, centres, iterations, _AFTER_SAMPLE * settled)
 
@@ -152,14 +153,20 @@ def _means(points: Points, visit: Visit, centres: Tensor) -> Tensor:
 def first_centres(points: Tensor, k: int, restarts: int, generator: torch.Generator) -> Tensor:
     """Centres (k, c) to start from: greedy k-means++ and some moves of Lloyd's algorithm, the best of `restarts`.
 
-    points: (m, c), best a sample. Random numbers are drawn on the CPU: a GPU sees the same ones.
+    points: (m, c), best a sample. All of it happens on the CPU: these are many small steps.
     """
-    points = points.float()
+    device, points = points.device, points.float().cpu()
     origin = points.double().mean(0)
     points = points - origin.float()
-    dense, starts = DensePoints(points), _plus_plus(points, k, restarts, generator)
-    best = min((_lloyd(dense, start, _SETTLING, SETTLED) for start in starts), key=lambda found: found.inertia)
-    return (best.centres.double() + origin).float()
+    centres = _settle(points, _plus_plus(points, k, restarts, generator), _SETTLING, SETTLED)
+    return (centres.double() + origin).float().to(device)
+
+
+def _settle(points: Tensor, starts: Tensor, moves: int, settled: float) -> Tensor:
+    """Lloyd's algorithm on a sample (m, c) from several starts (r, k, c): the best centres (k, c). On the CPU."""
+    rows = points.cpu().contiguous().numpy()
+    best = kernels.settle(rows, starts.cpu().contiguous().numpy(), moves, settled * len(points))
+    return torch.from_numpy(best).to(points.device)
 
 
 def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -171,10 +178,10 @@ def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device)
 
 def _principal(witnesses: Tensor) -> Tensor:
     """(m, c) -> (c, d): an orthonormal basis of d = SKETCH dimensions, at most, along which the points extend most."""
-    values, vectors = torch.linalg.eigh((witnesses @ witnesses.t()).double().cpu())  # (m,) rising, (m, m)
-    kept = max(1, int((values[-SKETCH:] > 1e-6 * values[-1]).sum()))
+    values, vectors = torch.linalg.eigh((witnesses @ witnesses.t()).cpu())  # (m,) rising, (m, m)
+    kept = max(1, int((values[-SKETCH:] > 1e-5 * values[-1]).sum()))
     scaled = vectors[:, -kept:] * values[-kept:].clamp(min=1e-30).rsqrt()
-    basis: Tensor = witnesses.t() @ scaled.to(witnesses.device, witnesses.dtype)
+    basis: Tensor = witnesses.t() @ scaled.to(witnesses.device)
     return basis
 
 
@@ -182,7 +189,7 @@ def _plus_plus(points: Tensor, k: int, restarts: int, generator: torch.Generator
     """Greedy k-means++ (of several draws, the one that lowers the inertia most), all restarts at once: (r, k, c)."""
     m = len(points)
     trials = 2 + int(math.log(k))
-    draws = torch.rand(restarts, k, trials, generator=generator, dtype=torch.float64).to(points.device)
+    draws = torch.rand(restarts, k, trials, generator=generator, dtype=torch.float64)
     norms = points.square().sum(1)  # (m,)
     chosen = [(draws[:, 0, 0] * m).long().clamp_(max=m - 1)]  # (r,) each
     distances = _to_rows(points, norms, chosen[0])  # (r, m)
@@ -194,7 +201,7 @@ def _plus_plus(points: Tensor, k: int, restarts: int, generator: torch.Generator
             distances[:, None], _to_rows(points, norms, candidates.flatten()).view(restarts, trials, m)
         )
         best = reach.sum(2, dtype=torch.float64).argmin(1)  # (r,)
-        rows = torch.arange(restarts, device=points.device)
+        rows = torch.arange(restarts)
         chosen.append(candidates[rows, best])
         distances = reach[rows, best]
     return points[torch.stack(chosen, 1)]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isp_core.clustering.errors import ClusteringError
+from isp_core.compiled import compiled
+
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,44 +38,37 @@ def two_means_1d(values: Tensor, weights: Tensor | None = None) -> Split:
     """
     if values.ndim != 1 or len(values) == 0:
         raise ClusteringError(f"two-means needs one row of at least one value, got shape {tuple(values.shape)}")
+    numbers = (values if values.dtype == torch.float64 else values.float()).detach().cpu().numpy()
     if weights is None:
-        ordered, mass = _sorted(values).double(), None
+        ordered = np.sort(numbers).astype(np.float64)  # float32 is sorted by vector instructions
+        mass = np.ones(len(ordered))
     else:
         if weights.shape != values.shape or not bool((weights >= 0).all()) or not bool((weights > 0).any()):
             raise ClusteringError("weights of two-means: one for each value, none below 0 and not all of them 0")
-        positive = weights > 0
-        ordered, order = values[positive].double().sort(stable=True)
-        mass = weights[positive].double()[order]
-    if not bool(ordered[[0, -1]].isfinite().all()):  # sorting puts infinities and NaN at the ends
+        mass = weights.detach().cpu().numpy().astype(np.float64)
+        order = np.argsort(numbers, kind="stable")
+        order = order[mass[order] > 0]
+        ordered, mass = numbers[order].astype(np.float64), mass[order]
+    if not np.isfinite(ordered[[0, -1]]).all():  # sorting puts infinities and NaN at the ends
         raise ClusteringError("two-means needs finite values, got NaN or infinity")
-
-    n = len(ordered)
-    if mass is None:
-        low_mass = torch.arange(1, n, dtype=torch.float64, device=ordered.device)
-        total_mass = float(n)
-        mean = ordered.mean()
-        sums = (ordered - mean).cumsum(0)
-    else:
-        cumulated = mass.cumsum(0)
-        low_mass, total_mass = cumulated[:-1], float(cumulated[-1])
-        mean = (mass * ordered).sum() / total_mass
-        sums = (mass * (ordered - mean)).cumsum(0)
-    # With values centred, the spread between the groups is s_low^2 / m_low + s_high^2 / m_high, and s_high = -s_low.
-    low_sum = sums[:-1]
-    between = low_sum.square() * (1.0 / low_mass + 1.0 / (total_mass - low_mass))  # (n - 1,)
-    between = between.masked_fill(ordered[1:] == ordered[:-1], -1.0)
-    if n == 1 or float(best := between.max()) < 0:
-        return Split(float(ordered[0]), float(mean), float(mean))
-    cut = int((between == best).nonzero()[0])
-    low_share = float(low_mass[cut])
-    offset = float(low_sum[cut])
-    return Split(float(ordered[cut]), float(mean) + offset / low_share, float(mean) - offset / (total_mass - low_share))
+    mean = float(np.average(ordered, weights=mass))
+    cut, low, high = _best_cut(ordered - mean, mass)
+    return Split(float(ordered[cut]), mean + low, mean + high)
 
 
-def _sorted(values: Tensor) -> Tensor:
-    if values.device.type == "cpu" and values.dtype in (torch.float32, torch.float64):
-        # numpy sorts numbers with vector instructions: 49,152 floats in 0.2 ms where torch takes 4 ms
-        copy = values.detach().numpy().copy()
-        copy.sort()
-        return torch.from_numpy(copy)
-    return values.sort().values
+@compiled
+def _best_cut(offsets: Doubles, mass: Doubles) -> tuple[int, float, float]:
+    """Rising offsets (n,) from the mean of all: the last of the low group, and the mean offset of either group."""
+    total = mass.sum()
+    cut, best, low, high = 0, 0.0, 0.0, 0.0
+    low_mass = low_sum = 0.0
+    for i in range(len(offsets) - 1):
+        low_mass += mass[i]
+        low_sum += mass[i] * offsets[i]
+        if offsets[i] == offsets[i + 1]:
+            continue
+        # offsets of all sum up to 0: s_high = -s_low, and the spread between is s_low^2 / m_low + s_high^2 / m_high
+        between = low_sum**2 * (1.0 / low_mass + 1.0 / (total - low_mass))
+        if between > best:
+            cut, best, low, high = i, between, low_sum / low_mass, -low_sum / (total - low_mass)
+    return cut, low, high

@@ -113,7 +113,7 @@ def lloyd(points: Tensor | Points, initial: Tensor, *, iterations: int = 20, set
     points, origin = _near_origin(points)
     if initial.ndim != 2 or len(initial) == 0 or initial.shape[1] != points.channels:
         raise ClusteringError(f"centres {tuple(initial.shape)} do not fit points of {points.channels} channels")
-    initial = initial.to(points.norms2.device, torch.float32)
+    initial = initial.detach().to(points.norms2.device, torch.float32)
     initial = initial if origin is None else initial - origin
     with threads_for(points.matrix.numel()):
         return _moved(_lloyd(points, initial, iterations, settled), origin)
@@ -227,7 +227,7 @@ def _near_origin(points: Tensor | Points) -> tuple[Points, Tensor | None]:
         return points, None
     if points.ndim != 2 or len(points) == 0:
         raise ClusteringError(f"k-means needs points of shape (n, c) with n >= 1, got {tuple(points.shape)}")
-    points = points.float()
+    points = points.detach().float()
     some = points[:: max(1, len(points) // 256)].double()
     mean = some.mean(0)
     if float(mean.square().sum()) <= 10 * float((some - mean).square().sum(1).mean()):

@@ -176,6 +176,12 @@ class TestLloyd:
         points = blobs(500, 8, 3).half()
         assert torch.equal(lloyd(points, points[:3]).labels, lloyd(points.float(), points[:3].float()).labels)
 
+    def test_points_of_a_graph(self) -> None:
+        points = blobs(500, 8, 3)
+        start = points[:3].clone()
+        found = lloyd(points.clone().requires_grad_(), start.clone().requires_grad_())
+        assert torch.equal(found.labels, lloyd(points, start).labels)
+
     def test_centres_of_other_width_are_refused(self) -> None:
         with pytest.raises(ClusteringError, match="do not fit"):
             lloyd(torch.zeros(5, 3), torch.zeros(2, 4))

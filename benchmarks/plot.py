@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+import pandas as pd
+import plotly.express as px
 
 from benchmarks.rows import Row
 
@@ -18,14 +18,19 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     if not counted:
         print("nothing to plot: run training-set", file=sys.stderr)
         return
-    figure = make_subplots(1, 2, subplot_titles=("seconds", "peak memory, MB"))
-    for name in dict.fromkeys(row.name for row in counted):
-        line = [row for row in counted if row.name == name]
-        counts = [row.count for row in line]
-        megabytes = [None if row.peak_bytes is None else row.peak_bytes / 1e6 for row in line]
-        figure.add_scatter(x=counts, y=[row.seconds for row in line], name=name, mode="lines+markers", row=1, col=1)
-        figure.add_scatter(x=counts, y=megabytes, name=name, mode="lines+markers", showlegend=False, row=1, col=2)
-    figure.update_xaxes(title_text="identities", rangemode="tozero")
-    figure.update_yaxes(rangemode="tozero")
-    assert isinstance(figure, go.Figure)
+    table = pd.DataFrame(
+        {
+            "identities": row.count,
+            "of": row.name,
+            "seconds": row.seconds,
+            "peak memory, MB": None if row.peak_bytes is None else row.peak_bytes / 1e6,
+        }
+        for row in counted
+    )
+    long = table.melt(["identities", "of"], var_name="what", value_name="value")
+    figure = px.line(long, x="identities", y="value", color="of", facet_col="what", markers=True)
+    figure.for_each_annotation(lambda title: title.update(text=title.text.removeprefix("what=")))
+    figure.update_layout(legend_title_text="")
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", matches=None, showticklabels=True, title_text="")
     figure.write_html(file, include_plotlyjs=True)

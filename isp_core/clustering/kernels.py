@@ -69,7 +69,8 @@ def settle(points: Floats, starts: Floats, moves: int, enough: float) -> Floats:
     """Lloyd's algorithm on few points (n, c) from several starts (r, k, c): the centres (k, c) of least inertia.
 
     Each start is moved `moves` times, at most, until no more than `enough` points change. Clusters without points stay
-    where they were.
+    where they were. Compiled as a whole, since a move of so few points takes less time than the calls around it; with
+    all points in view it is kmeans.py that moves the centres, on any device.
     """
     n, channels = points.shape
     chosen, scale = np.arange(n), np.ones(n, np.float32)

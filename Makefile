@@ -10,7 +10,7 @@ PYTEST_FLAGS := $(if $(SLOW),,-m "not slow" -n auto --maxprocesses 4 --dist load
 
 setup: .venv/.ready
 
-.venv/.ready: requirements.txt pyproject.toml
+.venv/.ready: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt
@@ -28,6 +28,9 @@ test: setup $(if $(SLOW),check)
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+# mypy does not know setup.py: it finds the folders under their installed names through links
+	mkdir -p .mypy_cache/installed
+	for pair in isp_app:app isp_eval:eval isp_assets:assets; do ln -sfn ../../$${pair#*:} .mypy_cache/installed/$${pair%:*}; done
 	$(BIN)/mypy
 
 clean:

@@ -13,8 +13,8 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, PngImagePlugin
 
-from app.encode import Pixels
-from app.safety.cells import to_csv
+from isp_app.encode import Pixels
+from isp_app.safety.cells import to_csv
 from isp_core.runs import Run
 from isp_core.runs.schema import WEIGHTS_FILE
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.safety.names import inside, valid_name
+from isp_app.safety.names import inside, valid_name
 from isp_core.errors import IspError
 
 FOLDER = ".jobs"

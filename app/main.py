@@ -9,6 +9,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from streamlit.starlette import App
 
-from app import warm
+from isp_app import warm
 
 app = App("navigation.py", lifespan=warm.lifespan)

@@ -7,9 +7,9 @@ from importlib import import_module
 
 import streamlit as st
 
-from app import guard, links, warm
-from app.icon import page_icon
-from app.sidebar import choose
+from isp_app import guard, links, warm
+from isp_app.icon import page_icon
+from isp_app.sidebar import choose
 
 PAGES = {
     "overview": ("Overview", "dashboard"),
@@ -28,7 +28,7 @@ st.set_page_config(page_title="ISP: what identity labels teach", page_icon=page_
 
 
 def _module(name: str) -> str:
-    return f"app.views.{name}"
+    return f"isp_app.views.{name}"
 
 
 def _page(name: str) -> Callable[[], None]:

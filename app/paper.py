@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from eval.studies import paper
+from isp_eval.studies import paper
 
 COLUMNS = ("R-1", "R-5", "mAP")
 LABEL = "The paper's own figures (Zhu et al., ECCV 2020), in percent; none of them was measured here."

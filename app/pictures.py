@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from app import runs_access
-from app.encode import Pixels, Sprite, sprite, to_uri
-from app.safety.names import UnsafeNameError, picture_path
-from app.settings import Settings
+from isp_app import runs_access
+from isp_app.encode import Pixels, Sprite, sprite, to_uri
+from isp_app.safety.names import UnsafeNameError, picture_path
+from isp_app.settings import Settings
 from isp_core.palette import Palette
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split

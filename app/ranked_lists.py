@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from app import figures, pictures, runs_access
-from app.encode import Pixels
-from app.ranking import Ranked
-from app.settings import Settings
+from isp_app import figures, pictures, runs_access
+from isp_app.encode import Pixels
+from isp_app.ranking import Ranked
+from isp_app.settings import Settings
 from isp_core.runs import Run
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.settings import Settings
+from isp_app.settings import Settings
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import runs_access
-from app.runs_access import Listed
-from app.settings import Settings, settings
+from isp_app import runs_access
+from isp_app.runs_access import Listed
+from isp_app.settings import Settings, settings
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from app.safety.names import escape
+from isp_app.safety.names import escape
 
 _WIDTH, _HEIGHT = 70, 28  # pixels of a curve
 _COLOUR = "#2b8fcb"  # between the themes' two blues: a picture does not know which one is on

@@ -13,10 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from app import curves, runs_access
-from eval.studies import paper
+from isp_app import curves, runs_access
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
+from isp_eval.studies import paper
 
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
 SOURCES = ("clustering", "contrast", "none")

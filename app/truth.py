@@ -9,8 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import pictures, runs_access
-from app.settings import Settings
+from isp_app import pictures, runs_access
+from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space

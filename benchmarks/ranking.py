@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.rows import Machine, Row, best_of
-from eval.reranking import rerank
 from isp_core.matching import Embeddings, distances
 from isp_core.metrics.parsing import Assignment, class_iou, confusion, fit_constant
 from isp_core.metrics.ranking import evaluate_ranking
+from isp_eval.reranking import rerank
 
 QUERIES, GALLERY, PEOPLE, CAMERAS, PARTS, CHANNELS = 3368, 15913, 750, 6, 7, 256
 TRAINING, HEIGHT, WIDTH = 12936, 64, 32

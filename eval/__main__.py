@@ -10,8 +10,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from eval.commands import parsing, retrieval, study, truth
 from isp_core.errors import IspError
+from isp_eval.commands import parsing, retrieval, study, truth
 
 app = typer.Typer(
     help="Turn runs into numbers: rankings, parsing scores, the paper's tables.",

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from eval.retrieval import FIGURES, Retrieval, per_query
-from eval.sources import slug
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import PairedTest, paired_test
+from isp_eval.retrieval import FIGURES, Retrieval, per_query
+from isp_eval.sources import slug
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from eval.sources import same_test
 from isp_core.data import DataSet, PictureCache
 from isp_core.errors import IspError
 from isp_core.runs import Run
+from isp_eval.sources import same_test
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eval.label_maps import LabelMaps
-from eval.parsing_report import Ambiguous, Parsing, Presence, Score
 from isp_core.data import DataError
 from isp_core.matching import part_share
 from isp_core.metrics.bootstrap import bootstrap_interval
@@ -43,6 +41,8 @@ from isp_core.metrics.presence import (
 from isp_core.metrics.spaces import PARTS, TARGETS, LabelSpace
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.runs import Run
+from isp_eval.label_maps import LabelMaps
+from isp_eval.parsing_report import Ambiguous, Parsing, Presence, Score
 
 AS_IMPORTED = Assignment("as imported", **{name: (code,) for code, name in enumerate(PARTS, start=1)})
 

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eval.sources import slug
 from isp_core.metrics.parsing import Assignment, Purity
 from isp_core.metrics.presence import Alarms, Visibility
 from isp_core.metrics.spaces import PARTS, LabelSpace
 from isp_core.metrics.truth import Truth
+from isp_eval.sources import slug
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eval.reranking import Reranking, rerank
-from eval.sources import RetrievalSet, slug
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings, Metric, distances
 from isp_core.metrics.bootstrap import Interval, bootstrap_interval
 from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
 from isp_core.runs import Run
+from isp_eval.reranking import Reranking, rerank
+from isp_eval.sources import RetrievalSet, slug
 
 _BLOCK = 1 << 26  # distances in memory at once: 256 MiB
 FIGURES = (*(f"R-{rank}" for rank in RANKS), "mAP", "mINP")

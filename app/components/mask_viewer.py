@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.components import markup, script, style
-from app.look import Look, listen
+from isp_app.components import markup, script, style
+from isp_app.look import Look, listen
 from isp_core.palette import Palette
 
 HINT = (

@@ -9,9 +9,9 @@ from typing import Literal
 
 import streamlit as st
 
-from app.components import markup, script, style
-from app.encode import Sprite
-from app.look import current_look, listen
+from isp_app.components import markup, script, style
+from isp_app.encode import Sprite
+from isp_app.look import current_look, listen
 from isp_core.palette import Palette
 
 Mark = Literal["match", "wrong", "query", "none"]

@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import empty, exports, pictures, projection, runs_access
-from app.components.ranking_grid import Tile, ranking_grid
-from app.pick import names
-from app.projection import FEWEST, LIMITS, Plane
-from app.safety.names import plain
-from app.sidebar import Selection
+from isp_app import empty, exports, pictures, projection, runs_access
+from isp_app.components.ranking_grid import Tile, ranking_grid
+from isp_app.pick import names
+from isp_app.projection import FEWEST, LIMITS, Plane
+from isp_app.safety.names import plain
+from isp_app.sidebar import Selection
 from isp_core.palette import SLOTS
 from isp_core.runs import Run
 from isp_core.runs.schema import Split

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import curves, empty, exports, figures, pick, pictures, runs_access, truth
-from app.components.epoch_scrubber import Series, epoch_scrubber
-from app.encode import Pixels, overlay
-from app.look import current_look
-from app.safety.names import plain
-from app.sidebar import Selection
+from isp_app import curves, empty, exports, figures, pick, pictures, runs_access, truth
+from isp_app.components.epoch_scrubber import Series, epoch_scrubber
+from isp_app.encode import Pixels, overlay
+from isp_app.look import current_look
+from isp_app.safety.names import plain
+from isp_app.sidebar import Selection
 from isp_core.metrics.parsing import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps

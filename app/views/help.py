@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.components import epoch_scrubber, mask_viewer
-from app.safety.names import escape
-from app.sidebar import Selection
+from isp_app.components import epoch_scrubber, mask_viewer
+from isp_app.safety.names import escape
+from isp_app.sidebar import Selection
 from isp_core.matching import MATCHINGS
 from isp_core.palette import SLOTS, Slot
 

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import empty, exports, paper, parsing, pictures, runs_access, truth
-from app.components.mask_viewer import Panel, mask_viewer
-from app.encode import mask_uri
-from app.links import link
-from app.look import current_look
-from app.parsing import AUTHORS, ONE_TO_ONE, Judged
-from app.pick import names
-from app.safety.names import plain
-from app.sidebar import SPLIT_NAMES, Selection
+from isp_app import empty, exports, paper, parsing, pictures, runs_access, truth
+from isp_app.components.mask_viewer import Panel, mask_viewer
+from isp_app.encode import mask_uri
+from isp_app.links import link
+from isp_app.look import current_look
+from isp_app.parsing import AUTHORS, ONE_TO_ONE, Judged
+from isp_app.pick import names
+from isp_app.safety.names import plain
+from isp_app.sidebar import SPLIT_NAMES, Selection
 from isp_core.metrics.parsing import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union

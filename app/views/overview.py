@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import curves, empty, exports, paper, pictures, runs_access, sparks, tables
-from app.components.mask_viewer import Panel, mask_viewer
-from app.encode import mask_uri
-from app.links import link
-from app.look import current_look
-from app.runs_access import Listed
-from app.safety.cells import to_csv
-from app.safety.names import plain
-from app.sidebar import Selection
-from app.sparks import Spark
+from isp_app import curves, empty, exports, paper, pictures, runs_access, sparks, tables
+from isp_app.components.mask_viewer import Panel, mask_viewer
+from isp_app.encode import mask_uri
+from isp_app.links import link
+from isp_app.look import current_look
+from isp_app.runs_access import Listed
+from isp_app.safety.cells import to_csv
+from isp_app.safety.names import plain
+from isp_app.sidebar import Selection
+from isp_app.sparks import Spark
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 

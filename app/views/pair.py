@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import empty, exports, pictures, ranking, runs_access
-from app.components.mask_viewer import Panel, mask_viewer
-from app.encode import mask_uri
-from app.look import current_look
-from app.pick import names
-from app.ranked_lists import Side
-from app.ranking import Ranked
-from app.safety.names import plain
-from app.sidebar import Selection
+from isp_app import empty, exports, pictures, ranking, runs_access
+from isp_app.components.mask_viewer import Panel, mask_viewer
+from isp_app.encode import mask_uri
+from isp_app.look import current_look
+from isp_app.pick import names
+from isp_app.ranked_lists import Side
+from isp_app.ranking import Ranked
+from isp_app.safety.names import plain
+from isp_app.sidebar import Selection
 from isp_core.matching import Explanation
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app import curves, empty, exports, jobs, pictures, runs_access, sparks
-from app.components.mask_viewer import Panel, mask_viewer
-from app.empty import WALKERS
-from app.encode import mask_uri
-from app.jobs import JobError, Wish
-from app.look import current_look
-from app.pick import names
-from app.safety.names import plain, valid_name
-from app.settings import EMBEDDED_DATA, PROJECT, Settings
-from app.sidebar import Selection
-from app.sparks import Spark
+from isp_app import curves, empty, exports, jobs, pictures, runs_access, sparks
+from isp_app.components.mask_viewer import Panel, mask_viewer
+from isp_app.empty import WALKERS
+from isp_app.encode import mask_uri
+from isp_app.jobs import JobError, Wish
+from isp_app.look import current_look
+from isp_app.pick import names
+from isp_app.safety.names import plain, valid_name
+from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
+from isp_app.sidebar import Selection
+from isp_app.sparks import Spark
 from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.readers import READERS, load

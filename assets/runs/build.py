@@ -14,19 +14,19 @@ from typing import Annotated
 import typer
 from safetensors.torch import load_file, save_file
 
-from eval.comparison import compare
-from eval.label_maps import maps_of
-from eval.parsing import evaluate as evaluate_parsing
-from eval.retrieval import Rule, evaluate_run
-from eval.sources import retrieval_set
-from eval.studies.plans import Study, plan
-from eval.studies.reports import Truth, tables_of
-from eval.studies.training import Bench, Trained, train_missing
-from eval.tables import write_table
 from isp_core.config import load_config
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
 from isp_core.runs import Run, open_run, schema
+from isp_eval.comparison import compare
+from isp_eval.label_maps import maps_of
+from isp_eval.parsing import evaluate as evaluate_parsing
+from isp_eval.retrieval import Rule, evaluate_run
+from isp_eval.sources import retrieval_set
+from isp_eval.studies.plans import Study, plan
+from isp_eval.studies.reports import Truth, tables_of
+from isp_eval.studies.training import Bench, Trained, train_missing
+from isp_eval.tables import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA, HERE = Path("assets/walkers"), Path("assets/runs")

@@ -12,10 +12,10 @@ from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_
 from isp_core.metrics.spaces import load_space, space_names
 
 if TYPE_CHECKING:
-    from eval.parsing_report import Ambiguous
     from isp_core.metrics.bootstrap import Interval
     from isp_core.metrics.parsing import Assignment
     from isp_core.metrics.presence import Alarms
+    from isp_eval.parsing_report import Ambiguous
 
 # all that is written to files; a terminal is too narrow for it
 _SHOWN = ["rule", "class", "parts", "IoU", "constant", "IoU per picture", "mean with complement", "constant mean"]
@@ -63,11 +63,11 @@ def judge_parsing(
     The constant mask is one mask for every picture, fitted on the training truth: a figure counts only against it.
     """
     # imported here: --help need not wait for torch
-    from eval.label_maps import maps_of, maps_of_pictures
-    from eval.parsing import TrainingTruth, evaluate
-    from eval.tables import text, write_csv, write_table
     from isp_core.data import load
     from isp_core.runs import open_run
+    from isp_eval.label_maps import maps_of, maps_of_pictures
+    from isp_eval.parsing import TrainingTruth, evaluate
+    from isp_eval.tables import text, write_csv, write_table
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     if pictures is not None:

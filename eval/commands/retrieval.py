@@ -14,7 +14,7 @@ from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_
 if TYPE_CHECKING:
     import pandas as pd
 
-    from eval.retrieval import Retrieval
+    from isp_eval.retrieval import Retrieval
 
 EVERY = "every"
 # all that is written to files; a terminal is too narrow for it
@@ -68,14 +68,14 @@ def judge_retrieval(
     Gallery pictures of the query's identity and camera are removed, junk (-1) is dropped, distractors (0) stay.
     """
     # imported here: --help need not wait for torch
-    from eval.comparison import compare
-    from eval.reranking import Reranking
-    from eval.retrieval import Rule, evaluate, evaluate_run
-    from eval.sources import retrieval_set
-    from eval.tables import text, write_table
     from isp_core.data import load
     from isp_core.errors import IspError
     from isp_core.runs import open_run
+    from isp_eval.comparison import compare
+    from isp_eval.reranking import Reranking
+    from isp_eval.retrieval import Rule, evaluate, evaluate_run
+    from isp_eval.sources import retrieval_set
+    from isp_eval.tables import text, write_table
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     data_set, peaks = None if data is None else load(data), visible_probability > 0

@@ -45,16 +45,16 @@ def run_study(
     resumed. The paper's own numbers stand in columns that say so; they were made on whole data sets with HRNet-W32.
     """
     # imported here: --help need not wait for torch
-    from eval.retrieval import Rule
-    from eval.studies.paper import ISP, column_for
-    from eval.studies.plans import plan
-    from eval.studies.reports import Truth, tables_of
-    from eval.studies.training import Bench, train_missing
-    from eval.tables import text, write_table
     from isp_core.commands.training import parse_size
     from isp_core.config import load_config, parse_assignments
     from isp_core.data import load
     from isp_core.errors import IspError
+    from isp_eval.retrieval import Rule
+    from isp_eval.studies.paper import ISP, column_for
+    from isp_eval.studies.plans import plan
+    from isp_eval.studies.reports import Truth, tables_of
+    from isp_eval.studies.training import Bench, train_missing
+    from isp_eval.tables import text, write_table
 
     if column is not None and column not in ISP:
         raise IspError(f"the paper has no data set {column!r}; it has {', '.join(ISP)}")

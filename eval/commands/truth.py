@@ -31,8 +31,8 @@ def write_truth(
     interrupted run goes on. Give OUT as --truth to `eval parsing` and `isp train`, or as --labels to learn from it.
     """
     # imported here: --help need not wait for torch
-    from eval.truth import PartParser, load_description, make_truth, open_onnx
     from isp_core.data import load
+    from isp_eval.truth import PartParser, load_description, make_truth, open_onnx
 
     description = load_description(parser)
     ready = PartParser(open_onnx(onnx, description, threads), description)

@@ -12,19 +12,19 @@ from typing import Any
 
 import pandas as pd
 
-from eval.comparison import compare
-from eval.label_maps import SPLITS, Split, maps_of
-from eval.parsing import evaluate as evaluate_parsing
-from eval.parsing_report import Parsing
-from eval.retrieval import FIGURES, Retrieval, Rule, evaluate_run
-from eval.sources import retrieval_set
-from eval.studies import paper
-from eval.studies.plans import Study
-from eval.studies.training import Trained
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.spaces import TARGETS, LabelSpace, load_space
 from isp_core.runs import Run
+from isp_eval.comparison import compare
+from isp_eval.label_maps import SPLITS, Split, maps_of
+from isp_eval.parsing import evaluate as evaluate_parsing
+from isp_eval.parsing_report import Parsing
+from isp_eval.retrieval import FIGURES, Retrieval, Rule, evaluate_run
+from isp_eval.sources import retrieval_set
+from isp_eval.studies import paper
+from isp_eval.studies.plans import Study
+from isp_eval.studies.training import Trained
 
 Row = dict[str, Any]
 

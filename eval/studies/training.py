@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
-from eval.studies.plans import Variant
 from isp_core.config import Config, check_config
 from isp_core.errors import IspError
 from isp_core.runs import Run, RunError, open_run
+from isp_eval.studies.plans import Variant
 
 Report = Callable[[str], None]
 

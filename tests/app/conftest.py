@@ -25,9 +25,9 @@ PAGES = (
     "help",
 )
 SCRIPT = """
-from app import guard
-from app.sidebar import choose
-from app.views import {page} as page
+from isp_app import guard
+from isp_app.sidebar import choose
+from isp_app.views import {page} as page
 guard.run(page.show, choose())
 """
 
@@ -74,7 +74,7 @@ def open_page(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
 def no_surprise(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """The guard turns any exception of a page into a sentence and logs it: here that is a failure."""
     yield
-    surprises = [record for record in caplog.get_records("call") if record.name == "app.guard" and record.exc_info]
+    surprises = [record for record in caplog.get_records("call") if record.name == "isp_app.guard" and record.exc_info]
     assert not surprises, surprises[0].exc_text
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.views.k_compare import MOST_RUNS
+from isp_app.views.k_compare import MOST_RUNS
 from isp_core.config import load_config
 from isp_core.runs import RunWriter
 from isp_core.runs.maps import read_maps, write_maps

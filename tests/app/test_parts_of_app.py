@@ -21,22 +21,24 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-import app
-from app import exports, figures, jobs, sparks
-from app.components.epoch_scrubber import missing_epochs
-from app.encode import grid_png, overlay, png, sprite
-from app.exports import Provenance
-from app.jobs import JobError, Wish
-from app.sparks import Spark
+import isp_app
+from isp_app import exports, figures, jobs, sparks
+from isp_app.components.epoch_scrubber import missing_epochs
+from isp_app.encode import grid_png, overlay, png, sprite
+from isp_app.exports import Provenance
+from isp_app.jobs import JobError, Wish
+from isp_app.sparks import Spark
 from isp_core.palette import _NO_COLOUR, SLOTS, UNKNOWN, _cheapest, assign, class_palette, union
 
 COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}
-ENTRY = ("app.main", "app.navigation")
+ENTRY = ("isp_app.main", "isp_app.navigation")
 """What the server runs, not what others import."""
 SOURCE = Provenance("k6", 12, 6, "train", "ab" * 32, "isp-run/1", "f" * 64)
 
 
-@pytest.mark.parametrize("name", [m.name for m in pkgutil.walk_packages(app.__path__, "app.") if m.name not in ENTRY])
+@pytest.mark.parametrize(
+    "name", [m.name for m in pkgutil.walk_packages(isp_app.__path__, "isp_app.") if m.name not in ENTRY]
+)
 def test_examples_in_docstrings(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.safety.cells import quote, to_csv
-from app.safety.names import UnsafeNameError, escape, inside, picture_path, plain, valid_name
-from app.safety.uploads import KEPT_SIDE, MAX_BYTES, UploadError, decode
-from app.settings import is_trusted, read_settings
+from isp_app.safety.cells import quote, to_csv
+from isp_app.safety.names import UnsafeNameError, escape, inside, picture_path, plain, valid_name
+from isp_app.safety.uploads import KEPT_SIDE, MAX_BYTES, UploadError, decode
+from isp_app.settings import is_trusted, read_settings
 from isp_core.runs import open_run
 from tests.app.conftest import Open, words
 
@@ -187,7 +187,7 @@ class TestPrivacy:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        from app import parse_upload
+        from isp_app import parse_upload
 
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
         (tmp_path / "temporary").mkdir()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from eval.__main__ import main
+from isp_eval.__main__ import main
 
 
 @pytest.fixture

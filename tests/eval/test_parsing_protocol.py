@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.label_maps import Split, maps_of
-from eval.parsing import TrainingTruth
-from eval.parsing import evaluate as judge
-from eval.parsing_report import Parsing
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import LabelSpace, load_space
 from isp_core.runs import Run
+from isp_eval.label_maps import Split, maps_of
+from isp_eval.parsing import TrainingTruth
+from isp_eval.parsing import evaluate as judge
+from isp_eval.parsing_report import Parsing
 from tests.eval.made_runs import make_run, write_truth
 
 

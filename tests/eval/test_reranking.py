@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from eval.reranking import Reranking, rerank, rerank_rows
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings, distances
+from isp_eval.reranking import Reranking, rerank, rerank_rows
 
 
 def slow(d: np.ndarray, queries: int, k1: int, k2: int, weight: float) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_equals_the_sets_of_the_paper(seed: int, k1: int, k2: int, weight: float
 def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     d = table(2, 50)
     whole = rerank_rows(lambda rows: d[rows], 9, 50, Reranking())
-    monkeypatch.setattr("eval.reranking._BLOCK", 350)
+    monkeypatch.setattr("isp_eval.reranking._BLOCK", 350)
     np.testing.assert_allclose(rerank_rows(lambda rows: d[rows], 9, 50, Reranking()), whole, atol=1e-6)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.comparison import compare
-from eval.reranking import Reranking
-from eval.retrieval import FIGURES, Rule, evaluate, evaluate_run
-from eval.sources import retrieval_set
 from isp_core.errors import IspError
 from isp_core.matching import distances
 from isp_core.metrics.ranking import evaluate_ranking
 from isp_core.runs import Run
+from isp_eval.comparison import compare
+from isp_eval.reranking import Reranking
+from isp_eval.retrieval import FIGURES, Rule, evaluate, evaluate_run
+from isp_eval.sources import retrieval_set
 from tests.eval.made_runs import make_run, records
 
 Command = Callable[..., tuple[int, str, str]]
@@ -152,7 +152,7 @@ def test_runs_on_other_data_cannot_be_compared(tmp_path: Path) -> None:
 
 def test_blocks_of_queries_do_not_change_the_figures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate(retrieval_set(run, None), Rule())
-    monkeypatch.setattr("eval.retrieval._BLOCK", 13)
+    monkeypatch.setattr("isp_eval.retrieval._BLOCK", 13)
     blocks = evaluate(retrieval_set(run, None), Rule())
     np.testing.assert_array_equal(whole.ranking.average_precision, blocks.ranking.average_precision)
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.studies import paper
-from eval.studies.plans import Variant, plan
-from eval.studies.reports import Truth, tables_of
-from eval.studies.training import Bench, Trained, config_of, train_missing
 from isp_core.config import Config, load_config
 from isp_core.errors import IspError
 from isp_core.runs import open_run
+from isp_eval.studies import paper
+from isp_eval.studies.plans import Variant, plan
+from isp_eval.studies.reports import Truth, tables_of
+from isp_eval.studies.training import Bench, Trained, config_of, train_missing
 from tests.eval.made_runs import make_run, write_truth
 
 PLAIN = {"run.epochs": 1, "labels.source": "clustering", "labels.parts": 6, "model.backbone": "mobilenetv2_100"}
@@ -74,7 +74,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         recipe = load_config("cpu", Path(options[1]))
         write_config(folder, recipe, seed=len(variant.label))
 
-    monkeypatch.setattr("eval.studies.training._train", train)
+    monkeypatch.setattr("isp_eval.studies.training._train", train)
     return Bench(tmp_path / "data", tmp_path / "study", jobs=2)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from eval.tables import latex, markdown, text, write_table
 from isp_core.errors import IspError
+from isp_eval.tables import latex, markdown, text, write_table
 
 FRAME = pd.DataFrame({"class": ["head_1", "bags & co"], "IoU": [53.149, float("nan")], "n": [977, 0]})
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.truth import (
+from isp_core.data import load, read_label_map
+from isp_core.errors import IspError
+from isp_eval.truth import (
     ParserDescription,
     PartParser,
     load_description,
@@ -16,8 +18,6 @@ from eval.truth import (
     parser_names,
     voc_palette,
 )
-from isp_core.data import load, read_label_map
-from isp_core.errors import IspError
 
 
 def describe(**changes: object) -> ParserDescription:
@@ -213,6 +213,6 @@ def test_bodypix_agrees_with_the_maps_that_were_made_with_it(
     same, union = 0, 0
     for path in frame.path:
         ours = read_label_map(tmp_path / "t" / "query_parsing_pgt" / f"{Path(path).stem}.png") > 0
-        theirs = read_label_map(root / "query_parsing_pgt" / f"{Path(path).stem}.png") > 0
+        theirs = read_label_map(root / "query_parsing_bodypix" / f"{Path(path).stem}.png") > 0
         same, union = same + (ours & theirs).sum(), union + (ours | theirs).sum()
     assert same / union > 0.75

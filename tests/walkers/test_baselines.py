@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("numba")
-from assets.walkers.generate.baselines import best_level, colour_histograms, constant_masks, evaluate, iou, members
+from isp_assets.walkers.generate.baselines import best_level, colour_histograms, constant_masks, evaluate, iou, members
 
 
 def test_iou_is_summed_over_maps() -> None:

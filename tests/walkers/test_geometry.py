@@ -6,14 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
-from assets.walkers.generate import furniture
-from assets.walkers.generate.camera import Box, Camera
-from assets.walkers.generate.gait import bump, leg_angles
-from assets.walkers.generate.geometry import arc, plane_cut, ribbon, rotation, rounded_box, two_bones, vertex_normals
-from assets.walkers.generate.mesh import Material
-from assets.walkers.generate.noise import cells, fractal
-from assets.walkers.generate.picture import majority
-from assets.walkers.generate.rasteriser import SunMap, rasterise
+from isp_assets.walkers.generate import furniture
+from isp_assets.walkers.generate.camera import Box, Camera
+from isp_assets.walkers.generate.gait import bump, leg_angles
+from isp_assets.walkers.generate.geometry import (
+    arc,
+    plane_cut,
+    ribbon,
+    rotation,
+    rounded_box,
+    two_bones,
+    vertex_normals,
+)
+from isp_assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.noise import cells, fractal
+from isp_assets.walkers.generate.picture import majority
+from isp_assets.walkers.generate.rasteriser import SunMap, rasterise
 
 number = st.floats(-3, 3, allow_nan=False)
 vector = st.tuples(number, number, number).map(np.array).filter(lambda v: np.linalg.norm(v) > 0.1)

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
-from assets.walkers.generate.library import ranked_components
-from assets.walkers.generate.meshes import MeshError, Obj, read_bvh, read_mhclo, read_obj, read_skeleton, read_target
+from isp_assets.walkers.generate.library import ranked_components
+from isp_assets.walkers.generate.meshes import (
+    MeshError,
+    Obj,
+    read_bvh,
+    read_mhclo,
+    read_obj,
+    read_skeleton,
+    read_target,
+)
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
-from assets.walkers.generate.camera import Camera
-from assets.walkers.generate.dataset import Recipe, label_palette, people_of, plan
-from assets.walkers.generate.identities import Identity
-from assets.walkers.generate.records import heading_to_camera, visible_fraction
+from isp_assets.walkers.generate.camera import Camera
+from isp_assets.walkers.generate.dataset import Recipe, label_palette, people_of, plan
+from isp_assets.walkers.generate.identities import Identity
+from isp_assets.walkers.generate.records import heading_to_camera, visible_fraction
 
 RECIPE = Recipe()
 SHOTS = plan(RECIPE)

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("numba")
-from assets.walkers.generate.dataset import Recipe, plan, render
-from assets.walkers.generate.library import Library
-from assets.walkers.generate.meshes import MeshError
+from isp_assets.walkers.generate.dataset import Recipe, plan, render
+from isp_assets.walkers.generate.library import Library
+from isp_assets.walkers.generate.meshes import MeshError
 
 
 def test_a_folder_without_meshes_is_refused(tmp_path: Path) -> None:

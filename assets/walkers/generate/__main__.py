@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import typer
 
-from assets.walkers.generate import baselines
-from assets.walkers.generate.dataset import Recipe, plan, render
-from assets.walkers.generate.library import Library
-from assets.walkers.generate.records import RecordsError, read_table
-from assets.walkers.generate.sheets import contact_sheet
+from isp_assets.walkers.generate import baselines
+from isp_assets.walkers.generate.dataset import Recipe, plan, render
+from isp_assets.walkers.generate.library import Library
+from isp_assets.walkers.generate.records import RecordsError, read_table
+from isp_assets.walkers.generate.sheets import contact_sheet
 from isp_core.errors import IspError
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)

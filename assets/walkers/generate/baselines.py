@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from assets.walkers.generate.arrays import Bools, Bytes, Floats, Ints
-from assets.walkers.generate.classes import GROUPS
+from isp_assets.walkers.generate.arrays import Bools, Bytes, Floats, Ints
+from isp_assets.walkers.generate.classes import GROUPS
 
 _LEVELS = np.linspace(0.02, 0.9, 89)
 _BINS = (8, 4, 4)  # hue, saturation, value

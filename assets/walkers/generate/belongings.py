@@ -10,13 +10,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import ConvexHull, cKDTree
 
-from assets.walkers.generate.arrays import Floats, Ints
-from assets.walkers.generate.body import TORSO, Body
-from assets.walkers.generate.classes import BELONGINGS
-from assets.walkers.generate.garments import Part
-from assets.walkers.generate.geometry import X, Z, plane_cut, ribbon, rotation, rounded_box, smooth_path
-from assets.walkers.generate.library import TIGHTS
-from assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.body import TORSO, Body
+from isp_assets.walkers.generate.classes import BELONGINGS
+from isp_assets.walkers.generate.garments import Part
+from isp_assets.walkers.generate.geometry import X, Z, plane_cut, ribbon, rotation, rounded_box, smooth_path
+from isp_assets.walkers.generate.library import TIGHTS
+from isp_assets.walkers.generate.mesh import Material
 
 Kind = Literal["backpack", "messenger bag", "shoulder bag", "handbag", "shopping bag", "suitcase", "box"]
 WORN: tuple[Kind, ...] = ("backpack", "messenger bag", "shoulder bag")

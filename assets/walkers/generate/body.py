@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Floats, Ints
-from assets.walkers.generate.library import Library
+from isp_assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.library import Library
 
 TORSO, LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG, NECK, HEAD = range(7)
 _LIMBS = (

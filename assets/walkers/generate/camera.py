@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Floats
+from isp_assets.walkers.generate.arrays import Floats
 
 
 @dataclass(frozen=True)

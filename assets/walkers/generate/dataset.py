@@ -10,21 +10,21 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from assets.walkers.generate.arrays import Bytes
-from assets.walkers.generate.camera import Box
-from assets.walkers.generate.classes import CLASS_COUNT
-from assets.walkers.generate.gait import walking
-from assets.walkers.generate.identities import Crowd, Identity, gather, stranger
-from assets.walkers.generate.library import Library
-from assets.walkers.generate.mesh import Mesh, join
-from assets.walkers.generate.occluders import bulk, cut_short, detector_box, passer_by, place_occluder, stroll
-from assets.walkers.generate.person import Person, Stance
-from assets.walkers.generate.picture import Picture, StreetFrame, frame_street, take
-from assets.walkers.generate.pose import Pose
-from assets.walkers.generate.records import Record, record, visible_fraction, write_table
-from assets.walkers.generate.sensor import develop, jpeg
-from assets.walkers.generate.shots import Quota, Shot, plan_identity
-from assets.walkers.generate.streets import PLACES, Place
+from isp_assets.walkers.generate.arrays import Bytes
+from isp_assets.walkers.generate.camera import Box
+from isp_assets.walkers.generate.classes import CLASS_COUNT
+from isp_assets.walkers.generate.gait import walking
+from isp_assets.walkers.generate.identities import Crowd, Identity, gather, stranger
+from isp_assets.walkers.generate.library import Library
+from isp_assets.walkers.generate.mesh import Mesh, join
+from isp_assets.walkers.generate.occluders import bulk, cut_short, detector_box, passer_by, place_occluder, stroll
+from isp_assets.walkers.generate.person import Person, Stance
+from isp_assets.walkers.generate.picture import Picture, StreetFrame, frame_street, take
+from isp_assets.walkers.generate.pose import Pose
+from isp_assets.walkers.generate.records import Record, record, visible_fraction, write_table
+from isp_assets.walkers.generate.sensor import develop, jpeg
+from isp_assets.walkers.generate.shots import Quota, Shot, plan_identity
+from isp_assets.walkers.generate.streets import PLACES, Place
 
 _PART_CLASSES = tuple(range(1, CLASS_COUNT))
 _CLEAR, _HIDDEN = 0.95, (0.40, 0.86)  # visible share of clear pictures, and of occluded ones

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Colour, Floats
-from assets.walkers.generate.mesh import Material, Mesh, join
+from isp_assets.walkers.generate.arrays import Colour, Floats
+from isp_assets.walkers.generate.mesh import Material, Mesh, join
 
 STEEL = Material("metal", (0.34, 0.35, 0.37), gloss=0.2)
 DARK = Material("metal", (0.08, 0.085, 0.09), gloss=0.15)

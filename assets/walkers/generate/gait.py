@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Floats
-from assets.walkers.generate.body import Body
-from assets.walkers.generate.geometry import X, Y, Z, rotation, two_bones
-from assets.walkers.generate.pose import Aim, Pose
+from isp_assets.walkers.generate.arrays import Floats
+from isp_assets.walkers.generate.body import Body
+from isp_assets.walkers.generate.geometry import X, Y, Z, rotation, two_bones
+from isp_assets.walkers.generate.pose import Aim, Pose
 
 Arm = Literal["swing", "hold", "pull", "carry", "phone", "pocket", "strap"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from assets.walkers.generate.arrays import Bools, Floats, Ints
-from assets.walkers.generate.body import LEFT_LEG, RIGHT_LEG, TORSO, Body
-from assets.walkers.generate.classes import HAIR, HAT, JUMPSUIT, LEFT_SHOE, PANTS, RIGHT_SHOE, SKIRT, UPPER
-from assets.walkers.generate.geometry import vertex_normals
-from assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.arrays import Bools, Floats, Ints
+from isp_assets.walkers.generate.body import LEFT_LEG, RIGHT_LEG, TORSO, Body
+from isp_assets.walkers.generate.classes import HAIR, HAT, JUMPSUIT, LEFT_SHOE, PANTS, RIGHT_SHOE, SKIRT, UPPER
+from isp_assets.walkers.generate.geometry import vertex_normals
+from isp_assets.walkers.generate.mesh import Material
 
 # name -> (suit that holds it, ranks of its connected pieces)
 TOPS: dict[str, tuple[str, tuple[int, ...]]] = {

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-from assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.arrays import Floats, Ints
 
 X, Y, Z = np.eye(3)
 

@@ -5,13 +5,13 @@ from typing import Literal
 
 import numpy as np
 
-from assets.walkers.generate import wardrobe
-from assets.walkers.generate.arrays import Colour
-from assets.walkers.generate.belongings import Belonging, Kind
-from assets.walkers.generate.body import Shape
-from assets.walkers.generate.garments import Outfit
-from assets.walkers.generate.mesh import Material
-from assets.walkers.generate.person import Complexion
+from isp_assets.walkers.generate import wardrobe
+from isp_assets.walkers.generate.arrays import Colour
+from isp_assets.walkers.generate.belongings import Belonging, Kind
+from isp_assets.walkers.generate.body import Shape
+from isp_assets.walkers.generate.garments import Outfit
+from isp_assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.person import Complexion
 
 Habit = Literal["keeps", "puts down", "changes sides"]
 Difference = Literal["", "belonging", "shoes", "person"]

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from assets.walkers.generate.arrays import Floats, Ints
-from assets.walkers.generate.meshes import (
+from isp_assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.meshes import (
     Fit,
     MeshError,
     Obj,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Bytes, Colour, Floats, Ints
-from assets.walkers.generate.geometry import Y, rotation, vertex_normals
+from isp_assets.walkers.generate.arrays import Bytes, Colour, Floats, Ints
+from isp_assets.walkers.generate.geometry import Y, rotation, vertex_normals
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.transform import Rotation
 
-from assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.arrays import Floats, Ints
 from isp_core.errors import IspError
 
 

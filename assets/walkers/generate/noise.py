@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Floats
+from isp_assets.walkers.generate.arrays import Floats
 from isp_core.compiled import compiled
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assets.walkers.generate import furniture as f
-from assets.walkers.generate.arrays import Colour, Floats
-from assets.walkers.generate.camera import Box, Camera
-from assets.walkers.generate.gait import Step, walking
-from assets.walkers.generate.mesh import Material, Mesh
-from assets.walkers.generate.person import Person, Stance
-from assets.walkers.generate.shots import Occlusion
+from isp_assets.walkers.generate import furniture as f
+from isp_assets.walkers.generate.arrays import Colour, Floats
+from isp_assets.walkers.generate.camera import Box, Camera
+from isp_assets.walkers.generate.gait import Step, walking
+from isp_assets.walkers.generate.mesh import Material, Mesh
+from isp_assets.walkers.generate.person import Person, Stance
+from isp_assets.walkers.generate.shots import Occlusion
 
 _WALLS = (
     Material("brick", (0.44, 0.25, 0.18), (0.52, 0.49, 0.44), seed=3),

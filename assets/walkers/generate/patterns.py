@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.walkers.generate.arrays import Bools, Floats
-from assets.walkers.generate.mesh import Material
-from assets.walkers.generate.noise import cells, fractal
+from isp_assets.walkers.generate.arrays import Bools, Floats
+from isp_assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.noise import cells, fractal
 
 Pattern = Callable[[Material, Floats, Floats], Floats]
 

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import cKDTree
 
-from assets.walkers.generate.arrays import Bytes, Colour, Floats, Ints
-from assets.walkers.generate.belongings import WORN, Belonging, held_pieces, worn_parts
-from assets.walkers.generate.body import HEAD, LEFT_LEG, RIGHT_LEG, TORSO, Body, Shape
-from assets.walkers.generate.classes import (
+from isp_assets.walkers.generate.arrays import Bytes, Colour, Floats, Ints
+from isp_assets.walkers.generate.belongings import WORN, Belonging, held_pieces, worn_parts
+from isp_assets.walkers.generate.body import HEAD, LEFT_LEG, RIGHT_LEG, TORSO, Body, Shape
+from isp_assets.walkers.generate.classes import (
     BELONGINGS,
     FACE,
     HAIR,
@@ -19,13 +19,13 @@ from assets.walkers.generate.classes import (
     SKIRT,
     UPPER,
 )
-from assets.walkers.generate.classes import LEFT_LEG as LEFT_LEG_CLASS
-from assets.walkers.generate.classes import RIGHT_LEG as RIGHT_LEG_CLASS
-from assets.walkers.generate.garments import LONG_SKIRT, Dressing, Outfit, Part, dress
-from assets.walkers.generate.geometry import Z, vertex_normals
-from assets.walkers.generate.library import BODY_VERTICES, Library
-from assets.walkers.generate.mesh import Material, Mesh, join
-from assets.walkers.generate.pose import Pose, bone_motions, skin
+from isp_assets.walkers.generate.classes import LEFT_LEG as LEFT_LEG_CLASS
+from isp_assets.walkers.generate.classes import RIGHT_LEG as RIGHT_LEG_CLASS
+from isp_assets.walkers.generate.garments import LONG_SKIRT, Dressing, Outfit, Part, dress
+from isp_assets.walkers.generate.geometry import Z, vertex_normals
+from isp_assets.walkers.generate.library import BODY_VERTICES, Library
+from isp_assets.walkers.generate.mesh import Material, Mesh, join
+from isp_assets.walkers.generate.pose import Pose, bone_motions, skin
 
 LIPS, BROWS, BEARD, SCALP = range(4)
 _SKIN_CLASS = np.array([UPPER, LEFT_ARM, RIGHT_ARM, LEFT_LEG_CLASS, RIGHT_LEG_CLASS, FACE, FACE])

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from assets.walkers.generate.arrays import Bytes, Floats, Ints
-from assets.walkers.generate.camera import Box, Camera
-from assets.walkers.generate.classes import CLASS_COUNT
-from assets.walkers.generate.mesh import Mesh, join
-from assets.walkers.generate.rasteriser import SunMap, rasterise
-from assets.walkers.generate.shading import Light, crevices, lit, surface
+from isp_assets.walkers.generate.arrays import Bytes, Floats, Ints
+from isp_assets.walkers.generate.camera import Box, Camera
+from isp_assets.walkers.generate.classes import CLASS_COUNT
+from isp_assets.walkers.generate.mesh import Mesh, join
+from isp_assets.walkers.generate.rasteriser import SunMap, rasterise
+from isp_assets.walkers.generate.shading import Light, crevices, lit, surface
 from isp_core.compiled import compiled
 
 WIDTH, HEIGHT = 128, 256

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from assets.walkers.generate.arrays import Floats
-from assets.walkers.generate.body import Body
-from assets.walkers.generate.geometry import arc
+from isp_assets.walkers.generate.arrays import Floats
+from isp_assets.walkers.generate.body import Body
+from isp_assets.walkers.generate.geometry import arc
 
 
 @dataclass(frozen=True)

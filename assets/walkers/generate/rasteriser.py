@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Floats, Ints
+from isp_assets.walkers.generate.arrays import Floats, Ints
 from isp_core.compiled import compiled
 
 NEAR = 0.05  # metres; triangles that reach nearer than this are left out

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from assets.walkers.generate.arrays import Colour, Ints
-from assets.walkers.generate.camera import Camera
-from assets.walkers.generate.classes import GROUPS
-from assets.walkers.generate.identities import Identity
-from assets.walkers.generate.shots import Shot
+from isp_assets.walkers.generate.arrays import Colour, Ints
+from isp_assets.walkers.generate.camera import Camera
+from isp_assets.walkers.generate.classes import GROUPS
+from isp_assets.walkers.generate.identities import Identity
+from isp_assets.walkers.generate.shots import Shot
 from isp_core.errors import IspError
 
 

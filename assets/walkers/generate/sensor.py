@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from assets.walkers.generate.arrays import Bytes, Colour, Floats
+from isp_assets.walkers.generate.arrays import Bytes, Colour, Floats
 
 
 @dataclass(frozen=True)

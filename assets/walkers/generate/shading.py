@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from assets.walkers.generate.arrays import Bools, Colour, Floats, Ints
-from assets.walkers.generate.mesh import Mesh
-from assets.walkers.generate.noise import fractal
-from assets.walkers.generate.patterns import CLOTH
-from assets.walkers.generate.surfaces import STREET
+from isp_assets.walkers.generate.arrays import Bools, Colour, Floats, Ints
+from isp_assets.walkers.generate.mesh import Mesh
+from isp_assets.walkers.generate.noise import fractal
+from isp_assets.walkers.generate.patterns import CLOTH
+from isp_assets.walkers.generate.surfaces import STREET
 
 PATTERNS = CLOTH | STREET
 

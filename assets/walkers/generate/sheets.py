@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from assets.walkers.generate.picture import HEIGHT, WIDTH
+from isp_assets.walkers.generate.picture import HEIGHT, WIDTH
 
 
 def contact_sheet(folder: Path, records: pd.DataFrame, columns: int, labels: bool) -> Image.Image:

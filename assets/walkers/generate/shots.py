@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from assets.walkers.generate.gait import Arm, Step
-from assets.walkers.generate.garments import LONG_SKIRT
-from assets.walkers.generate.identities import Identity
-from assets.walkers.generate.streets import PLACES, Place
-from assets.walkers.generate.wardrobe import choose
+from isp_assets.walkers.generate.gait import Arm, Step
+from isp_assets.walkers.generate.garments import LONG_SKIRT
+from isp_assets.walkers.generate.identities import Identity
+from isp_assets.walkers.generate.streets import PLACES, Place
+from isp_assets.walkers.generate.wardrobe import choose
 
 Split = Literal["train", "query", "gallery"]
 Occlusion = Literal["", "wall", "car", "pole", "person", "planter", "crop"]

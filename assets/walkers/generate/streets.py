@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.walkers.generate import furniture as f
-from assets.walkers.generate import weather
-from assets.walkers.generate.arrays import Colour
-from assets.walkers.generate.camera import Camera
-from assets.walkers.generate.mesh import Material, Mesh, join
-from assets.walkers.generate.weather import Session
+from isp_assets.walkers.generate import furniture as f
+from isp_assets.walkers.generate import weather
+from isp_assets.walkers.generate.arrays import Colour
+from isp_assets.walkers.generate.camera import Camera
+from isp_assets.walkers.generate.mesh import Material, Mesh, join
+from isp_assets.walkers.generate.weather import Session
 
 _CAR_COLOURS: tuple[Colour, ...] = (
     (0.70, 0.71, 0.73), (0.42, 0.43, 0.45), (0.10, 0.10, 0.11), (0.80, 0.80, 0.79),

@@ -6,10 +6,10 @@ Each takes a material, coords (n, 7) whose first two columns run along the surfa
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Bools, Floats
-from assets.walkers.generate.mesh import Material
-from assets.walkers.generate.noise import cells, fractal
-from assets.walkers.generate.patterns import Pattern, blend
+from isp_assets.walkers.generate.arrays import Bools, Floats
+from isp_assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.noise import cells, fractal
+from isp_assets.walkers.generate.patterns import Pattern, blend
 
 
 def _rows(material: Material, count: int) -> Floats:

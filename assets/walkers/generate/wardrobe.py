@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from assets.walkers.generate.arrays import Colour
-from assets.walkers.generate.belongings import Belonging, Kind
-from assets.walkers.generate.garments import DUNGAREES, LONG_SKIRT, Outfit
-from assets.walkers.generate.mesh import Material
+from isp_assets.walkers.generate.arrays import Colour
+from isp_assets.walkers.generate.belongings import Belonging, Kind
+from isp_assets.walkers.generate.garments import DUNGAREES, LONG_SKIRT, Outfit
+from isp_assets.walkers.generate.mesh import Material
 
 Key = TypeVar("Key")
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from assets.walkers.generate.arrays import Colour
-from assets.walkers.generate.sensor import Sensor
-from assets.walkers.generate.shading import Light
+from isp_assets.walkers.generate.arrays import Colour
+from isp_assets.walkers.generate.sensor import Sensor
+from isp_assets.walkers.generate.shading import Light
 
 _SUNNY: Colour = (1.45, 1.30, 1.05)
 _LOW_SUN: Colour = (1.40, 1.05, 0.70)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from isp_app.links import link
 from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
-from isp_app.sidebar import Selection
+from isp_app.state.links import link
+from isp_app.state.sidebar import Selection
 from isp_core.runs import Run
 
 WALKERS = EMBEDDED_DATA / "walkers"

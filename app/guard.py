@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from isp_app.empty import short
-from isp_app.sidebar import Selection
+from isp_app.state.sidebar import Selection
 from isp_core.errors import IspError
 
 _LOG = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from importlib import import_module
 
 import streamlit as st
 
-from isp_app import guard, links, warm
-from isp_app.icon import page_icon
-from isp_app.sidebar import choose
+from isp_app import guard, warm
+from isp_app.drawing.icon import page_icon
+from isp_app.state import links
+from isp_app.state.sidebar import choose
 
 PAGES = {
     "overview": ("Overview", "dashboard"),

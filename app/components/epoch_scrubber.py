@@ -13,8 +13,8 @@ import numpy as np
 import streamlit as st
 
 from isp_app.components import markup, script, style
-from isp_app.encode import grid_png, to_uri
-from isp_app.look import Look, listen
+from isp_app.drawing.encode import grid_png, to_uri
+from isp_app.state.look import Look, listen
 from isp_core.palette import RAMP, Palette
 from isp_core.runs.maps import Maps
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from isp_app.components import markup, script, style
-from isp_app.look import Look, listen
+from isp_app.state.look import Look, listen
 from isp_core.palette import Palette
 
 HINT = (
@@ -23,7 +23,7 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the viewer. Pictures and maps are data URIs (app.encode); either may be missing.
+    """One picture of the viewer. Pictures and maps are data URIs (isp_app.drawing.encode); either may be missing.
 
     aspect: height / width of the panel. note: shown under the title while the cursor is elsewhere.
     """

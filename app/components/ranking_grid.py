@@ -10,8 +10,8 @@ from typing import Literal
 import streamlit as st
 
 from isp_app.components import markup, script, style
-from isp_app.encode import Sprite
-from isp_app.look import current_look, listen
+from isp_app.drawing.encode import Sprite
+from isp_app.state.look import current_look, listen
 from isp_core.palette import Palette
 
 Mark = Literal["match", "wrong", "query", "none"]

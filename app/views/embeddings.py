@@ -7,12 +7,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from isp_app import empty, exports, pictures, projection, runs_access
+from isp_app import empty
 from isp_app.components.ranking_grid import Tile, ranking_grid
-from isp_app.pick import names
-from isp_app.projection import FEWEST, LIMITS, Plane
+from isp_app.drawing import exports
+from isp_app.reading import pictures, projection, runs_access
+from isp_app.reading.projection import FEWEST, LIMITS, Plane
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
+from isp_app.state.pick import names
+from isp_app.state.sidebar import Selection
 from isp_core.palette import SLOTS
 from isp_core.runs import Run
 from isp_core.runs.schema import Split

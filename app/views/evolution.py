@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import curves, empty, exports, figures, pick, pictures, runs_access, truth
+from isp_app import empty
 from isp_app.components.epoch_scrubber import Series, epoch_scrubber
-from isp_app.encode import Pixels, overlay
-from isp_app.look import current_look
+from isp_app.drawing import exports, figures
+from isp_app.drawing.encode import Pixels, overlay
+from isp_app.reading import curves, pictures, runs_access, truth
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
+from isp_app.state import pick
+from isp_app.state.look import current_look
+from isp_app.state.sidebar import Selection
 from isp_core.metrics.parsing import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps

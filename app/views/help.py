@@ -7,7 +7,7 @@ import streamlit as st
 
 from isp_app.components import epoch_scrubber, mask_viewer
 from isp_app.safety.names import escape
-from isp_app.sidebar import Selection
+from isp_app.state.sidebar import Selection
 from isp_core.matching import MATCHINGS
 from isp_core.palette import SLOTS, Slot
 

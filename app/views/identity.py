@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty, exports, figures, pictures, runs_access
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.encode import Pixels, mask_uri, overlay
-from isp_app.look import current_look
-from isp_app.pick import names
+from isp_app.drawing import exports, figures
+from isp_app.drawing.encode import Pixels, mask_uri, overlay
+from isp_app.reading import pictures, runs_access
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
+from isp_app.state.look import current_look
+from isp_app.state.pick import names
+from isp_app.state.sidebar import Selection
 from isp_core.matching import part_share
 from isp_core.palette import Palette, mean_heights
 from isp_core.runs import Run

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty, exports, paper, parsing, pictures, runs_access, truth
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.encode import mask_uri
-from isp_app.links import link
-from isp_app.look import current_look
-from isp_app.parsing import AUTHORS, ONE_TO_ONE, Judged
-from isp_app.pick import names
+from isp_app.drawing import exports
+from isp_app.drawing.encode import mask_uri
+from isp_app.reading import paper, parsing, pictures, runs_access, truth
+from isp_app.reading.parsing import AUTHORS, ONE_TO_ONE, Judged
 from isp_app.safety.names import plain
-from isp_app.sidebar import SPLIT_NAMES, Selection
+from isp_app.state.links import link
+from isp_app.state.look import current_look
+from isp_app.state.pick import names
+from isp_app.state.sidebar import SPLIT_NAMES, Selection
 from isp_core.metrics.parsing import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union

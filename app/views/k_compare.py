@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import curves, empty, exports, figures, paper, pick, pictures, runs_access, truth
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.encode import Pixels, mask_uri, overlay
-from isp_app.links import link
-from isp_app.look import current_look
+from isp_app.drawing import exports, figures
+from isp_app.drawing.encode import Pixels, mask_uri, overlay
+from isp_app.reading import curves, paper, pictures, runs_access, truth
+from isp_app.reading.tables import variant
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
-from isp_app.tables import variant
+from isp_app.state import pick
+from isp_app.state.links import link
+from isp_app.state.look import current_look
+from isp_app.state.sidebar import Selection
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union
 from isp_core.runs import Run

@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import curves, empty, exports, paper, pictures, runs_access, sparks, tables
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.encode import mask_uri
-from isp_app.links import link
-from isp_app.look import current_look
-from isp_app.runs_access import Listed
+from isp_app.drawing import exports, sparks
+from isp_app.drawing.encode import mask_uri
+from isp_app.drawing.sparks import Spark
+from isp_app.reading import curves, paper, pictures, runs_access, tables
+from isp_app.reading.runs_access import Listed
 from isp_app.safety.cells import to_csv
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
-from isp_app.sparks import Spark
+from isp_app.state.links import link
+from isp_app.state.look import current_look
+from isp_app.state.sidebar import Selection
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty, exports, pictures, ranking, runs_access
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.encode import mask_uri
-from isp_app.look import current_look
-from isp_app.pick import names
-from isp_app.ranked_lists import Side
-from isp_app.ranking import Ranked
+from isp_app.drawing import exports
+from isp_app.drawing.encode import mask_uri
+from isp_app.reading import pictures, ranking, runs_access
+from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
+from isp_app.state.look import current_look
+from isp_app.state.pick import names
+from isp_app.state.sidebar import Selection
+from isp_app.views.ranked_lists import Side
 from isp_core.matching import Explanation
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split

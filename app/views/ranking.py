@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty, exports, pictures, ranked_lists, ranking, runs_access
+from isp_app import empty
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
-from isp_app.pick import names
-from isp_app.ranked_lists import Side
-from isp_app.ranking import ERRORS, Ranked
+from isp_app.drawing import exports
+from isp_app.reading import pictures, ranking, runs_access
+from isp_app.reading.ranking import ERRORS, Ranked
 from isp_app.safety.names import plain
-from isp_app.sidebar import Selection
-from isp_app.views import pair
+from isp_app.state.pick import names
+from isp_app.state.sidebar import Selection
+from isp_app.views import pair, ranked_lists
+from isp_app.views.ranked_lists import Side
 from isp_core.runs import Run
 
 PER_PAGE = 40

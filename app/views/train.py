@@ -9,17 +9,20 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from isp_app import curves, empty, exports, jobs, pictures, runs_access, sparks
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
+from isp_app.drawing import exports, sparks
+from isp_app.drawing.encode import mask_uri
+from isp_app.drawing.sparks import Spark
 from isp_app.empty import WALKERS
-from isp_app.encode import mask_uri
-from isp_app.jobs import JobError, Wish
-from isp_app.look import current_look
-from isp_app.pick import names
+from isp_app.reading import curves, pictures, runs_access
 from isp_app.safety.names import plain, valid_name
 from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
-from isp_app.sidebar import Selection
-from isp_app.sparks import Spark
+from isp_app.state import jobs
+from isp_app.state.jobs import JobError, Wish
+from isp_app.state.look import current_look
+from isp_app.state.pick import names
+from isp_app.state.sidebar import Selection
 from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.readers import READERS, load

@@ -9,16 +9,18 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from isp_app import empty, exports, parse_upload, pictures, runs_access
+from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.components.ranking_grid import Tile, ranking_grid
-from isp_app.encode import mask_uri, overlay, png, to_uri
-from isp_app.exports import Provenance
-from isp_app.look import current_look
-from isp_app.parse_upload import Seen
+from isp_app.drawing import exports
+from isp_app.drawing.encode import mask_uri, overlay, png, to_uri
+from isp_app.drawing.exports import Provenance
+from isp_app.reading import parse_upload, pictures, runs_access
+from isp_app.reading.parse_upload import Seen
 from isp_app.safety.names import escape, plain
 from isp_app.safety.uploads import FORMATS, MAX_BYTES, UploadError, decode
-from isp_app.sidebar import Selection
+from isp_app.state.look import current_look
+from isp_app.state.sidebar import Selection
 from isp_core.palette import Palette
 from isp_core.runs import Run, RunError
 

@@ -26,7 +26,7 @@ PAGES = (
 )
 SCRIPT = """
 from isp_app import guard
-from isp_app.sidebar import choose
+from isp_app.state.sidebar import choose
 from isp_app.views import {page} as page
 guard.run(page.show, choose())
 """

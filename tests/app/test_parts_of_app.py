@@ -22,12 +22,13 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 import isp_app
-from isp_app import exports, figures, jobs, sparks
 from isp_app.components.epoch_scrubber import missing_epochs
-from isp_app.encode import grid_png, overlay, png, sprite
-from isp_app.exports import Provenance
-from isp_app.jobs import JobError, Wish
-from isp_app.sparks import Spark
+from isp_app.drawing import exports, figures, sparks
+from isp_app.drawing.encode import grid_png, overlay, png, sprite
+from isp_app.drawing.exports import Provenance
+from isp_app.drawing.sparks import Spark
+from isp_app.state import jobs
+from isp_app.state.jobs import JobError, Wish
 from isp_core.palette import _NO_COLOUR, SLOTS, UNKNOWN, _cheapest, assign, class_palette, union
 
 COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}

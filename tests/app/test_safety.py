@@ -187,7 +187,7 @@ class TestPrivacy:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        from isp_app import parse_upload
+        from isp_app.reading import parse_upload
 
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
         (tmp_path / "temporary").mkdir()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isp_app import tables
-from isp_app.parse_upload import NEAREST, Seen, nearest_people
+from isp_app.reading import tables
+from isp_app.reading.parse_upload import NEAREST, Seen, nearest_people
 from isp_core.matching import distances
 from isp_core.runs import Run, open_run
 from isp_core.runs.imports import import_run

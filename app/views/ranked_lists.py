@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from isp_app import figures, pictures, runs_access
-from isp_app.encode import Pixels
-from isp_app.ranking import Ranked
+from isp_app.drawing import figures
+from isp_app.drawing.encode import Pixels
+from isp_app.reading import pictures, runs_access
+from isp_app.reading.ranking import Ranked
 from isp_app.settings import Settings
 from isp_core.runs import Run
 

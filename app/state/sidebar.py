@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from isp_app import runs_access
-from isp_app.runs_access import Listed
+from isp_app.reading import runs_access
+from isp_app.reading.runs_access import Listed
 from isp_app.settings import Settings, settings
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from isp_app.encode import Pixels
+from isp_app.drawing.encode import Pixels
 from isp_core.palette import Palette
 
 _GAP = 6

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from isp_app import runs_access
+from isp_app.reading import runs_access
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
 from isp_core.metrics.ranking import evaluate_ranking, nearest
 from isp_core.runs import Run, RunError, open_run

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, PngImagePlugin
 
-from isp_app.encode import Pixels
+from isp_app.drawing.encode import Pixels
 from isp_app.safety.cells import to_csv
 from isp_core.runs import Run
 from isp_core.runs.schema import WEIGHTS_FILE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from isp_app import pictures, runs_access
+from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from isp_app import runs_access
+from isp_app.reading import runs_access
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import Split
 

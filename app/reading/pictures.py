@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from isp_app import runs_access
-from isp_app.encode import Pixels, Sprite, sprite, to_uri
+from isp_app.drawing.encode import Pixels, Sprite, sprite, to_uri
+from isp_app.reading import runs_access
 from isp_app.safety.names import UnsafeNameError, picture_path
 from isp_app.settings import Settings
 from isp_core.palette import Palette

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from isp_app import runs_access, truth
+from isp_app.reading import runs_access, truth
 from isp_app.settings import Settings
 from isp_core.errors import IspError
 from isp_core.metrics.parsing import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from isp_app import curves, runs_access
+from isp_app.reading import curves, runs_access
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
 from isp_eval.studies import paper

@@ -12,7 +12,7 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from isp_app import runs_access
+from isp_app.reading import runs_access
 from isp_core.gallery import CANDIDATES, GalleryIndex
 from isp_core.matching import Embeddings
 from isp_core.parser import HumanParser

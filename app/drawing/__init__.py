@@ -1,0 +1,1 @@
+"""Arrays and tables turned into bytes and markup: sprites, sheets, spark lines, downloads."""

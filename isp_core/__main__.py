@@ -1,4 +1,4 @@
-"""`isp`, the command line (also `python -m isp_core`): data, train, label, parse, extract, search, runs."""
+"""`isp`, the command line (also `python -m isp_core`)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 
 from isp_core.commands import data, networks, runs, search, training
+from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
 
 app = typer.Typer(
-    help="Human parts learnt from identity labels alone (ISP, ECCV 2020).",
+    cls=Commands,
+    help="Human parts learned from identity labels alone (ISP, ECCV 2020).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Errors a user can mend are one or two lines on standard error and exit status 1; wrong usage is status 2.
     """
     try:
-        app(arguments)
+        app(arguments, prog_name="isp")
     except IspError as error:
         print(f"isp: {error}", file=sys.stderr)
         sys.exit(1)

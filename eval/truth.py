@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-import yaml
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from isp_core.data import SPLITS, DataSet, read_picture
 from isp_core.data.label_files import PARSER_FOLDER
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
+from isp_core.yaml_files import read_yaml
 
 Layout = Literal["NCHW", "NHWC"]
 Triple = tuple[float, float, float]
@@ -80,14 +80,12 @@ def load_description(name_or_path: str | Path) -> ParserDescription:
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = _FOLDER / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise IspError(
+                f"parser {str(name_or_path)!r} is unknown; known: {', '.join(parser_names())}, or a YAML file"
+            )
     try:
-        description = ParserDescription.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise IspError(
-            f"parser {str(name_or_path)!r} is unknown; known: {', '.join(parser_names())}, or a YAML file"
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise IspError(f"{path} is not a readable YAML file: {error}") from error
+        description = ParserDescription.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the document"

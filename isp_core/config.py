@@ -12,12 +12,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from isp_core.errors import IspError
+from isp_core.yaml_files import parse_yaml, read_yaml, require_mapping
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=10**9)]
+Pixels = Annotated[int, Field(gt=0, le=4096)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -28,13 +29,13 @@ class ConfigError(IspError):
 class Section(BaseModel):
     """A part of the configuration: frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Section):
     """Pictures: their size, batches and augmentation (section 4.2)."""
 
-    size: tuple[Positive, Positive] = Field((256, 128), description="height and width of the network's input")
+    size: tuple[Pixels, Pixels] = Field((256, 128), description="height and width of the network's input")
     identities_per_batch: Positive = Field(16, description="P of P x K sampling")
     pictures_per_identity: Positive = Field(4, description="K of P x K sampling")
     epoch: Literal["pictures", "identities"] = Field("pictures", description="what an epoch is one pass over")
@@ -45,7 +46,7 @@ class DataConfig(Section):
     erased: Literal["background", "ignore"] = Field(
         "background", description="what the label map says under an erased rectangle: an occluder hides parts (Eq. 8)"
     )
-    workers: Annotated[int, Field(ge=0)] = Field(0, description="loader processes")
+    workers: Annotated[int, Field(ge=0, le=256)] = Field(0, description="loader processes")
     cache_mb: Annotated[int, Field(ge=0)] = Field(1024, description="memory for decoded pictures")
 
     @field_validator("size")
@@ -54,6 +55,15 @@ class DataConfig(Section):
         if size[0] % 32 or size[1] % 32:
             raise ValueError("height and width must be multiples of 32")
         return size
+
+    @model_validator(mode="after")
+    def _normalisable(self) -> DataConfig:
+        if self.identities_per_batch * self.pictures_per_identity < 2:
+            raise ValueError(
+                "a batch of one image cannot be batch-normalised: identities_per_batch times pictures_per_identity "
+                "must be at least 2"
+            )
+        return self
 
 
 class ModelConfig(Section):
@@ -124,7 +134,7 @@ class RunConfig(Section):
     """Length, seed and what the run directory keeps."""
 
     epochs: Positive = Field(120, description="epochs to train")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of everything random")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of everything random")
     eval_every: Annotated[int, Field(ge=0)] = Field(10, description="epochs between evaluations (0: only the last)")
     truth: str | None = Field(None, description="folder of label maps to measure IoU by, never to learn from")
     space: str = Field("lip", description="label space of run.truth")
@@ -168,13 +178,10 @@ def load_config(
     Presets may be joined by +, later ones over earlier ones: "market+resnet50" is Market-1501's recipe on ResNet50.
     Where no preset is given, the file may name one (`base: market`); where it does not either, it is `default`.
     """
-    own: dict[str, Any] = {}
-    if file is not None:
-        try:
-            own = _read(file.read_text("utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from error
+    own = {} if file is None else _read_sections(file)
     base = own.pop("base", None)
+    if base is not None and not isinstance(base, str):
+        raise ConfigError(f"{file}: base names a preset, such as cpu or market+resnet50; got {base!r}")
     document = _presets_document(preset or base or default)
     _merge(document, own)
     for key, value in (overrides or {}).items():
@@ -201,22 +208,23 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         if not equals or not key:
             raise ConfigError(f"--set takes key=value, such as loss.parsing=1; got {assignment!r}")
         try:
-            result[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {assignment}: {value!r} is not a YAML value, such as 1, text or [1, 2]") from None
+            result[key.strip()] = parse_yaml(value, f"--set {key.strip()}")
+        except IspError as error:
+            raise ConfigError(f"{error} (it is not a YAML value, such as 1, text or [1, 2])") from None
     return result
 
 
-def _presets_document(presets: object) -> dict[str, Any]:
+def _presets_document(presets: str | None) -> dict[str, Any]:
     """The document of presets joined by +, each over the one it is based on."""
     document: dict[str, Any] = {}
-    for name in [part.strip() for part in str(presets).split("+")] if presets is not None else []:
+    for name in [part.strip() for part in presets.split("+")] if presets is not None else []:
         names = preset_names()
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ConfigError(f"no preset is called {name!r}: {hint}there are {', '.join(names)}; + joins several")
-        own = _read(_presets().joinpath(f"{name}.yaml").read_text("utf-8"), f"preset {name}")
+        text = _presets().joinpath(f"{name}.yaml").read_text("utf-8")
+        own = _sections(parse_yaml(text, f"preset {name}"), f"preset {name}")
         _merge(document, _presets_document(own.pop("base", None)))
         _merge(document, own)
     return document
@@ -226,16 +234,20 @@ def _presets() -> Any:
     return resources.files("isp_core") / "presets"
 
 
-def _read(text: str, where: str) -> dict[str, Any]:
+def _read_sections(file: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(
-            f"{where} must hold sections ({', '.join(Config.model_fields)}), not a {type(document).__name__}"
-        )
-    return document
+        return _sections(read_yaml(file), str(file))
+    except IspError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _sections(content: Any, where: str) -> dict[str, Any]:
+    """A document of sections; empty for an empty file."""
+    document = require_mapping(content, where, f"sections ({', '.join(Config.model_fields)})")
+    strange = next((key for key in document if not isinstance(key, str)), None)
+    if strange is not None:
+        raise ConfigError(f"{where}: {strange!r} is not a section; there are {', '.join(Config.model_fields)}")
+    return {name: section for name, section in document.items() if section is not None}  # "run:" with nothing below
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
@@ -249,6 +261,8 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
 def _explain(item: Mapping[str, Any]) -> str:
     location = [part for part in item["loc"] if isinstance(part, str)]
     key = ".".join(location)
+    if item["type"] == "model_type":
+        return f"{key} is a section: write its options below it, as in {key}: {{option: value}}; got {item['input']!r}"
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
         return f"{key}: {why}; got {item['input']!r}{_allowed(location)}"

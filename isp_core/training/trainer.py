@@ -122,6 +122,12 @@ class _Training:
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
         )
+        share = config.data.identities_per_batch // self.accelerator.num_processes
+        if share * config.data.pictures_per_identity < 2:
+            raise IspError(
+                f"{self.accelerator.num_processes} processes share batches of {config.data.identities_per_batch} "
+                "images: one image a process cannot be batch-normalised; raise data.pictures_per_identity"
+            )
         self.transform = TrainTransform(
             config.data.size,
             self.size,

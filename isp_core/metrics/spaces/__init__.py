@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from isp_core.errors import IspError
+from isp_core.yaml_files import read_yaml
 
 PARTS = ("head", "upper", "legs", "shoes", "belongings")
 """The parts that label spaces are mapped to; their codes in a target map are 1 to 5."""
@@ -109,13 +109,7 @@ def load_space(name_or_path: str | Path) -> LabelSpace:
                 f"label space {str(name_or_path)!r} is unknown; known: {', '.join(space_names())}, "
                 "or a YAML file of one's own"
             )
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise IspError(f"{path}: no such label space file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise IspError(f"{path} is not a readable YAML file: {error}") from error
-    return _parse(document, path)
+    return _parse(read_yaml(path), path)
 
 
 def _parse(document: object, path: Path) -> LabelSpace:
@@ -126,16 +120,24 @@ def _parse(document: object, path: Path) -> LabelSpace:
         raise IspError(f"{path} is not a label space: it {form}")
     classes = []
     for index, entry in document["classes"].items():
-        if not isinstance(index, int) or not 0 <= index <= 255:
+        if type(index) is not int or not 0 <= index <= 255:  # True is an int too
             raise IspError(f"{path}: class number {index!r} is not between 0 and 255")
         part = entry.get("part") if isinstance(entry, dict) else entry
-        if part not in _CODES:
+        if not isinstance(part, str) or part not in _CODES:
             raise IspError(f"{path}: class {index} has part {part!r}; allowed: {', '.join(_CODES)}")
-        name = entry.get("name", part) if isinstance(entry, dict) else part
-        classes.append(LabelClass(index, str(name), part))
+        name = _text(entry, "name", part, f"{path}: class {index}") if isinstance(entry, dict) else part
+        classes.append(LabelClass(index, name, part))
     notes = document.get("notes") or []
-    if not isinstance(notes, list):
-        raise IspError(f"{path}: notes are {type(notes).__name__}, a list of sentences is needed")
-    name = str(document.get("name", path.stem))
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise IspError(f"{path}: notes are a list of sentences; got {notes!r}")
+    name = _text(document, "name", path.stem, str(path))
     classes.sort(key=lambda each: each.index)
-    return LabelSpace(name, str(document.get("title", name)), tuple(classes), tuple(str(note) for note in notes))
+    return LabelSpace(name, _text(document, "title", name, str(path)), tuple(classes), tuple(notes))
+
+
+def _text(entry: dict[object, object], key: str, default: str, where: str) -> str:
+    """A text or number under `key`; a list or a mapping is no name."""
+    value = entry.get(key, default)
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise IspError(f"{where}: {key} is text; got {value!r}")

@@ -1,4 +1,4 @@
-"""Two runs on the same queries: is one better, or is it luck? Paired tests, figure by figure.
+"""Two runs on the same queries: is one better, or is it luck of the draw? Paired tests, metric by metric.
 
 Not here: the figures themselves (eval.retrieval) and the statistics (isp_core.metrics.bootstrap).
 """
@@ -14,13 +14,13 @@ import pandas as pd
 
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import PairedTest, paired_test
-from isp_eval.retrieval import FIGURES, Retrieval, per_query
+from isp_eval.retrieval import FIGURES, Retrieval, per_query, resampled_words
 from isp_eval.sources import slug
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """second - first, over the queries that both answered."""
+    """second - first, over the queries that both answered; intervals and tests draw what the second's rule says."""
 
     first: Retrieval
     second: Retrieval
@@ -60,12 +60,19 @@ class Comparison:
             "data": self.first.source.data,
             "fingerprint": self.first.source.fingerprint,
             **sides,
+            "resample": self.second.rule.resample,
+            "level": self.second.rule.level,
             "tests": {
                 name: {"difference": asdict(test.difference), "p_value": test.p_value}
                 for name, test in self.tests.items()
             },
             "notes": list(self.notes),
         }
+
+    @property
+    def resampled(self) -> str:
+        """What intervals and tests draw, in words."""
+        return resampled_words(self.second.rule, self.tests["mAP"].difference)
 
     @property
     def name(self) -> str:
@@ -90,7 +97,7 @@ def compare(first: Retrieval, second: Retrieval) -> Comparison:
     identities = second.source.query.identity.to_numpy()[rows_b]
     if (first.source.query.identity.to_numpy()[rows_a] != identities).any():
         raise IspError(f"{first.source.run} and {second.source.run} disagree about who is on the queries' pictures")
-    groups = identities if second.rule.resample == "identities" else None
+    groups = second.rule.groups(second.source.query.iloc[rows_b])
     a, b = per_query(first.ranking), per_query(second.ranking)
     tests = {name: paired_test(a[name][rows_a], b[name][rows_b], groups, level=second.rule.level) for name in FIGURES}
     return Comparison(first, second, tests, tuple(notes))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from isp_core.data import DataError
 from isp_core.matching import part_share
-from isp_core.metrics.bootstrap import bootstrap_interval
+from isp_core.metrics.agreement import ari, nmi, on_all_pixels, on_foreground
+from isp_core.metrics.bootstrap import IDENTITIES, IMAGES, bootstrap, bootstrap_interval
 from isp_core.metrics.parsing import (
     Assignment,
     BinaryCounts,
@@ -38,11 +39,15 @@ from isp_core.metrics.presence import (
     judge_visibility,
     truth_presence,
 )
-from isp_core.metrics.spaces import PARTS, TARGETS, LabelSpace
+from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, LabelSpace
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.runs import Run
 from isp_eval.label_maps import LabelMaps
-from isp_eval.parsing_report import Ambiguous, Parsing, Presence, Score
+from isp_eval.parsing_report import Agreement, Ambiguous, Parsing, Presence, Score
+
+Groups = npt.NDArray[np.int64] | None
+Resample = Literal["identities", "images"]
+_RESAMPLES = 1000
 
 AS_IMPORTED = Assignment("as imported", **{name: (code,) for code, name in enumerate(PARTS, start=1)})
 
@@ -62,6 +67,7 @@ def evaluate(
     space: LabelSpace,
     alarm_share: float = ALARM_SHARE,
     trained: TrainingTruth | None = None,
+    resample: Resample = IDENTITIES,
 ) -> Parsing:
     """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
 
@@ -69,7 +75,8 @@ def evaluate(
     against their truth. The constant mask is fitted on the same truth. It is looked for in `folder`, or where `trained`
     says. Where there is none (another data set, or truth of test pictures alone) the matching that training noted is
     taken, else the judged pictures decide, and the notes say so. alarm_share: the share of a picture's pixels beyond
-    which belongings count as seen. IspError where there is no truth at all.
+    which belongings count as seen. resample: what intervals draw; where nobody says who is who, images, and a note says
+    so. IspError where there is no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -93,7 +100,13 @@ def evaluate(
         if k in (6, 7):
             assignments.append(authors_assignment(k))
 
+    if maps.identities is None and resample == IDENTITIES:
+        resample = IMAGES
+        notes.append(
+            "intervals resample images, which makes them too narrow where people recur: identities are unknown"
+        )
     identities = np.arange(len(maps.paths)) if maps.identities is None else maps.identities
+    groups = identities[truth.found] if resample == IDENTITIES else None
     foreground = maps.foreground[truth.found]
     ambiguous, on_ambiguous = _ambiguous(labels, targets, constant, foreground, maps.foreground_is, k)
     return Parsing(
@@ -106,13 +119,17 @@ def evaluate(
         size=size,
         parts=k,
         truth=truth,
+        resample=resample,
         scores={
             a: tuple(
-                _score(counts, targets, constant, a, t, k) for t in TARGETS if a is assignments[0] or a.parts_of(t, k)
+                _score(counts, targets, constant, a, t, k, groups)
+                for t in TARGETS
+                if a is assignments[0] or a.parts_of(t, k)
             )
             for a in assignments
         },
-        presence={a: _presence(labels, targets, a, k, alarm_share) for a in assignments},
+        agreement=_agreement(counts, targets, constant, groups),
+        presence={a: _presence(labels, targets, a, k, alarm_share, groups) for a in assignments},
         ambiguous=ambiguous,
         purity=part_purity(counts, identities[truth.found]),
         pictures={t: binary_counts(counts, t, assignments[0].parts_of(t, k)).iou for t in TARGETS} | on_ambiguous,
@@ -171,15 +188,25 @@ def _assigned_here(counts: Counts, notes: list[str]) -> Assignment:
 
 
 def _score(
-    counts: Counts, targets: Labels, constant: ConstantMasks, assignment: Assignment, target: str, k: int
+    counts: Counts,
+    targets: Labels,
+    constant: ConstantMasks,
+    assignment: Assignment,
+    target: str,
+    k: int,
+    groups: Groups,
 ) -> Score:
     parts = assignment.parts_of(target, k)
     own, mask = binary_counts(counts, target, parts), constant.counts(targets, target)
-    interval = bootstrap_interval(own.iou, resamples=1000)
+    whole = bootstrap(own.intersection_and_union, _iou, groups, _RESAMPLES)
+    interval = bootstrap_interval(own.iou, groups, _RESAMPLES)
     return Score(
         target,
         parts,
         *_figures(own.sum()),
+        whole.low,
+        whole.high,
+        whole.units,
         interval.mean,
         interval.low,
         interval.high,
@@ -190,7 +217,35 @@ def _score(
     )
 
 
-def _presence(labels: Labels, targets: Labels, assignment: Assignment, k: int, alarm_share: float) -> Presence:
+def _agreement(counts: Counts, targets: Labels, constant: ConstantMasks, groups: Groups) -> Agreement:
+    def of_constant(labels: Labels) -> Counts:
+        return np.asarray(confusion(np.broadcast_to(labels, targets.shape), targets, N_CODES).sum(axis=0))
+
+    there, everywhere = on_foreground(counts), on_all_pixels(counts).sum(axis=0)
+    parts, all_codes = (
+        on_foreground(of_constant(constant.likeliest_part)),
+        on_all_pixels(of_constant(constant.likeliest)),
+    )
+    return Agreement(
+        nmi=bootstrap(there, nmi, groups, _RESAMPLES),
+        ari=bootstrap(there, ari, groups, _RESAMPLES),
+        constant_nmi=float(nmi(parts)),
+        constant_ari=float(ari(parts)),
+        nmi_all_pixels=float(nmi(everywhere)),
+        ari_all_pixels=float(ari(everywhere)),
+        constant_nmi_all_pixels=float(nmi(all_codes)),
+        constant_ari_all_pixels=float(ari(all_codes)),
+    )
+
+
+def _iou(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Intersections and unions (R, 2) -> IoU (R,); NaN where there is neither."""
+    return np.where(sums[:, 1] > 0, sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], 1), np.nan)
+
+
+def _presence(
+    labels: Labels, targets: Labels, assignment: Assignment, k: int, alarm_share: float, groups: Groups
+) -> Presence:
     """Classes that the truth shows nowhere, or that no part stands for, are left out: there is nothing to agree on."""
     share, visibility, alarms = part_share(labels, k), {}, None  # (N, K-1)
     for name in PARTS:
@@ -200,7 +255,7 @@ def _presence(labels: Labels, targets: Labels, assignment: Assignment, k: int, a
             continue
         visibility[name] = judge_visibility(share[:, chosen].max(axis=1) > 0, presence)
         if name == "belongings":
-            alarms = judge_alarms(share[:, chosen].sum(axis=1), presence, alarm_share)
+            alarms = judge_alarms(share[:, chosen].sum(axis=1), presence, alarm_share, groups)
     return Presence(visibility, alarms)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.parsing import Assignment, Purity
 from isp_core.metrics.presence import Alarms, Visibility
 from isp_core.metrics.spaces import PARTS, LabelSpace
@@ -24,7 +25,8 @@ from isp_eval.sources import slug
 class Score:
     """One class, one rule. All in [0, 1], NaN where the truth has no such pixel.
 
-    iou, mean_iou, accuracy: over all pixels of the set; mean_iou is the mean of class and complement IoU.
+    iou, mean_iou, accuracy: over all pixels of the set; mean_iou is the mean of class and complement IoU. low, high:
+    the 95 % interval of iou, over `units` that the bootstrap draws (Parsing.resample says which).
     picture_*: mean over pictures that have the class, IoU with its interval. constant_*: the same of the constant mask.
     """
 
@@ -33,6 +35,9 @@ class Score:
     iou: float
     mean_iou: float
     accuracy: float
+    low: float
+    high: float
+    units: int
     picture_iou: float
     picture_low: float
     picture_high: float
@@ -44,6 +49,24 @@ class Score:
     constant_picture_iou: float
     constant_picture_mean_iou: float
     constant_picture_accuracy: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """NMI and ARI of parts and classes (isp_core.metrics.agreement): no assignment of parts to classes is needed.
+
+    nmi, ari: over the foreground of the ground truth, with intervals; *_all_pixels: with the background as one more
+    class. constant_*: of the label map that gives every place its most common class in the training ground truth.
+    """
+
+    nmi: Interval
+    ari: Interval
+    constant_nmi: float
+    constant_ari: float
+    nmi_all_pixels: float
+    ari_all_pixels: float
+    constant_nmi_all_pixels: float
+    constant_ari_all_pixels: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +113,9 @@ class Parsing:
     size: tuple[int, int]
     parts: int
     truth: Truth
+    resample: str
     scores: dict[Assignment, tuple[Score, ...]]
+    agreement: Agreement
     presence: dict[Assignment, Presence]
     ambiguous: Ambiguous
     purity: Purity
@@ -112,9 +137,26 @@ class Parsing:
                 parts = ", ".join(map(str, s.parts)) if s.target != "foreground" else "all"
                 whole = (s.iou, s.constant_iou, s.mean_iou, s.constant_mean_iou, s.accuracy, s.constant_accuracy)
                 each = (s.picture_iou, s.constant_picture_iou, s.picture_mean_iou, s.constant_picture_mean_iou)
-                rest = (s.picture_accuracy, s.constant_picture_accuracy, s.picture_low, s.picture_high)
+                rest = (s.picture_accuracy, s.constant_picture_accuracy, s.low, s.high, s.picture_low, s.picture_high)
                 rows.append((assignment.rule, s.target, parts, *(100 * f for f in (*whole, *each, *rest))))
         return pd.DataFrame(rows, columns=_COLUMNS)
+
+    @property
+    def resampled(self) -> str:
+        """What the intervals draw, in words."""
+        return f"95 % intervals resample {self.agreement.nmi.units} {self.resample}"
+
+    def agreement_table(self) -> pd.DataFrame:
+        """NMI and ARI in per cent, on the foreground of the ground truth (with the interval) and on all pixels."""
+        a = self.agreement
+        rows = [
+            ("NMI", "foreground", a.nmi.mean, a.constant_nmi, a.nmi.low, a.nmi.high),
+            ("ARI", "foreground", a.ari.mean, a.constant_ari, a.ari.low, a.ari.high),
+            ("NMI", "all", a.nmi_all_pixels, a.constant_nmi_all_pixels, np.nan, np.nan),
+            ("ARI", "all", a.ari_all_pixels, a.constant_ari_all_pixels, np.nan, np.nan),
+        ]
+        columns = ["metric", "pixels", "%", "constant", "95% low", "95% high"]
+        return pd.DataFrame([(*row[:2], *(100 * value for value in row[2:])) for row in rows], columns=columns)
 
     def purity_table(self) -> pd.DataFrame:
         """One row per part, in per cent: what its pixels are, and how pure it is within and across identities."""
@@ -167,6 +209,8 @@ class Parsing:
             "n_pictures": len(self.truth.found),
             "missing": list(self.truth.missing),
             "misshapen": list(self.truth.misshapen),
+            "resample": self.resample,
+            "agreement": asdict(self.agreement),
             "rules": rules,
             "ambiguous": _plain(self.ambiguous),
             "purity": purity.to_dict("records"),
@@ -191,6 +235,8 @@ _COLUMNS = [
     "constant mean per picture",
     "accuracy per picture",
     "constant accuracy per picture",
+    "IoU, 95% low",
+    "IoU, 95% high",
     "IoU per picture, 95% low",
     "IoU per picture, 95% high",
 ]

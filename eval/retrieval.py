@@ -7,7 +7,7 @@ Not here: the formulas (isp_core.metrics.ranking), the distances (isp_core.match
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings, Metric, distances
-from isp_core.metrics.bootstrap import Interval, bootstrap_interval
+from isp_core.metrics.bootstrap import IDENTITIES, QUERIES, Interval, bootstrap_interval
 from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
 from isp_core.runs import Run
 from isp_eval.reranking import Reranking, rerank
@@ -34,8 +34,9 @@ class Rule:
     matching: one of isp_core.matching.MATCHINGS. queries: "multi" averages the queries of one identity and camera.
     subset: only queries of this subset ("" for all). minimum_share: from which share of the pixels on a part counts as
     visible (0: Eq. 8, one pixel is enough); minimum_probability: instead, visible where some pixel gives the part this
-    probability, likeliest there or not (0: not used). reranking: None, or k-reciprocal re-ranking. resample: what the
-    bootstrap draws, single queries or all queries of an identity.
+    probability, likeliest there or not (0: not used). reranking: None, or k-reciprocal re-ranking. resample: what
+    intervals and paired tests draw: all queries of an identity (the default: an identity's queries rise and fall
+    together), or single queries.
     """
 
     matching: str = "aligned"
@@ -45,7 +46,7 @@ class Rule:
     minimum_share: float = 0.0
     minimum_probability: float = 0.0
     reranking: Reranking | None = None
-    resample: Literal["queries", "identities"] = "queries"
+    resample: Literal["identities", "queries"] = IDENTITIES
     level: float = 0.95
 
     def __post_init__(self) -> None:
@@ -61,7 +62,12 @@ class Rule:
         words += [f"share{self.minimum_share:g}"] if self.minimum_share else []
         words += [f"probability{self.minimum_probability:g}"] if self.minimum_probability else []
         words += ["reranked"] if self.reranking else []
+        words += ["by-query"] if self.resample == QUERIES else []
         return "-".join(words)
+
+    def groups(self, query: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+        """What the bootstrap draws whole, by query: its identity (Q,), or None for single queries."""
+        return query.identity.to_numpy() if self.resample == IDENTITIES else None
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,11 @@ class Retrieval:
             },
         }
 
+    @property
+    def resampled(self) -> str:
+        """What the intervals draw, in words: for tables and captions."""
+        return resampled_words(self.rule, self.figures["mAP"])
+
     def table(self) -> pd.DataFrame:
         """One row per figure, in per cent."""
         rows = [(name, 100 * i.mean, 100 * i.low, 100 * i.high, i.n) for name, i in self.figures.items()]
@@ -137,16 +148,35 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
             f"{ranking.n_without_match} of {ranking.n_queries} queries have no true match in the gallery; "
             "they count in no figure"
         )
-    groups = source.query.identity.to_numpy() if rule.resample == "identities" else None
-    values = per_query(ranking)
+    groups, values = rule.groups(source.query), per_query(ranking)
     figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in FIGURES}
     return Retrieval(source, rule, ranking, figures, tuple(notes))
+
+
+def resampled_words(rule: Rule, interval: Interval) -> str:
+    """ "95 % intervals resample 40 identities"."""
+    return f"{rule.level:.0%} intervals resample {interval.units} {rule.resample}".replace("%", " %", 1)
 
 
 def per_query(ranking: Ranking) -> dict[str, npt.NDArray[np.float64]]:
     """What each figure is the mean of: arrays (Q,), NaN for queries without a match."""
     hits = {f"R-{rank}": ranking.hits(rank) for rank in RANKS}
     return hits | {"mAP": ranking.average_precision, "mINP": ranking.inverse_penalty}
+
+
+def stored_interval(document: Mapping[str, Any]) -> Interval | None:
+    """The interval of mAP over identities from a stored retrieval document, whatever its own intervals drew.
+
+    Documents of older versions drew single queries, but hold each query's average precision and identity. None where a
+    document does not.
+    """
+    queries = document.get("queries")
+    if not isinstance(queries, Mapping):
+        return None
+    precision, identity = queries.get("average_precision"), queries.get("identity")
+    if not isinstance(precision, list) or not isinstance(identity, list) or len(precision) != len(identity):
+        return None
+    return bootstrap_interval(np.array(precision, np.float64), np.array(identity))  # None becomes NaN
 
 
 def evaluate_run(run: Run, source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:

@@ -38,6 +38,15 @@ def write_csv(frame: pd.DataFrame, folder: Path, name: str) -> Path:
     return file
 
 
+def range_words(low: float, high: float) -> str:
+    """An interval as a cell: "60.1 to 64.2"; empty where there is none.
+
+    >>> range_words(60.12, 64.2), range_words(float("nan"), float("nan"))
+    ('60.1 to 64.2', '')
+    """
+    return "" if low != low or high != high else f"{low:.1f} to {high:.1f}"
+
+
 def text(frame: pd.DataFrame, decimals: int = 1) -> str:
     """Columns under each other, numbers to the right, for a terminal."""
     rows = [[str(column) for column in frame.columns], *_cells(frame, decimals)]

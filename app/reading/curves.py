@@ -27,7 +27,9 @@ class Curve:
         return self.values[-1]
 
 
-_SHARES = {"churn": "labels changed", "R-1": "R-1", "R-5": "R-5", "R-10": "R-10", "mAP": "mAP", "mINP": "mINP"}
+_SHARES = {"churn": "labels changed", "R-1": "R-1", "R-5": "R-5", "R-10": "R-10", "mAP": "mAP", "mINP": "mINP"} | {
+    f"mAP_{end}": f"mAP, {end} end of its 95 % interval by identity" for end in ("low", "high")
+}
 
 
 def title_of(column: str) -> tuple[str, str, float, int]:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from isp_app.reading import runs_access
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
+from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
 from isp_core.runs import Run, RunError, open_run
 from isp_core.runs.imports import DISTANCES_FILE, TEST, stored_distances
@@ -86,14 +87,12 @@ def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
 
 
 def intervals(run: Run, epoch: int, matching: str) -> dict[str, tuple[float, float]]:
-    """{figure: (low, high)} in percent from the stored evaluation; empty where there is none."""
-    name = f"retrieval-epoch_{epoch:04d}-{matching}-cosine"
-    figures = runs_access.evaluation(run, name).get("figures") if name in run.evaluation_names() else None
-    return {
-        figure: (100 * value["low"], 100 * value["high"])
-        for figure, value in (figures.items() if isinstance(figures, dict) else ())
-        if isinstance(value, dict) and value.get("low") is not None and value.get("high") is not None
-    }
+    """{metric: (low, high)} in percent, 95 % over identities, from every query's score; empty with one identity."""
+    table = scores(run, epoch, matching)
+    known = table[table["matches"] > 0]
+    values = {"R-1": (known["first"] == 1).to_numpy(float), "mAP": known["AP"].to_numpy(float)}
+    found = {name: bootstrap_interval(each, known["identity"].to_numpy()) for name, each in values.items()}
+    return {name: (100 * i.low, 100 * i.high) for name, i in found.items() if i.low == i.low}
 
 
 def pairs(run: Run) -> int:

@@ -5,7 +5,6 @@ Figures are what training and `python -m eval` stored with each run; nothing is 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,12 @@ from typing import Any
 import pandas as pd
 
 from isp_app.reading import curves, runs_access
+from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
+from isp_eval.retrieval import stored_interval
 from isp_eval.studies import paper
+from isp_eval.tables import range_words
 
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
 SOURCES = ("clustering", "contrast", "none")
@@ -31,7 +33,8 @@ _NONE = float("nan")
 
 @dataclass(frozen=True)
 class Figures:
-    """Retrieval of a run at one epoch, in percent; `interval`: the 95 % interval of mAP in words, "" where unknown."""
+    """Retrieval of a run at one epoch, in percent; `interval`: the 95 % interval of mAP over identities in words, ""
+    where unknown."""
 
     epoch: int | None
     values: Mapping[str, float]
@@ -59,15 +62,23 @@ def retrieval(run: Run) -> Figures:
     found = [(int(m[1]), name) for name in run.evaluation_names() if (m := pattern.fullmatch(name))]
     if found:
         epoch, name = max(found)
-        figures = runs_access.evaluation(run, name).get("figures")
+        document = runs_access.evaluation(run, name)
+        figures = document.get("figures")
         known = {k: v for k, v in figures.items() if isinstance(v, dict)} if isinstance(figures, dict) else {}
         values = {k: _percent(known.get(k, {}).get("mean")) for k in curves.RETRIEVAL}
-        low, high = (_percent(known.get("mAP", {}).get(end)) for end in ("low", "high"))
-        return Figures(epoch, values, "" if math.isnan(low) else f"{low:.1f} to {high:.1f}")
+        return Figures(epoch, values, _interval(stored_interval(document)))
     table = runs_access.metrics(run)
     stored = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
     epochs = [curve.epochs[-1] for curve in stored.values() if curve]
-    return Figures(max(epochs, default=None), {k: c.last if c else _NONE for k, c in stored.items()})
+    ends = [curves.curve(table, f"mAP_{end}") for end in ("low", "high")]
+    low, high = (end.last if end else _NONE for end in ends)
+    return Figures(
+        max(epochs, default=None), {k: c.last if c else _NONE for k, c in stored.items()}, range_words(low, high)
+    )
+
+
+def _interval(found: Interval | None) -> str:
+    return "" if found is None else range_words(100 * found.low, 100 * found.high)
 
 
 def parsing_rows(identifier: str, run: Run) -> list[dict[str, Any]]:
@@ -139,7 +150,7 @@ def build(which: str, runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:
             continue
         found = retrieval(run)
         row = {**head, "run": identifier, "data": run.info.data.name, "epoch": found.epoch, **found.values}
-        row["mAP, 95 %"] = found.interval
+        row["mAP, 95 % by identity"] = found.interval
         column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
         known = _papers(which, run, column)
         row |= {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}

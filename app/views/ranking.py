@@ -180,7 +180,7 @@ def _figures(side: Side, table: pd.DataFrame) -> None:
                 delta_color="off",
                 delta_arrow="off",
                 width=150,
-                help="Below: the 95 % interval over queries, as `python -m eval retrieval` measured it"
+                help="Below: the 95 % interval over identities, which all queries of a person enter together"
                 if words
                 else None,
             )

@@ -12,13 +12,15 @@ from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_
 from isp_core.metrics.spaces import load_space, space_names
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from isp_core.metrics.bootstrap import Interval
     from isp_core.metrics.parsing import Assignment
     from isp_core.metrics.presence import Alarms
     from isp_eval.parsing_report import Ambiguous
 
 # all that is written to files; a terminal is too narrow for it
-_SHOWN = ["rule", "class", "parts", "IoU", "constant", "IoU per picture", "mean with complement", "constant mean"]
+_SHOWN = ["rule", "class", "parts", "IoU", "95 %", "constant", "IoU per picture", "mean with complement"]
 _VISIBILITY_SHOWN = [
     *("rule", "class", "parts", "n with", "n without", "balanced accuracy", "always visible"),
     *("found where present", "hidden where absent"),
@@ -55,6 +57,10 @@ def judge_parsing(
         float,
         typer.Option(min=0, max=0.99, help="Belongings count as seen from more than this share of the pixels on."),
     ] = 0.01,
+    resample: Annotated[
+        Literal["identities", "images"],
+        typer.Option(help="What intervals resample. Images of one person are alike: drawn one by one, too narrow."),
+    ] = "identities",
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,18 +81,23 @@ def judge_parsing(
     else:
         maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
     trained = None if training_truth is None else TrainingTruth(training_truth, load_space(training_space or space))
-    found = evaluate(opened, maps, truth, load_space(space), alarm, trained)
+    found = evaluate(opened, maps, truth, load_space(space), alarm, trained, resample)
     opened.write_evaluation(found.name, found.document())
     caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
+    caption += f"; {found.resampled}"
     if out is not None:
         write_table(found.table(), out, found.name, caption)
+        write_table(found.agreement_table(), out, f"{found.name}-agreement", f"Parts and classes, {caption}")
         write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
         write_csv(found.pictures_table(), out, f"{found.name}-pictures")
         write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
     if as_json:
         print_json(found.document())
         return
-    typer.echo(f"{caption}\n\n{text(found.table()[_SHOWN])}\n\n{_ambiguous(found.ambiguous)}\n")
+    typer.echo(f"{caption}\n\n{text(_shown(found.table()))}\n\n{_ambiguous(found.ambiguous)}\n")
+    typer.echo(
+        f"agreement of parts and classes, without assigning one to the other:\n{text(found.agreement_table())}\n"
+    )
     typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}\n")
     typer.echo(
         "is the part visible (Eq. 8: one pixel is enough) in the pictures whose truth shows it, and only there?\n"
@@ -97,6 +108,14 @@ def judge_parsing(
             typer.echo(f"\n{_alarms(presence.alarms, assignment)}")
     for note in (*found.notes, *found.space.notes):
         typer.echo(f"note: {note}")
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a terminal has room for, with the interval of the IoU in one of them."""
+    from isp_eval.tables import range_words
+
+    ends = zip(table["IoU, 95% low"], table["IoU, 95% high"], strict=True)
+    return table.assign(**{"95 %": [range_words(low, high) for low, high in ends]})[_SHOWN]
 
 
 def _ambiguous(found: Ambiguous) -> str:
@@ -114,8 +133,11 @@ def _ambiguous(found: Ambiguous) -> str:
 def _alarms(found: Alarms, assignment: Assignment) -> str:
     part, what = ", ".join(map(str, assignment.belongings)), f"on more than {100 * found.threshold:.3g} % of the pixels"
 
+    from isp_eval.tables import range_words
+
     def share(of: Interval) -> str:
-        return f"{100 * of.mean:.1f} % ({100 * of.low:.1f} to {100 * of.high:.1f}) of {of.n}" if of.n else "none of 0"
+        spread = range_words(100 * of.low, 100 * of.high)
+        return f"{100 * of.mean:.1f} %{f' ({spread})' if spread else ''} of {of.n}" if of.n else "none of 0"
 
     return (
         f"belongings (part {part}, {assignment.rule}) {what}: false alarms in {share(found.false)} pictures "

@@ -49,8 +49,12 @@ def judge_retrieval(
     k2: Annotated[int, typer.Option(min=1, help="Re-ranking: neighbours averaged over.")] = 6,
     weight: Annotated[float, typer.Option(min=0, max=1, help="Re-ranking: weight of the original distance.")] = 0.3,
     resample: Annotated[
-        Literal["queries", "identities"], typer.Option(help="What intervals and tests draw anew.")
-    ] = "queries",
+        Literal["identities", "queries"],
+        typer.Option(
+            help="What intervals and paired tests resample. An identity's queries are alike: drawn one by one, "
+            "intervals are too narrow."
+        ),
+    ] = "identities",
     against: Annotated[
         Path | None, typer.Option(help="Another run on the same queries: paired test of --run against it.")
     ] = None,
@@ -65,6 +69,7 @@ def judge_retrieval(
 ) -> None:
     """CMC, mAP and mINP under the Market-1501 protocol, each with a bootstrap interval; kept in RUN/evaluation.
 
+    Intervals and paired tests resample identities; --resample queries draws single queries.
     Gallery pictures of the query's identity and camera are removed, junk (-1) is dropped, distractors (0) stay.
     """
     # imported here: --help need not wait for torch
@@ -100,9 +105,10 @@ def judge_retrieval(
         opened.write_evaluation(comparison.name, comparison.document())
         documents.append(comparison.document())
         frame, caption = comparison.table(), f"{comparison.labels[1]} minus {comparison.labels[0]} on {source.data}"
-        notes = (*found[0].notes, *comparison.notes)
+        notes, resampled = (*found[0].notes, *comparison.notes), comparison.resampled
     else:
-        notes = found[0].notes
+        notes, resampled = found[0].notes, found[0].resampled
+    caption += f"; {resampled}"
     if out is not None:
         write_table(frame, out, found[0].name if len(found) == 1 else "retrieval", caption)
     if as_json:

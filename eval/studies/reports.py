@@ -25,8 +25,10 @@ from isp_eval.sources import retrieval_set
 from isp_eval.studies import paper
 from isp_eval.studies.plans import Study
 from isp_eval.studies.training import Trained
+from isp_eval.tables import range_words
 
 Row = dict[str, Any]
+MAPS: Mapping[Split, str] = {"train": "pseudo-labels", "test": "predictions"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def tables_of(
         tables += _paired(trained, rule)
     if parsings and study == "K":
         tables.append(_parsing_table(parsings, column))
+    if parsings:
+        tables.append(_agreement_table(study, parsings))
     tables += _presence_tables(study, parsings)
     times = _times(study, trained, column)
     return [*tables, times] if times is not None else tables
@@ -120,15 +124,19 @@ def _matching(trained: Trained, column: str, rule: Rule) -> list[Table]:
         row |= _ours(found[matching])
         names = ("R-1", "R-5", "R-10", "mAP")
         rows.append(row | {f"{f}, {paper.holds(paper.OCCLUDED)}": known.get(f, float("nan")) for f in names})
-    test = compare(found["all-parts"], found["aligned"]).table().iloc[:, [0, 3, 4, 5, 6, 7]]
+    test = compare(found["all-parts"], found["aligned"])
+    differences = test.table().iloc[:, [0, 3, 4, 5, 6, 7]]
     first: Row = {"method": f"ISP ({run.name})"} | _ours(found["aligned"])
     known = paper.ISP.get(column, {})
     first |= {f"{f}, {paper.holds(column)}": known.get(f, float("nan")) for f in ("R-1", "R-5", "mAP")}
     caption = f"{run.name} on {run.info.data.name}, epoch {source.epoch}"
+    resampled = found["aligned"].resampled
     return [
-        Table("table1", f"ISP, last row of Table 1: {caption}", pd.DataFrame([first])),
-        Table("table2", f"Matching rules, last rows of Table 2: {caption}", pd.DataFrame(rows)),
-        Table("table2-paired", f"Eq. 10 minus all parts, paired over queries: {caption}", test),
+        Table("table1", f"ISP, last row of Table 1: {caption}; {resampled}", pd.DataFrame([first])),
+        Table("table2", f"Matching rules, last rows of Table 2: {caption}; {resampled}", pd.DataFrame(rows)),
+        Table(
+            "table2-paired", f"Eq. 10 minus all parts, on the same queries: {caption}; {test.resampled}", differences
+        ),
     ]
 
 
@@ -144,7 +152,8 @@ def _paired(trained: Sequence[Trained], rule: Rule) -> list[Table]:
         frame.columns = ["figure", "before", "after", *frame.columns[3:]]
         frame.insert(0, "comparison", f"{label} minus {first[0]}")
         frames.append(frame)
-    return [Table("table5-paired", "Table 5, paired over queries", pd.concat(frames, ignore_index=True))]
+    caption = f"Table 5, on the same queries; 95 % intervals and tests resample {rule.resample}"
+    return [Table("table5-paired", caption, pd.concat(frames, ignore_index=True))]
 
 
 def _cascade(trained: Sequence[Trained], parsings: Mapping[tuple[str, Split], Parsing]) -> Table:
@@ -214,18 +223,36 @@ def _parsing_table(parsings: Mapping[tuple[str, Split], Parsing], column: str) -
                 rows.append(
                     {
                         "run": run,
-                        "maps": "pseudo-labels" if split == "train" else "predictions",
+                        "maps": MAPS[split],
                         "rule": assignment.rule,
                         "class": score.target,
                         "IoU": 100 * score.iou,
+                        "IoU, 95 %": range_words(100 * score.low, 100 * score.high),
                         "constant": 100 * score.constant_iou,
                         "mean with complement": 100 * score.mean_iou,
                         "constant mean": 100 * score.constant_mean_iou,
                         f"IoU, {paper.holds(of_paper)}": figures.get(score.target, float("nan")),
                     }
                 )
-    caption = "Human parsing (Table 3). The paper's IoU may be the mean with complement, which its script prints"
+    resampled = next(iter(parsings.values())).resample
+    caption = (
+        f"Human parsing (Table 3); 95 % intervals resample {resampled}. The paper's IoU may be the mean with "
+        "complement, which its script prints"
+    )
     return Table("table3", caption, pd.DataFrame(rows))
+
+
+def _agreement_table(study: Study, parsings: Mapping[tuple[str, Split], Parsing]) -> Table:
+    """NMI and ARI of every run's maps: they compare runs whose parts stand for different classes, or K that differ."""
+    frames = []
+    for (run, split), parsing in parsings.items():
+        frame = parsing.agreement_table()
+        frame.insert(0, "run", run)
+        frame.insert(1, "maps", MAPS[split])
+        frames.append(frame)
+    resampled = next(iter(parsings.values())).resample
+    caption = f"Agreement of parts and classes without assigning one to the other; 95 % intervals resample {resampled}"
+    return Table(f"agreement-{study}", caption, pd.concat(frames, ignore_index=True))
 
 
 def _presence_tables(study: Study, parsings: Mapping[tuple[str, Split], Parsing]) -> list[Table]:
@@ -255,7 +282,11 @@ def _presence_tables(study: Study, parsings: Mapping[tuple[str, Split], Parsing]
         tables.append(Table(f"visibility-{study}", caption, pd.concat(visible, ignore_index=True)))
     if belongings:
         share = next(p.alarms.threshold for each in parsings.values() for p in each.presence.values() if p.alarms)
-        caption = f"Belongings on more than {100 * share:g} % of the pixels, in test pictures without any and with some"
+        resampled = next(iter(parsings.values())).resample
+        caption = (
+            f"Belongings on more than {100 * share:g} % of the pixels, in test pictures without any and with some; "
+            f"95 % intervals resample {resampled}"
+        )
         tables.append(Table(f"belongings-{study}", caption, pd.DataFrame(belongings)))
     return tables
 
@@ -301,7 +332,7 @@ def _ours(found: Retrieval | None) -> Row:
 
 
 def _range(interval: Interval) -> str:
-    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+    return range_words(100 * interval.low, 100 * interval.high)
 
 
 def _parameters(each: Trained, name: str) -> Row:
@@ -320,7 +351,7 @@ def _caption(what: str, trained: Sequence[Trained], rule: Rule | None) -> str:
     run = next((each.run for each in trained if each.run is not None), None)
     if run is None:
         return what
-    by = f", {rule.name}" if rule else ""
+    by = f", {rule.name}; 95 % intervals resample {rule.resample}" if rule else ""
     size = "x".join(map(str, run.info.size))
     people = run.info.data.splits["train"].identities if "train" in run.info.data.splits else 0
     return f"{what}: {run.info.data.name}, {people} training identities, input {size}, epoch {run.last_epoch}{by}"

@@ -68,6 +68,12 @@ class BinaryCounts:
         return BinaryCounts(*(np.asarray(array.sum()) for array in counts))
 
     @property
+    def intersection_and_union(self) -> Counts:
+        """(..., 2): their sums over images give the IoU of the set."""
+        union = self.true_positive + self.false_positive + self.false_negative
+        return np.stack([self.true_positive, union], axis=-1)
+
+    @property
     def iou(self) -> Floats:
         """Class IoU in [0, 1]; NaN where the truth has no such pixel."""
         tp, fp, fn = self.true_positive, self.false_positive, self.false_negative
@@ -175,10 +181,14 @@ class ConstantMasks:
     """One mask for every picture: the best that can be said without looking. IoU counts only against it.
 
     masks (6, H, W): TARGETS in order; frequency (H, W): share of training pictures with a person there, in [0, 1].
+    likeliest (H, W): the most common code at each place, background included; likeliest_part (H, W): among the codes of
+    parts alone, 0 where training shows none.
     """
 
     masks: Flags
     frequency: Floats
+    likeliest: Labels
+    likeliest_part: Labels
 
     @property
     def ambiguous(self) -> Flags:
@@ -216,7 +226,13 @@ def fit_constant(targets: Labels) -> ConstantMasks:
         mask[order[:size]] = True
         masks.append(mask.reshape(shape))
     frequency = codes[1:].sum(axis=0) / np.maximum(codes.sum(axis=0), 1)
-    return ConstantMasks(np.stack(masks), frequency.reshape(shape))
+    parts = codes[1:FOREGROUND_ONLY]
+    return ConstantMasks(
+        np.stack(masks),
+        frequency.reshape(shape),
+        codes[:FOREGROUND_ONLY].argmax(axis=0).astype(np.uint8).reshape(shape),
+        np.where(parts.any(axis=0), parts.argmax(axis=0) + 1, 0).astype(np.uint8).reshape(shape),
+    )
 
 
 def only(targets: Labels, pixels: Flags) -> Labels:

@@ -99,8 +99,14 @@ def judge_visibility(visible: Flags, presence: Floats) -> Visibility:
     )
 
 
-def judge_alarms(share: npt.NDArray[np.floating], presence: Floats, threshold: float = ALARM_SHARE) -> Alarms:
-    """share (N,): of each picture's pixels that are called the part. presence (N,): `truth_presence`.
+def judge_alarms(
+    share: npt.NDArray[np.floating],
+    presence: Floats,
+    threshold: float = ALARM_SHARE,
+    groups: npt.NDArray[np.int64] | None = None,
+) -> Alarms:
+    """share (N,): of each image's pixels that are called the part. presence (N,): `truth_presence`. groups (N,): the
+    identity of each, whose images the intervals draw together.
 
     >>> found = judge_alarms(np.array([0.2, 0.005, 0.1, 0.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     >>> found.false.mean, found.false.n, found.hits.mean
@@ -109,8 +115,11 @@ def judge_alarms(share: npt.NDArray[np.floating], presence: Floats, threshold: f
     if not 0 <= threshold < 1:
         raise IspError(f"the share of pixels that makes an alarm lies in [0, 1), not at {threshold}")
     called = share > threshold
-    false, hits = (bootstrap_interval(called[presence == there], resamples=1000) for there in (0, 1))
-    return Alarms(threshold, false, hits)
+
+    def interval(there: Flags) -> Interval:
+        return bootstrap_interval(called[there], None if groups is None else groups[there], resamples=1000)
+
+    return Alarms(threshold, interval(presence == 0), interval(presence == 1))
 
 
 def _share(flags: Flags) -> float:

@@ -80,9 +80,15 @@ def epoch_line(epoch: int, epochs: int, row: Row) -> str:
     }
     for name, key in shares.items():
         if key in row and row[key] == row[key]:
-            texts.append(f"{name} {100 * row[key]:.1f} %")
+            texts.append(f"{name} {100 * row[key]:.1f} %{_interval(row, key)}")
     seconds = sum(value for key, value in row.items() if key.startswith("seconds_"))
     return "  ".join([*texts, f"{seconds:.0f} s"])
+
+
+def _interval(row: Row, key: str) -> str:
+    """ " (60.1 to 64.2 by identity)" where the row holds the metric's interval."""
+    low, high = row.get(f"{key}_low", float("nan")), row.get(f"{key}_high", float("nan"))
+    return "" if low != low or high != high else f" ({100 * low:.1f} to {100 * high:.1f} by identity)"
 
 
 def empty_parts_line(epoch: int, parts: int, row: Row) -> str | None:

@@ -1,6 +1,6 @@
 """What is measured while a run trains: label churn and sizes, IoU where truth is given, retrieval where a test set is.
 
-Figures of the same formulas as eval's (isp_core.metrics), without its intervals and protocols.
+Metrics of the same formulas as eval's (isp_core.metrics), without its protocols.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 
 from isp_core.data.records import DataSet
 from isp_core.matching import Embeddings, distances
+from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.labels import churn, part_sizes
 from isp_core.metrics.parsing import (
     Assignment,
@@ -43,8 +44,9 @@ def label_row(labels: Labels, previous: Labels | None, parts: int) -> Row:
 
 
 def retrieval_row(query: Embeddings, gallery: Embeddings, queries: pd.DataFrame, found: pd.DataFrame) -> Row:
-    """R-1, R-5, R-10, mAP and mINP with Eq. 10; R-1 and mAP also with all parts counted as visible and with the global
-    feature alone. Without parts the global feature is all there is."""
+    """R-1, R-5, R-10, mAP and mINP with Eq. 10, and the 95 % interval of mAP over identities (mAP_low, mAP_high); R-1
+    and mAP also with all parts counted as visible and with the global feature alone. Without parts the global feature
+    is all there is."""
     rules = {"aligned": "", "all-parts": "_all-parts", "global": "_global"} if query.n_parts else {"global": ""}
     row: Row = {}
     for rule, suffix in rules.items():
@@ -54,6 +56,9 @@ def retrieval_row(query: Embeddings, gallery: Embeddings, queries: pd.DataFrame,
         summary = ranking.summary()
         names = ("R-1", "R-5", "R-10", "mAP", "mINP") if not suffix else ("R-1", "mAP")
         row |= {name + suffix: summary[name] for name in names}
+        if not suffix:
+            interval = bootstrap_interval(ranking.average_precision, queries.identity)
+            row |= {"mAP_low": interval.low, "mAP_high": interval.high}
     return row
 
 

@@ -24,7 +24,9 @@ def small(path: Path, **more: object) -> Run:
 
 def retrieval(run: Run, r1: float, epoch: int = 1, rule: str = "aligned") -> None:
     figures = {name: {"mean": r1, "low": r1 - 0.1, "high": r1 + 0.1, "n": 6} for name in ("R-1", "R-5", "mAP")}
-    run.write_evaluation(f"retrieval-epoch_{epoch:04d}-{rule}-cosine", {"figures": figures, "fingerprint": "f" * 64})
+    queries = {"identity": [1, 1, 2, 2], "average_precision": [r1 - 0.1, r1 - 0.1, r1 + 0.1, r1 + 0.1]}
+    document = {"figures": figures, "fingerprint": "f" * 64, "queries": queries}
+    run.write_evaluation(f"retrieval-epoch_{epoch:04d}-{rule}-cosine", document)
 
 
 class TestTables:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isp_core.errors import IspError
-from isp_core.metrics.bootstrap import bootstrap_interval, paired_test
+from isp_core.metrics.bootstrap import bootstrap, bootstrap_interval, paired_test
 from isp_core.metrics.labels import churn, churn_per_picture, part_sizes
 
 
@@ -78,3 +78,44 @@ def test_unequal_sides_are_refused() -> None:
         bootstrap_interval([1, 2], groups=[1])
     with pytest.raises(IspError, match="between 0 and 1"):
         bootstrap_interval([1, 2], level=95)
+
+
+def people_and_queries(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two equally good runs on 40 people with 4 to 22 queries each: every run finds some people easier than others."""
+    identities = np.repeat(np.arange(40), rng.integers(4, 23, 40))
+    first, second = (
+        0.6 + 0.12 * rng.standard_normal(40)[identities] + 0.2 * rng.standard_normal(len(identities)) for _ in range(2)
+    )
+    return identities, first, second
+
+
+def test_a_true_null_hypothesis_is_rejected_near_five_per_cent_by_identity_and_far_more_often_by_query() -> None:
+    """What single queries claim to know about other people is the fault that drawing identities mends."""
+    rng = np.random.default_rng(0)
+    rejected, covered, trials = {"identity": 0, "query": 0}, {"identity": 0, "query": 0}, 200
+    for trial in range(trials):
+        identities, first, second = people_and_queries(rng)
+        for name, groups in (("identity", identities), ("query", None)):
+            found = paired_test(first, second, groups, resamples=400, seed=trial)
+            rejected[name] += found.p_value < 0.05
+            covered[name] += found.difference.low <= 0 <= found.difference.high
+    assert 0.01 <= rejected["identity"] / trials <= 0.10
+    assert rejected["query"] / trials > 0.18
+    assert covered["identity"] / trials >= 0.88
+    assert covered["query"] / trials < 0.85
+
+
+def test_an_interval_of_pooled_pixels_weighs_images_by_their_pixels() -> None:
+    tables = np.array([[90, 100], [1, 10]] * 10)  # intersections and unions: large images are segmented well
+    found = bootstrap(tables, lambda sums: sums[:, 0] / sums[:, 1])
+    assert found.mean == pytest.approx(910 / 1100)
+    assert found.low < found.mean < found.high
+    assert (found.n, found.units) == (20, 20)
+
+
+def test_one_identity_gives_a_metric_but_no_interval() -> None:
+    found = bootstrap_interval([0.2, 0.4, 0.6], groups=[7, 7, 7])
+    assert found.mean == pytest.approx(0.4)
+    assert found.units == 1
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)

@@ -86,9 +86,8 @@ def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
     return _frame(query, matches, first, precision.astype(float))
 
 
-def intervals(run: Run, epoch: int, matching: str) -> dict[str, tuple[float, float]]:
-    """{metric: (low, high)} in percent, 95 % over identities, from every query's score; empty with one identity."""
-    table = scores(run, epoch, matching)
+def intervals(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """{metric: (low, high)} in percent, 95 % over identities, from `scores`; empty with fewer than two identities."""
     known = table[table["matches"] > 0]
     values = {"R-1": (known["first"] == 1).to_numpy(float), "mAP": known["AP"].to_numpy(float)}
     found = {name: bootstrap_interval(each, known["identity"].to_numpy()) for name, each in values.items()}

@@ -167,7 +167,7 @@ def _may_score(side: Side) -> bool:
 def _figures(side: Side, table: pd.DataFrame) -> None:
     judged = table[table["matches"] > 0]
     r1 = (judged["first"] == 1).mean() if len(judged) else float("nan")
-    known = ranking.intervals(side.run, side.epoch, side.rule)
+    known = ranking.intervals(table)
     with st.container(horizontal=True):
         for name, value in (("R-1", r1), ("mAP", judged["AP"].mean())):
             low, high = known.get(name, (None, None))

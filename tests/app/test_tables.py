@@ -176,3 +176,11 @@ def test_table_of_all_runs_comes_when_asked_for(open_page: Open) -> None:
     assert not test.dataframe
     shown = open_page("overview", table="All runs").dataframe[0].value
     assert {"k6", "baseline"} <= set(shown["run"])
+
+
+def test_intervals_of_rankings_are_over_identities_and_absent_for_one() -> None:
+    from isp_app.reading.ranking import intervals
+
+    table = pd.DataFrame({"identity": [1] * 4 + [2] * 4, "matches": 1, "first": [1] * 4 + [2] * 4, "AP": 0.5})
+    assert intervals(table)["R-1"] == (0, 100)  # of two people one is always found, the other never
+    assert intervals(table[table.identity == 1]) == {}

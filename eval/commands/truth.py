@@ -1,50 +1,106 @@
-"""`python -m eval truth`."""
+"""`python -m eval truth` and `isp truth`."""
 
 from __future__ import annotations
 
-import sys
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isp_core.commands.options import DataOption, JsonOption, OutOption, print_json
+from isp_core.commands.options import JsonOption, print_json
+from isp_core.errors import IspError
+
+if TYPE_CHECKING:
+    from isp_eval.truth import Source, TruthReport
+
+CONFIDENCES = "confidence.csv"
 
 
 def write_truth(
-    data: DataOption,
-    out: OutOption,
-    onnx: Annotated[Path, typer.Option(help="The parser's ONNX file.")],
+    images: Annotated[Path | None, typer.Argument(help="A data set, or any folder of person crops.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write label maps to.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The same as the folder without an option name.")] = None,
     parser: Annotated[
-        str, typer.Option(help="Its description: bodypix, schp_lip, or a YAML file of the same form (eval/parsers).")
-    ] = "schp_lip",
-    split: Annotated[
-        list[str] | None, typer.Option(help="Only this split (train, query, gallery); may be repeated.")
+        str,
+        typer.Option(help="body (BlazePose and BodyPix), bodypix, schp_lip, or a YAML description (eval/parsers)."),
+    ] = "body",
+    onnx: Annotated[
+        Path | None, typer.Option(help="ONNX file of the parser; needed for schp_lip and your own.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the parser; 0: one per core.")] = 0,
+    pose: Annotated[Path | None, typer.Option(help="BlazePose's .tflite file, where it is not in the cache.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Only this split of a data set (train, query, gallery); may be repeated.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each network.")] = 1,
+    get_models: Annotated[
+        bool,
+        typer.Option("--get-models", help="Download BlazePose (npm or pip) into your cache; the only step online."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a part parser (ONNX and a YAML description) over a data set and write label maps in SCHP's way.
+    """Make ground-truth label maps of images with a part parser, in SCHP's way.
 
-    OUT/<picture folder>_parsing_pgt/<name>.png: palette PNGs of the pictures' size. Files that are there are kept: an
-    interrupted run goes on. Give OUT as --truth to `eval parsing` and `isp train`, or as --labels to learn from it.
+    OUT/<image folder>_parsing_pgt/<name>.png: palette PNGs of the images' size. Existing maps are kept: an interrupted
+    run continues. OUT/overlay.png shows maps over images, the least confident first; OUT/confidence.csv lists all.
+    Give OUT as --truth to `eval parsing` and `isp train`, or as --labels to train on it.
     """
     # imported here: --help need not wait for torch
-    from isp_core.data import load
-    from isp_eval.truth import PartParser, load_description, make_truth, open_onnx
+    from isp_eval.parsers.models import get_models as download
+    from isp_eval.parsers.registry import ParserFiles, open_parser
+    from isp_eval.truth import make_truth, overlay_sheet
 
-    description = load_description(parser)
-    ready = PartParser(open_onnx(onnx, description, threads), description)
-    report = make_truth(ready, load(data), out, split or (), progress=sys.stderr.isatty() and not as_json)
+    if get_models:
+        typer.echo(f"BlazePose is at {download()}", err=as_json)
+        if images is None and data is None:
+            return
+    folder = images or data
+    if folder is None or out is None:
+        raise typer.BadParameter("name a folder of images and --out, such as: isp truth IMAGES --out MAPS")
+    ready = open_parser(parser, ParserFiles(onnx, pose, threads))
+    source = _source(folder, split or ())
+    report = make_truth(ready, source, out, progress=not as_json)
+    sheet = overlay_sheet(source, out, report, ready.space)
+    _write_confidences(out / CONFIDENCES, report)
     if as_json:
-        print_json(asdict(report) | {"out": str(out), "space": description.space})
+        print_json(asdict(report) | {"out": str(out), "space": ready.space, "sheet": str(sheet)})
         return
-    typer.echo(f"{out}: {report.written} label maps written, {report.kept} were there; label space {description.space}")
+    _print(out, report, ready.space, ready.notes)
+
+
+def _source(folder: Path, splits: list[str] | tuple[()]) -> Source:
+    """The images of a data set, or of a plain folder where no layout is recognised and no split was asked for."""
+    from isp_core.data import DataError, load
+    from isp_eval.truth import plain_folder, source_of
+
+    try:
+        return source_of(load(folder), splits)
+    except DataError as error:
+        if splits or not folder.is_dir():
+            raise
+        try:
+            return plain_folder(folder)
+        except IspError:
+            raise error from None
+
+
+def _write_confidences(file: Path, report: TruthReport) -> None:
+    import pandas as pd
+
+    rows = sorted(report.maps.items(), key=lambda item: item[1])
+    pd.DataFrame(rows, columns=["image", "confidence"]).to_csv(file, index=False, float_format="%.4f")
+
+
+def _print(out: Path, report: TruthReport, space: str, notes: tuple[str, ...]) -> None:
+    count = len(report.maps)
+    typer.echo(f"{out}: {report.written} label maps written, {report.kept} kept; label space {space}")
     for name, share in report.classes.items():
-        typer.echo(f"{name:16} {share:6.1%}")
-    if report.empty:
-        some = ", ".join(report.empty[:3]) + (" ..." if len(report.empty) > 3 else "")
-        typer.echo(f"note: nobody was found on {len(report.empty)} pictures ({some})")
-    for note in description.notes:
+        typer.echo(f"{name:16} {share:6.1%} of pixels")
+    known = sorted(value for value in report.maps.values() if not math.isnan(value))
+    if known:
+        typer.echo(f"confidence       median {known[len(known) // 2]:.2f}, lowest {known[0]:.2f}")
+    some = f": {', '.join(report.empty[:3])}" + (" ..." if len(report.empty) > 3 else "") if report.empty else ""
+    typer.echo(f"empty maps       {len(report.empty)} of {count} ({len(report.empty) / count:.1%}){some}")
+    for note in notes:
         typer.echo(f"note: {note}")

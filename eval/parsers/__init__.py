@@ -1,1 +1,1 @@
-"""Descriptions of part parsers that eval.truth can run; YAML files, one each."""
+"""Part parsers that make ground-truth label maps of images: one of ours, and any ONNX network with a description."""

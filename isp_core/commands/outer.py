@@ -27,6 +27,7 @@ class Outer:
 
 
 OUTER = {
+    "truth": Outer("isp_eval.commands.truth:write_truth", "Make ground-truth label maps with a part parser.", "truth"),
     "eval": Outer("isp_eval.__main__:app", "Evaluate runs: rankings, parsing scores, the paper's tables.", "eval"),
 }
 

@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from isp_core.data import load, read_label_map
+from isp_core.data import load, read_label_map, read_picture
 from isp_core.errors import IspError
-from isp_eval.truth import (
+from isp_eval.parsers.described import (
+    DescribedParser,
     ParserDescription,
-    PartParser,
     load_description,
-    make_truth,
     open_onnx,
     parser_names,
-    voc_palette,
 )
+from isp_eval.truth import Source, make_truth, plain_folder, read_confidence, source_of, voc_palette
 
 
 def describe(**changes: object) -> ParserDescription:
@@ -55,7 +55,7 @@ def expected(width: int = 40, height: int = 80) -> np.ndarray:
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 @pytest.mark.parametrize("width", [40, 70])
 def test_labels_come_back_at_the_pictures_own_size_and_place(fit: str, width: int) -> None:
-    found = PartParser(colours_are_classes, describe(input__fit=fit)).parse(picture(width))
+    found = DescribedParser(colours_are_classes, describe(input__fit=fit)).parse(picture(width)).labels
     assert found.shape == (80, width)
     assert (found == expected(width)).mean() > 0.93  # all but the edges, blurred by resizing
 
@@ -67,7 +67,7 @@ def test_layout_and_channel_order_are_as_described() -> None:
         return {"s": scores.transpose(0, 2, 3, 1)}
 
     description = describe(input__layout="NHWC", input__channels="BGR", output__layout="NHWC")
-    assert (PartParser(nhwc, description).parse(picture()) == expected()).mean() > 0.93
+    assert (DescribedParser(nhwc, description).parse(picture()).labels == expected()).mean() > 0.93
 
 
 def test_scale_and_shift_are_applied_per_channel() -> None:
@@ -78,7 +78,7 @@ def test_scale_and_shift_are_applied_per_channel() -> None:
         return {"s": np.zeros((1, 3, 8, 4), np.float32)}
 
     description = describe(input__scale=(1 / 127.5, 1, 2), input__shift=(-1, 0, 3))
-    PartParser(session, description).parse(Image.new("RGB", (16, 32), (255, 10, 20)))
+    DescribedParser(session, description).parse(Image.new("RGB", (16, 32), (255, 10, 20)))
     np.testing.assert_allclose(seen[0], [1, 10, 43], rtol=1e-6)
 
 
@@ -90,7 +90,9 @@ def test_a_separate_person_score_decides_what_is_background() -> None:
         person[:, :, :, 2:] = 9
         return {"parts": scores, "person": person}
 
-    found = PartParser(session, describe(output__parts="parts", output__person="person")).parse(picture(40, 80))
+    found = (
+        DescribedParser(session, describe(output__parts="parts", output__person="person")).parse(picture(40, 80)).labels
+    )
     assert (found[:, :18] == 0).all()
     assert (found[:, 22:] == 5).all()
 
@@ -100,9 +102,9 @@ def test_a_parser_of_another_shape_is_explained() -> None:
         return {"edge": np.zeros((1, 2, 8, 4)), "parsing": np.zeros((1, 20, 8, 4))}
 
     with pytest.raises(IspError, match=r"no output has 3 channels \(edge \(1, 2, 8, 4\), parsing"):
-        PartParser(session, describe()).parse(picture())
+        DescribedParser(session, describe()).parse(picture())
     with pytest.raises(IspError, match="output parsing has 20 channels"):
-        PartParser(session, describe(output__parts="parsing")).parse(picture())
+        DescribedParser(session, describe(output__parts="parsing")).parse(picture())
 
 
 def test_a_stand_in_for_schp_finds_its_output_by_its_twenty_channels() -> None:
@@ -112,7 +114,7 @@ def test_a_stand_in_for_schp_finds_its_output_by_its_twenty_channels() -> None:
         scores[:, 9] = 1
         return {"edge": np.zeros((1, 2, 119, 119)), "fused": scores}
 
-    assert (PartParser(schp, load_description("schp_lip")).parse(picture()) == 9).all()
+    assert (DescribedParser(schp, load_description("schp_lip")).parse(picture()).labels == 9).all()
 
 
 @pytest.mark.parametrize("name", parser_names())
@@ -148,9 +150,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_files_are_palette_pngs_in_schps_folders_and_kept_when_there(data: Path, tmp_path: Path) -> None:
-    parser = PartParser(colours_are_classes, describe())
+    parser = DescribedParser(colours_are_classes, describe())
     out = tmp_path / "truth"
-    report = make_truth(parser, load(data), out, ["train"])
+    report = make_truth(parser, source_of(load(data), ["train"]), out)
     assert (report.written, report.kept, report.empty) == (2, 0, ())
     assert report.classes["face"] == pytest.approx(0.375, abs=0.05)
     file = out / "bounding_box_train_parsing_pgt" / "0001_c1_01.png"
@@ -158,7 +160,7 @@ def test_files_are_palette_pngs_in_schps_folders_and_kept_when_there(data: Path,
         assert (saved.mode, saved.size) == ("P", (40, 80))
         assert saved.getpalette()[:9] == voc_palette()[:9]
     assert (read_label_map(file) == expected()).mean() > 0.93
-    again = make_truth(parser, load(data), out)
+    again = make_truth(parser, source_of(load(data)), out)
     assert (again.written, again.kept) == (4, 2)
 
 
@@ -168,7 +170,7 @@ def test_pictures_without_anybody_are_named(data: Path, tmp_path: Path) -> None:
         scores[:, 0] = 1
         return {"s": scores}
 
-    report = make_truth(PartParser(nobody, describe()), load(data), tmp_path / "t", ["query"])
+    report = make_truth(DescribedParser(nobody, describe()), source_of(load(data), ["query"]), tmp_path / "t")
     assert report.empty == ("query/0001_c1_01.jpg", "query/0001_c2_01.jpg")
 
 
@@ -216,3 +218,85 @@ def test_bodypix_agrees_with_the_maps_that_were_made_with_it(
         theirs = read_label_map(root / "query_parsing_bodypix" / f"{Path(path).stem}.png") > 0
         same, union = same + (ours & theirs).sum(), union + (ours | theirs).sum()
     assert same / union > 0.75
+
+
+def test_each_map_holds_its_confidence_and_gives_it_back_when_it_is_kept(data: Path, tmp_path: Path) -> None:
+    parser = DescribedParser(colours_are_classes, describe())
+    first = make_truth(parser, source_of(load(data)), tmp_path / "t")
+    assert first.maps == {
+        path: pytest.approx(parser.parse(read_picture(data / path)).confidence) for path in first.maps
+    }
+    assert all(0 < value < 1 for value in first.maps.values())
+    again = make_truth(parser, source_of(load(data)), tmp_path / "t")
+    assert again.maps == {path: pytest.approx(value, abs=1e-4) for path, value in first.maps.items()}
+    foreign = tmp_path / "foreign.png"
+    Image.new("L", (2, 2)).save(foreign)
+    assert np.isnan(read_confidence(foreign))
+
+
+def test_images_that_lie_directly_in_a_folder_get_maps_that_evaluation_finds(tmp_path: Path) -> None:
+    folder = tmp_path / "crops"
+    (folder / "more").mkdir(parents=True)
+    picture().save(folder / "a.png")
+    picture().save(folder / "more" / "b.png")
+    make_truth(DescribedParser(colours_are_classes, describe()), plain_folder(folder), tmp_path / "maps")
+    assert (tmp_path / "maps" / "crops_parsing_pgt" / "a.png").is_file()
+    assert (tmp_path / "maps" / "more_parsing_pgt" / "b.png").is_file()
+
+
+def test_two_images_never_share_a_map(tmp_path: Path) -> None:
+    source = Source(tmp_path, ("a/1.jpg", "a/1.png"))
+    with pytest.raises(IspError, match=r"a/1.jpg and a/1.png would share"):
+        make_truth(DescribedParser(colours_are_classes, describe()), source, tmp_path / "maps")
+
+
+def test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder(
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    picture().save(folder / "a.png")
+    Image.new("RGB", (40, 80)).save(folder / "empty.png")
+    parser = DescribedParser(colours_are_classes, describe())
+    monkeypatch.setattr("isp_eval.parsers.registry.PARSERS", {"body": lambda files: parser})
+    status, out, err = command("truth", str(folder), "--out", str(tmp_path / "m"))
+    assert status == 0, err
+    assert "2 label maps written, 0 kept" in out
+    assert "empty maps       1 of 2 (50.0%): empty.png" in out
+    table = pd.read_csv(tmp_path / "m" / "confidence.csv")
+    assert list(table.image) == ["empty.png", "a.png"]
+    assert table.confidence.iloc[0] == 0
+    with Image.open(tmp_path / "m" / "overlay.png") as sheet:
+        assert sheet.width > sheet.height / 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--parser", "schp_lip"), "give its ONNX file with --onnx"),
+        (("--parser", "densepose"), "known: body, bodypix, schp_lip, or a YAML file"),
+        ((), "isp truth --get-models"),
+        (("--split", "query"), "no known layout"),
+    ],
+    ids=[
+        "an own network without its file",
+        "an unknown parser",
+        "a model that is missing",
+        "a split of a plain folder",
+    ],
+)
+def test_what_is_missing_is_said_with_the_way_out(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ISP_CACHE", str(tmp_path / "cache"))
+    if "--split" in arguments:
+        monkeypatch.setattr("isp_eval.parsers.registry.PARSERS", {"body": lambda files: None})
+    (tmp_path / "crops").mkdir()
+    picture().save(tmp_path / "crops" / "a.png")
+    status, _, err = command("truth", str(tmp_path / "crops"), "--out", str(tmp_path / "m"), *arguments)
+    assert status == 1
+    assert message in err

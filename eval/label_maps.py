@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from isp_core.data import DataSet, PictureCache
 from isp_core.errors import IspError
+from isp_core.images import IMAGE_SUFFIXES, images_below
 from isp_core.runs import Run
 from isp_eval.sources import same_test
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 Scores = npt.NDArray[np.floating[Any]]
 
@@ -88,9 +88,9 @@ def maps_of_pictures(run: Run, folder: Path, epoch: int | None, progress: bool =
     """What a run's network sees in all pictures of a folder; nobody needs to know who is on them."""
     if not folder.is_dir():
         raise IspError(f"{folder}: no such folder of pictures")
-    paths = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    paths = [path.relative_to(folder).as_posix() for path in images_below(folder)]
     if not paths:
-        raise IspError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
+        raise IspError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return _seen_now(run, epoch, folder, paths, None, folder.name, "", progress)
 
 

@@ -13,7 +13,9 @@ from PIL import Image
 from isp_app.drawing.encode import Pixels, Sprite, sprite, to_uri
 from isp_app.reading import runs_access
 from isp_app.safety.names import UnsafeNameError, picture_path
+from isp_app.safety.uploads import DECODING
 from isp_app.settings import Settings
+from isp_core.images import PictureError, open_image
 from isp_core.palette import Palette
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
@@ -59,12 +61,12 @@ def _exists(folder: Path, relative: str) -> bool:
 @st.cache_data(max_entries=4096, max_size="96mb", show_spinner=False)
 def _decoded(root: Path, relative: str, width: int, height: int) -> bytes | None:
     try:
-        with Image.open(picture_path(root, relative)) as picture:
-            picture.draft("RGB", (width, height))
-            small = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, UnsafeNameError, Image.DecompressionBombError, ValueError):
+        path = picture_path(root, relative)
+        # twice the size, so that what is kept of the longer side suffices for the shorter one too
+        image = open_image(path, longest_side=2 * max(width, height), budget=DECODING)
+    except (PictureError, UnsafeNameError):
         return None
-    return small.tobytes()
+    return image.resize((width, height), Image.Resampling.BILINEAR).tobytes()
 
 
 def read(root: Path | None, relative: str, width: int, height: int) -> Pixels | None:

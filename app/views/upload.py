@@ -17,8 +17,9 @@ from isp_app.drawing.encode import mask_uri, overlay, png, to_uri
 from isp_app.drawing.exports import Provenance
 from isp_app.reading import parse_upload, pictures, runs_access
 from isp_app.reading.parse_upload import Seen
+from isp_app.safety import uploads
 from isp_app.safety.names import escape, plain
-from isp_app.safety.uploads import FORMATS, MAX_BYTES, UploadError, decode
+from isp_app.safety.uploads import FORMATS, MAX_BYTES, UploadError
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_core.palette import Palette
@@ -109,12 +110,13 @@ def _given(selection: Selection, run: Run) -> list[Given]:
         if st.button("Clear everything", help="Forgets the uploads of this session"):
             state["upload-round"] += 1
             parse_upload.forget()
+            uploads.forget()
             st.rerun()
     given: list[Given] = []
     offered = [*(files or []), *([shot] if shot is not None else [])]
     for file in offered[:MOST]:
         try:
-            given.append(Given(file.name, decode(file.getvalue(), file.name)))
+            given.append(Given(file.name, uploads.open_upload(file)))
         except UploadError as error:
             st.warning(plain(error))
     if len(offered) > MOST:

@@ -80,14 +80,14 @@ def extract_embeddings(
 
 def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
     """All pictures, each with a name of its own for what is written."""
-    from isp_core.data.readers.files import PICTURE_SUFFIXES, is_picture
+    from isp_core.images import IMAGE_SUFFIXES, images_below
 
     files: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if is_picture(file))
+            below = images_below(path)
             if not below:
-                raise IspError(f"{path} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
+                raise IspError(f"{path} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += [(file, file.relative_to(path).with_suffix("").as_posix()) for file in below]
         elif path.exists():
             files.append((path, path.stem))

@@ -8,10 +8,8 @@ from isp_core.data.pictures import (
     BrokenPicture,
     Picture,
     PictureCache,
-    PictureError,
     as_image,
     check_pictures,
-    read_label_map,
     read_picture,
     require_pictures,
     resize_picture,
@@ -20,6 +18,7 @@ from isp_core.data.readers import load
 from isp_core.data.records import SPLITS, DataError, DataSet, Split
 from isp_core.data.report import DataReport, describe
 from isp_core.data.sampling import IdentityBatches, SamplingError
+from isp_core.images import PictureError, read_label_map
 
 __all__ = [
     "SPLITS",

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isp_core.data.pictures import PictureError, read_label_map
 from isp_core.data.records import DataError
+from isp_core.images import read_label_map, resize_nearest
 
 SUFFIXES = (".png", ".npy")
 PARSER_FOLDER = "_parsing_pgt"  # SCHP's labels lie in bounding_box_train_parsing_pgt beside bounding_box_train
@@ -51,13 +51,7 @@ def read_label_maps(paths: Sequence[Path | None], size: tuple[int, int], missing
     maps = np.full((len(paths), *size), missing, dtype=np.uint8)
     for i, path in enumerate(paths):
         if path is not None:
-            full = read_label_map(path)
-            if 0 in full.shape:
-                raise PictureError(f"{path}: an empty label map")
-            rows, columns = (
-                ((np.arange(n) + 0.5) * whole / n).astype(int) for n, whole in zip(size, full.shape, strict=True)
-            )
-            maps[i] = full[rows[:, None], columns]
+            maps[i] = resize_nearest(read_label_map(path), size)
     return maps
 
 

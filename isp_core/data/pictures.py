@@ -1,6 +1,6 @@
-"""From picture files to arrays: reading, checking, label maps, and a bounded cache of decoded pictures.
+"""The images of a data set as arrays: checking them, and a bounded cache of decoded ones.
 
-Not here: augmentation and normalisation (transforms.py).
+Not here: opening an image (isp_core.images), augmentation and normalisation (transforms.py).
 """
 
 from __future__ import annotations
@@ -11,25 +11,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from isp_core.data.records import DataError
-from isp_core.errors import IspError
+from isp_core.images.errors import PictureError
+from isp_core.images.opening import open_image, read_header, reason, upright
+from isp_core.text_files import shown
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor
 """A path, a PIL picture, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
 
-MAX_PIXELS = 64_000_000  # a crop of a person has some 0.01 to 1 million; beyond this a file is a mistake or an attack
 GIB = 2**30
-
-
-class PictureError(IspError):
-    """A picture or label map that cannot be used; the message begins with its path."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +37,8 @@ class BrokenPicture:
 
 
 def read_picture(path: Path) -> Image.Image:
-    """A picture as RGB, turned as its EXIF orientation says.
-
-    Grey, palette, CMYK and 16-bit pictures are converted; transparency is laid on white.
-
-    Returns:
-        A loaded PIL picture of mode "RGB", independent of the file.
-
-    Raises:
-        PictureError: missing, cut off, not a picture, or larger than MAX_PIXELS.
-    """
-    image = _open(path)
-    try:
-        turned = ImageOps.exif_transpose(image)
-        return _to_rgb(turned)
-    except Exception as error:  # damaged bytes lead Pillow's decoders to any exception
-        raise PictureError(f"{path}: {_reason(error)}; copy it again, or leave it out") from error
+    """An image file as RGB, see `open_image`; PictureError where it cannot be read."""
+    return open_image(path)
 
 
 def as_image(picture: Picture) -> Image.Image:
@@ -69,9 +51,10 @@ def as_image(picture: Picture) -> Image.Image:
         return read_picture(Path(picture))
     if isinstance(picture, Image.Image):
         try:
-            return _to_rgb(ImageOps.exif_transpose(picture))
-        except Exception as error:  # as in read_picture
-            raise PictureError(f"{getattr(picture, 'filename', '') or 'a picture'}: {_reason(error)}") from error
+            return upright(picture)
+        except Exception as error:  # damaged bytes lead Pillow's decoders to any exception
+            name = getattr(picture, "filename", "") or "an image"
+            raise PictureError(f"{name}: {reason(error)}") from error
     if isinstance(picture, torch.Tensor):
         if picture.ndim != 3 or picture.shape[0] != 3:
             raise PictureError(f"a picture tensor has the shape (3, H, W); got {tuple(picture.shape)}")
@@ -92,15 +75,8 @@ def read_size(path: Path) -> tuple[int, int, str]:
     Raises:
         PictureError: as `read_picture`, as far as the header shows it.
     """
-    image = _open(path)
-    width, height = image.size
-    mode = image.mode
-    try:
-        sideways = image.getexif().get(0x0112, 1) >= 5  # orientations 5 to 8 exchange the axes
-    except Exception:  # as above; a damaged EXIF block is no reason to refuse
-        sideways = False
-    image.close()
-    return (width, height, mode) if sideways else (height, width, mode)
+    header = read_header(path)
+    return header.height, header.width, header.mode
 
 
 def check_pictures(
@@ -130,64 +106,15 @@ def check_pictures(
 
 def why_broken(path: Path, error: PictureError) -> str:
     """The reason in an error of `read_picture`, without the path before it and the advice after it."""
-    return str(error).removeprefix(f"{path}: ").partition(";")[0]
+    return str(error).removeprefix(f"{shown(path)}: ").partition(";")[0]
 
 
 def require_pictures(paths: Sequence[Path], workers: int = 2, progress: Callable[[int], object] | None = None) -> None:
     """Raises one DataError that names every missing or broken picture of `paths`."""
     broken = check_pictures(paths, workers, progress)
     if broken:
-        listed = "".join(f"\n  {b.path}: {b.reason}" for b in broken)
+        listed = "".join(f"\n  {shown(b.path)}: {b.reason}" for b in broken)
         raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read; replace or remove them:{listed}")
-
-
-def read_label_map(path: Path) -> NDArray[np.uint8]:
-    """Class numbers of a label map.
-
-    Takes palette PNGs (the palette's indices, not its colours: the form of SCHP's output), grey PNGs of 8 or 16 bits,
-    and .npy files of integers.
-
-    Returns:
-        (H, W) uint8 class numbers.
-
-    Raises:
-        PictureError: missing or damaged; colours instead of numbers; JPEG, which blurs numbers; more than 2 axes;
-            values outside 0..255.
-    """
-    if path.suffix.lower() == ".npy":
-        return _label_values(path, _load_npy(path))
-    image = _open(path)
-    if image.format in ("JPEG", "MPO", "WEBP"):
-        raise PictureError(f"{path}: a {image.format} picture, whose compression changes class numbers; save as PNG")
-    if image.mode not in ("P", "L", "1", "I", "I;16", "I;16B"):
-        raise PictureError(
-            f"{path}: holds colours ({image.mode}), not class numbers; save the numbers as a palette (P) or grey (L) "
-            "PNG, or as .npy"
-        )
-    try:
-        return _label_values(path, np.asarray(image))
-    except (OSError, SyntaxError) as error:
-        raise PictureError(f"{path}: {_reason(error)}; make the label map again") from error
-
-
-def _load_npy(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise PictureError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise PictureError(f"{path}: not readable as a NumPy array ({error}); save it with numpy.save") from error
-    return array
-
-
-def _label_values(path: Path, values: NDArray[Any]) -> NDArray[np.uint8]:
-    if values.ndim != 2:
-        raise PictureError(f"{path}: shape {values.shape}; a label map has two axes, rows and columns")
-    if values.dtype.kind not in "biu":
-        raise PictureError(f"{path}: {values.dtype} values; class numbers are integers from 0 to 255")
-    if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
-        raise PictureError(f"{path}: values from {values.min()} to {values.max()}; class numbers are 0 to 255")
-    return values.astype(np.uint8)
 
 
 def resize_picture(picture: Image.Image, size: tuple[int, int]) -> torch.Tensor:
@@ -270,46 +197,3 @@ class PictureCache:
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self._allocate()
-
-
-def _open(path: Path) -> Image.Image:
-    """Opens without decoding; refuses what is missing, not a picture, or too large."""
-    try:
-        image: Image.Image = Image.open(path)
-    except FileNotFoundError:
-        raise PictureError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        raise PictureError(
-            f"{path}: {'an empty file' if empty else 'not a picture'}; copy it again, or leave it out"
-        ) from None
-    except Exception as error:  # as in read_picture
-        raise PictureError(f"{path}: {_reason(error)}; copy it again, or leave it out") from error
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"{path}: {width} x {height} pixels, more than {MAX_PIXELS:,}; make it smaller")
-    return image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would clip at 255
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, which have no known range")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    if image.mode == "RGB":
-        image.load()
-        return image
-    return image.convert("RGB")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
-        return f"more than {MAX_PIXELS:,} pixels"
-    if "truncated" in str(error).lower() or "broken data stream" in str(error).lower():
-        return f"the picture is cut off ({error})"
-    return f"damaged picture ({error})" if str(error) else f"damaged picture ({type(error).__name__})"

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isp_core.data.pictures import BrokenPicture, PictureError, check_pictures, read_size, why_broken
+from isp_core.data.pictures import BrokenPicture, check_pictures, read_size, why_broken
 from isp_core.data.readers.published import recognise
 from isp_core.data.records import DISTRACTOR, JUNK, SPLITS, DataSet
+from isp_core.images import PictureError
 
 SMALL = (64, 32)  # height, width: half of Market-1501's, a quarter of what the network sees
 USUAL_SHAPE = (1.0, 5.0)  # height / width of a standing person's box

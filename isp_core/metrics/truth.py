@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
 from isp_core.data.label_files import find_label_maps
-from isp_core.data.pictures import read_label_map
 from isp_core.errors import IspError
+from isp_core.images import FittedMap, fit_to_image, read_header, read_label_map, resize_nearest
 from isp_core.metrics.spaces import IGNORE, LabelSpace
 
-_ASPECT_TOLERANCE = 0.03  # one pixel of rounding on the smallest pictures in use
 _NAMED = 3
 
 
@@ -32,12 +30,16 @@ class Truth:
 
     targets (N, h, w): codes of isp_core.metrics.spaces; all 255 where there is no usable truth. found (N,).
     missing, misshapen: the pictures without a file, and those whose file has another shape than the picture.
+    turned: the pictures whose map was stored like their pixels, before the EXIF orientation, and was turned with them.
+    unsure: those whose orientation keeps the shape, so that their maps are taken as upright.
     """
 
     targets: npt.NDArray[np.uint8]
     found: npt.NDArray[np.bool_]
     missing: tuple[str, ...]
     misshapen: tuple[str, ...]
+    turned: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -55,6 +57,16 @@ class Truth:
                 f"{len(self.misshapen)} of {total} truth maps have another shape than their picture and were left out "
                 f"({_name_some(self.misshapen)}): made from another crop?"
             )
+        if self.turned:
+            notes.append(
+                f"{len(self.turned)} of {total} maps are of the image as stored, before its EXIF orientation, "
+                f"and were turned upright ({_name_some(self.turned)})"
+            )
+        if self.unsure:
+            notes.append(
+                f"{len(self.unsure)} of {total} images have an EXIF orientation that keeps their shape; their maps are "
+                f"taken as upright ({_name_some(self.unsure)})"
+            )
         return tuple(notes)
 
 
@@ -67,24 +79,28 @@ def read_truth(
 ) -> Truth:
     """Truth of `pictures` from `folder`, brought to `size` (h, w) by nearest neighbour as the authors' script does.
 
-    Where `picture_root` is given and a picture is there, its truth must have its aspect ratio; maps of another are left
-    out and reported. Pictures without truth are reported, not refused. IspError where the folder holds truth for none
-    of them, where a file cannot be read, or where it holds classes that the space does not have.
+    Where a picture is found below `picture_root` (default: `folder`), its truth must have the aspect ratio of the
+    upright picture; maps of another are left out and reported, maps of its stored pixels are turned (`fit_to_image`).
+    Pictures without truth are reported, not refused. IspError where the folder holds truth for none of them, where a
+    file cannot be read, or where it holds classes that the space does not have.
     """
+    picture_root = folder if picture_root is None else picture_root
     files = find_label_maps(folder, pd.DataFrame({"path": list(pictures)}))
     targets = np.full((len(pictures), *size), IGNORE, np.uint8)
     problem: list[str] = [""] * len(pictures)
+    turned, unsure = np.zeros(len(pictures), np.bool_), np.zeros(len(pictures), np.bool_)
 
     def read(index: int) -> None:
         picture, file = pictures[index], files[index]
         if file is None:
             problem[index] = "missing"
             return
-        labels = read_label_map(file)
-        if not _fits(labels.shape, size, picture_root / picture if picture_root else None):
+        fitted = _fitted(read_label_map(file), size, picture_root / picture)
+        if fitted is None:
             problem[index] = "misshapen"
             return
-        targets[index] = space.to_targets(resize_nearest(labels, size), str(file))
+        turned[index], unsure[index] = fitted.turned, fitted.unsure
+        targets[index] = space.to_targets(resize_nearest(fitted.labels, size), str(file))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(read, range(len(pictures))))
@@ -93,7 +109,8 @@ def read_truth(
         for kind in ("missing", "misshapen")
     )
     found = np.array([what == "" for what in problem], np.bool_)
-    truth = Truth(targets, found, missing, misshapen)
+    every = np.asarray(pictures, dtype=object)
+    truth = Truth(targets, found, missing, misshapen, tuple(every[turned]), tuple(every[unsure]))
     if len(pictures) and not found.any():
         raise IspError(
             f"{folder} holds no usable truth: {'; '.join(truth.notes())}. Names must be those of the pictures"
@@ -101,27 +118,11 @@ def read_truth(
     return truth
 
 
-def resize_nearest(labels: npt.NDArray[np.integer], size: tuple[int, int]) -> npt.NDArray[np.integer]:
-    """Each target pixel takes the class at its centre: (H, W) -> size.
-
-    >>> resize_nearest(np.arange(16).reshape(4, 4), (2, 2))
-    array([[ 5,  7],
-           [13, 15]])
-    """
-    rows, columns = (((np.arange(n) + 0.5) * old / n).astype(int) for n, old in zip(size, labels.shape, strict=True))
-    return labels[np.ix_(rows, columns)]
-
-
-def _fits(shape: tuple[int, ...], size: tuple[int, int], picture: Path | None) -> bool:
-    """Whether a truth map of this shape can belong to the picture; maps stored at the evaluated size always can."""
-    if tuple(shape) == size or picture is None or not picture.is_file():
-        return True
-    try:
-        with Image.open(picture) as opened:
-            width, height = opened.size
-    except OSError as error:
-        raise IspError(f"{picture} cannot be opened: {error}") from error
-    return abs(shape[0] * width / (shape[1] * height) - 1) <= _ASPECT_TOLERANCE
+def _fitted(labels: npt.NDArray[np.uint8], size: tuple[int, int], picture: Path) -> FittedMap | None:
+    """The map as the upright picture, None where it is of another crop; at the evaluated size it always fits."""
+    if labels.shape == size or not picture.is_file():
+        return FittedMap(labels)
+    return fit_to_image(labels, read_header(picture))
 
 
 def _name_some(names: Sequence[str]) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from isp_core.data.readers.files import has_pictures, pictures_in, subfolders
+from isp_core.data.readers.files import subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import number_people, parse_camera, parse_name
 from isp_core.data.readers.splitting import QUERY_RULE, choose_queries, split_identities
+from isp_core.images import has_images, images_in
 
 MAPS = frozenset({"masks", "mask", "labels", "label", "annotations"})
 # folders of these names hold kinds of files, not people: a folder of pictures beside a folder of their label maps
@@ -27,10 +28,10 @@ _SPLITS = frozenset({"train", "query", "gallery", "test"})
 
 def _is_folder_per_identity(root: Path) -> bool:
     people = subfolders(root)
-    if not any(has_pictures(folder) for folder in people) or any(f.name.lower() in _NOT_PEOPLE for f in people):
+    if not any(has_images(folder) for folder in people) or any(f.name.lower() in _NOT_PEOPLE for f in people):
         return False
     # an empty folder is a person without pictures; one with folders in it is something else
-    return all(has_pictures(folder) or not subfolders(folder) for folder in people)
+    return all(has_images(folder) or not subfolders(folder) for folder in people)
 
 
 def _recognises_people(root: Path) -> bool:
@@ -44,23 +45,23 @@ def _recognises_splits(root: Path) -> bool:
 
 
 def _recognises_flat(root: Path) -> bool:
-    pictures = pictures_in(root)
+    pictures = images_in(root)
     return bool(pictures) and all(parse_name(path.name) is not None for path in pictures)
 
 
 def _read_people(root: Path) -> Found:
-    pictures = [path for folder in subfolders(root) for path in pictures_in(folder)]
+    pictures = [path for folder in subfolders(root) for path in images_in(folder)]
     numbers, notes = number_people([path.parent.name for path in pictures])
     people = [numbers[path.parent.name] for path in pictures]
     found = _split_by_rule(root, pictures, people, [parse_camera(path.name) for path in pictures])
-    empty = [folder.name for folder in subfolders(root) if not has_pictures(folder)]
+    empty = [folder.name for folder in subfolders(root) if not has_images(folder)]
     if empty:
         notes = (*notes, f"Folders without pictures: {', '.join(empty)}.")
     return Found(root, found.records, (*notes, *found.notes))
 
 
 def _read_flat(root: Path) -> Found:
-    parts = [(path, named) for path in pictures_in(root) if (named := parse_name(path.name)) is not None]
+    parts = [(path, named) for path in images_in(root) if (named := parse_name(path.name)) is not None]
     return _split_by_rule(
         root, [path for path, _ in parts], [n.identity for _, n in parts], [n.camera for _, n in parts]
     )
@@ -77,7 +78,7 @@ def _split_by_rule(root: Path, pictures: Sequence[Path], people: Sequence[int], 
 
 def _read_splits(root: Path) -> Found:
     pictures = [
-        (path, place.name) for place in subfolders(root) for person in subfolders(place) for path in pictures_in(person)
+        (path, place.name) for place in subfolders(root) for person in subfolders(place) for path in images_in(person)
     ]
     numbers, notes = number_people([path.parent.name for path, _ in pictures])
     collector = Collector(root)

@@ -11,24 +11,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isp_core.data.readers.files import has_pictures, name_some, pictures_in
+from isp_core.data.readers.files import name_some
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import parse_name
 from isp_core.data.records import DataError, Split
+from isp_core.images import has_images, images_in
 
 FOLDERS: dict[str, Split] = {"bounding_box_train": "train", "query": "query", "bounding_box_test": "gallery"}
 
 
 def _recognises(root: Path) -> bool:
     # "query" alone is too common a name to decide
-    return has_pictures(root / "bounding_box_train") or has_pictures(root / "bounding_box_test")
+    return has_images(root / "bounding_box_train") or has_images(root / "bounding_box_test")
 
 
 def _read(root: Path) -> Found:
     collector = Collector(root)
     unread: list[str] = []
     for folder, split in FOLDERS.items():
-        for path in pictures_in(root / folder):
+        for path in images_in(root / folder):
             parts = parse_name(path.name)
             if parts is None:
                 unread.append(f"{folder}/{path.name}")

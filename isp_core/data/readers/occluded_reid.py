@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isp_core.data.readers.files import pictures_in, subfolders
+from isp_core.data.readers.files import subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import number_people
 from isp_core.data.records import UNKNOWN_CAMERA, DataError, Split
+from isp_core.images import images_in
 
 FOLDERS: dict[str, tuple[Split, str]] = {
     "occluded_body_images": ("query", "occluded"),
@@ -31,7 +32,7 @@ def _read(root: Path) -> Found:
         (path, path.parent.name if path.parent.parent == root / folder else path.name.partition("_")[0], folder)
         for folder in FOLDERS
         for place in (root / folder, *subfolders(root / folder))
-        for path in pictures_in(place)
+        for path in images_in(place)
     ]
     if not pictures:
         raise DataError(f"{root}: no pictures in {' or '.join(FOLDERS)}, nor in the identities' folders under them")

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from isp_core.data import PictureCache, PictureError, check_pictures, read_label_map, read_picture, require_pictures
-from isp_core.data.pictures import MAX_PIXELS, read_size, resize_picture
+from isp_core.data.pictures import read_size, resize_picture
 from isp_core.data.records import DataError
+from isp_core.images import MAX_PIXELS
 from tests.isp_core.data.examples import save_picture
 
 RED = (200, 20, 30)
@@ -70,10 +71,10 @@ def test_exif_turns_the_picture(tmp_path: Path) -> None:
     [
         (lambda path: path, "no such file"),
         (lambda path: path.write_bytes(b""), "an empty file"),
-        (lambda path: path.write_bytes(b"hello"), "not a picture"),
+        (lambda path: path.write_bytes(b"hello"), "not an image"),
         (truncated_jpeg, "cut off"),
         (lambda path: save(path, Image.new("1", (20_000, 4_000)), format="PNG"), "more than 64,000,000"),
-        (lambda path: path.mkdir(), "damaged picture"),
+        (lambda path: path.mkdir(), "not a file"),
     ],
     ids=["missing", "empty", "text", "truncated", "bomb", "folder"],
 )

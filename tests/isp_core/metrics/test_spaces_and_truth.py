@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isp_core.data.pictures import read_label_map
 from isp_core.errors import IspError
+from isp_core.images import read_label_map
 from isp_core.metrics.spaces import PARTS, load_space, space_names
 from isp_core.metrics.truth import read_truth, resize_nearest
 

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from isp_core.data import DataSet, PictureCache
+from isp_core.data.records import TEST
 from isp_core.errors import IspError
 from isp_core.images import IMAGE_SUFFIXES, images_below
 from isp_core.runs import Run
 from isp_eval.sources import same_test
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "validation"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 Scores = npt.NDArray[np.floating[Any]]
@@ -30,12 +31,13 @@ Scores = npt.NDArray[np.floating[Any]]
 class LabelMaps:
     """Label maps (N, h, w) of some pictures at one epoch of a run.
 
-    what: "train" (pseudo-labels), "test" (predictions of the run's query and gallery) or "other" (another data set or
-    folder). identities (N,), or None where nobody says who is who. foreground (N, h, w): what says how much of a person
-    each pixel is; foreground_is names it. root: where the pictures are, if known.
+    what: "train" (pseudo-labels), "test" (predictions of the run's query and gallery), "validation" (of the identities
+    it held out) or "other" (another data set or folder). identities (N,), or None where nobody says who is who.
+    foreground (N, h, w): what says how much of a person each pixel is; foreground_is names it.
+    root: where the pictures are, if known.
     """
 
-    what: Literal["train", "test", "other"]
+    what: Literal["train", "test", "validation", "other"]
     epoch: int
     data: str
     fingerprint: str
@@ -56,7 +58,7 @@ def maps_of(
     maps themselves. IspError where there are no such maps.
     """
     if data is not None and split == "test" and not same_test(run, data):
-        test = data.records[data.records.split != "train"]
+        test = data.records[data.records.split.isin(TEST)]
         frame = test if len(test) else data.records
         return _seen_now(
             run, epoch, data.root, list(frame.path), frame.identity.to_numpy(), data.name, data.fingerprint, progress
@@ -68,7 +70,7 @@ def maps_of(
     if epoch not in epochs:
         raise IspError(f"{run.path} has no {split} label maps of epoch {epoch}; it has those of {_some(epochs)}")
     labels = run.labels(split, epoch)
-    frame = run.records("train") if split == "train" else run.test_records()
+    frame = run.test_records() if split == "test" else run.records(split)
     foreground, of = (labels > 0).astype(np.float32), "label maps (0 or 1)"
     if split == "train":
         activation = run.activation(epoch)

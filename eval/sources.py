@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from isp_core.data.records import DataSet
+from isp_core.data.records import TEST, VALIDATION, DataSet, leave_one_out
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings
-from isp_core.runs import Run
+from isp_core.runs import Run, RunError
 from isp_core.runs.imports import stored_distances
 
 if TYPE_CHECKING:
@@ -106,10 +106,32 @@ def retrieval_set(
     return _embedded_now(run, epoch, data, foreign=False, progress=progress)
 
 
+def validation_set(run: Run, epoch: int | None) -> RetrievalSet:
+    """The identities that the run held out of training, each image searched for among all others.
+
+    RunError where it held none out, or has no embeddings of them.
+    """
+    frame = run.records(VALIDATION)
+    if frame.empty:
+        raise RunError(f"{run.path} held no identities out: train it with --set data.validation=N")
+    epochs = run.embedding_epochs(VALIDATION)
+    if not epochs:
+        raise RunError(f"{run.path} has no embeddings of its validation identities yet")
+    epoch = epochs[-1] if epoch is None else epoch
+    if epoch not in epochs:
+        raise RunError(
+            f"{run.path} has no embeddings of its validation identities at epoch {epoch}; it has them of epochs "
+            + ", ".join(map(str, epochs))
+        )
+    found, frame, info = run.embeddings(VALIDATION, epoch), leave_one_out(frame), run.info.data
+    name, origin = f"{info.name}, validation", f"embeddings of held-out training identities, epoch {epoch}"
+    return RetrievalSet(run.name, epoch, name, info.fingerprint, frame, frame, found, found, None, origin, foreign=True)
+
+
 def same_test(run: Run, data: DataSet) -> bool:
     """Whether query and gallery are the run's own; its training set may be a part of the data set's."""
     columns = ["path", "identity", "camera", "split"]
-    own, given = (frame.loc[frame.split != "train", columns] for frame in (run.records(), data.records))
+    own, given = (frame.loc[frame.split.isin(TEST), columns] for frame in (run.records(), data.records))
     return len(own) == len(given) and bool((own.to_numpy() == given.to_numpy()).all())
 
 

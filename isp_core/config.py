@@ -40,6 +40,10 @@ class DataConfig(Section):
     pictures_per_identity: Positive = Field(4, description="K of P x K sampling")
     epoch: Literal["pictures", "identities"] = Field("pictures", description="what an epoch is one pass over")
     identities: Positive | None = Field(None, description="use only the first so many training identities")
+    validation: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="training identities held out for choices (keep: best); test is evaluated once, at the end",
+    )
     pad: Annotated[int, Field(ge=0)] = Field(10, description="pixels of padding before the random crop")
     flip: Share = Field(0.5, description="probability of a horizontal flip")
     erase: Share = Field(0.5, description="probability of random erasing")

@@ -9,6 +9,7 @@ import numpy as np
 
 from isp_core.config import check_config
 from isp_core.data import DataSet, PictureCache, load
+from isp_core.data.records import TEST
 from isp_core.errors import IspError
 from isp_core.inference import join, read_all
 from isp_core.labelling.build import make_labeller
@@ -89,7 +90,7 @@ def _epoch(run: Run, epoch: int | None) -> int:
 def _require_same_data(run: Run, data: DataSet) -> None:
     own = run.records()[["path", "identity", "camera", "split"]]
     given = data.records[["path", "identity", "camera", "split"]]
-    queries = [frame[frame.split != "train"].reset_index(drop=True) for frame in (own, given)]
+    queries = [frame[frame.split.isin(TEST)].reset_index(drop=True) for frame in (own, given)]
     if not queries[0].equals(queries[1]):
         raise IspError(
             f"{data.root} is not the data set of {run.path} ({run.info.data.name}): its query or gallery differs"

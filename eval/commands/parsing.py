@@ -34,7 +34,10 @@ def judge_parsing(
     ],
     space: Annotated[str, typer.Option(help=f"Label space of the truth: {', '.join(space_names())}, or a YAML file.")],
     split: Annotated[
-        Literal["train", "test"], typer.Option(help="train: pseudo-labels; test: predictions of query and gallery.")
+        Literal["train", "test", "validation"],
+        typer.Option(
+            help="train: pseudo-labels; test: predictions of query and gallery; validation: of identities held out."
+        ),
     ] = "test",
     epoch: EpochOption = None,
     data: Annotated[

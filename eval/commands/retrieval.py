@@ -29,6 +29,10 @@ def judge_retrieval(
         Path | None,
         typer.Option(help="Data set; may be left out for stored embeddings. Another than the run's: cross-data-set."),
     ] = None,
+    split: Annotated[
+        Literal["test", "validation"],
+        typer.Option(help="validation: the training identities that the run held out (data.validation), for choices."),
+    ] = "test",
     matching: Annotated[
         list[str] | None,
         typer.Option(help=f"{_MATCHINGS}; may be repeated. Default: aligned (Eq. 10)."),
@@ -79,12 +83,15 @@ def judge_retrieval(
     from isp_eval.comparison import compare
     from isp_eval.reranking import Reranking
     from isp_eval.retrieval import Rule, evaluate, evaluate_run
-    from isp_eval.sources import retrieval_set
+    from isp_eval.sources import retrieval_set, validation_set
     from isp_eval.tables import text, write_table
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     data_set, peaks = None if data is None else load(data), visible_probability > 0
-    source = retrieval_set(opened, epoch, data_set, progress, peaks)
+    if split == "validation" and (data is not None or subset):
+        raise IspError("--split validation takes stored embeddings: leave out --data and --subset")
+    held = split == "validation"
+    source = validation_set(opened, epoch) if held else retrieval_set(opened, epoch, data_set, progress, peaks)
     reranking = Reranking(k1, k2, weight) if rerank else None
     parts = 0 if source.query_embeddings is None else source.query_embeddings.n_parts
     rules = [
@@ -99,7 +106,11 @@ def judge_retrieval(
         if len(rules) > 1:
             raise IspError("a paired test compares under one rule: give one --matching")
         other = opened if against is None else open_run(against)
-        others = retrieval_set(other, against_epoch, data_set if source.foreign or peaks else None, progress, peaks)
+        data_there = data_set if source.foreign or peaks else None
+        if held:
+            others = validation_set(other, against_epoch)
+        else:
+            others = retrieval_set(other, against_epoch, data_there, progress, peaks)
         rule = rules[0] if against_matching is None else replace(rules[0], matching=against_matching)
         comparison = compare(evaluate(others, rule, progress), found[0])
         opened.write_evaluation(comparison.name, comparison.document())

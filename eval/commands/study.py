@@ -29,11 +29,22 @@ def run_study(
     parts: Annotated[int | None, typer.Option(help="K where it is not what the study changes.")] = None,
     identities: Annotated[int | None, typer.Option(help="Only so many training identities.")] = None,
     size: Annotated[str | None, typer.Option(help="Height x width of the input.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every run; the first one where there are several.")] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Trainings of every row, with successive seeds: rows are means with their spread. "
+            "A row of one seed is not ranked.",
+        ),
+    ] = 1,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="Any option: section.key=value.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder of label maps to judge parsing by.")] = None,
     space: Annotated[str, typer.Option(help="Label space of --truth and --maps.")] = "lip",
     maps: Annotated[Path | None, typer.Option(help="Parser's maps that '+extra info' learns from.")] = None,
+    resample: Annotated[
+        Literal["identities", "queries"], typer.Option(help="What intervals and paired tests resample.")
+    ] = "identities",
     subset: Annotated[str, typer.Option(help="Judge only queries of this subset, such as occluded.")] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Runs to train at once; they share the cores.")] = 1,
     column: Annotated[str | None, typer.Option("--paper", help="The paper's data set to stand beside ours.")] = None,
@@ -51,7 +62,7 @@ def run_study(
     from isp_core.errors import IspError
     from isp_eval.retrieval import Rule
     from isp_eval.studies.paper import ISP, column_for
-    from isp_eval.studies.plans import plan
+    from isp_eval.studies.plans import plan, with_seeds
     from isp_eval.studies.reports import Truth, tables_of
     from isp_eval.studies.training import Bench, train_missing
     from isp_eval.tables import text, write_table
@@ -67,7 +78,7 @@ def run_study(
     }
     overrides = {key: value for key, value in options.items() if value is not None}
     base = load_config(preset, config, overrides | parse_assignments(assignments or []))
-    variants = plan(study, base, values or (), maps, space)
+    variants = with_seeds(plan(study, base, values or (), maps, space), base.run.seed, seeds)
     column = column or column_for(load(data).name)
     bench = Bench(data.resolve(), out, None if truth is None else truth.resolve(), space, jobs)
     trained = train_missing(bench, base, variants, lambda line: typer.echo(line, err=True))
@@ -75,7 +86,7 @@ def run_study(
     if len(missing) == len(trained):
         raise IspError(f"no row of study {study} could be trained; {missing[0].variant.run}: {missing[0].problem}")
     judged = None if truth is None else Truth(truth, space)
-    tables = tables_of(study, trained, column, judged, Rule(subset=subset))
+    tables = tables_of(study, trained, column, judged, Rule(subset=subset, resample=resample))
     files = [
         str(file)
         for table in tables

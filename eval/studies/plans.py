@@ -6,7 +6,7 @@ Not here: training (eval.studies.training) and tables (eval.studies.reports).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -50,6 +50,26 @@ class Variant:
     label: str
     run: str
     overrides: Mapping[str, Any]
+    seed: int = 0
+
+    @property
+    def row(self) -> str:
+        """The run's name without its seed: what the trainings of one row share."""
+        return self.run.removesuffix(f"-seed{self.seed}")
+
+
+def with_seeds(variants: Sequence[Variant], first: int, count: int) -> list[Variant]:
+    """Every row once for each of `count` seeds from `first` on; runs of other seeds than 0 say so in their name."""
+    return [
+        replace(
+            each,
+            run=f"{each.run}-seed{seed}" if seed else each.run,
+            overrides={**each.overrides, "run.seed": seed},
+            seed=seed,
+        )
+        for each in variants
+        for seed in range(first, first + count)
+    ]
 
 
 def plan(

@@ -68,7 +68,10 @@ def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
 def prune_run(
     run: RunArgument,
     keep: Annotated[Keep, typer.Option(help="Weights to keep: all (only clean up), best and last, or last.")] = "best",
-    metric: Annotated[str, typer.Option(help="What the best epoch is chosen by.")] = "mAP",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="What the best epoch is chosen by (default: mAP of validation identities, else of test)."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove checkpoints that are not wanted any more."""

@@ -15,13 +15,14 @@ from isp_core.data.pictures import (
     resize_picture,
 )
 from isp_core.data.readers import load
-from isp_core.data.records import SPLITS, DataError, DataSet, Split
+from isp_core.data.records import SPLITS, VALIDATION, DataError, DataSet, Split
 from isp_core.data.report import DataReport, describe
 from isp_core.data.sampling import IdentityBatches, SamplingError
 from isp_core.images import PictureError, read_label_map
 
 __all__ = [
     "SPLITS",
+    "VALIDATION",
     "BrokenPicture",
     "DataError",
     "DataReport",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 
 from isp_core.errors import IspError
 
-Split = Literal["train", "query", "gallery"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+Split = Literal["train", "query", "gallery", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
+"""The splits that a data set comes with."""
+TEST: tuple[Split, ...] = ("query", "gallery")
+VALIDATION: Split = "validation"
+"""Training identities that `DataSet.hold_out` keeps from training, so that choices need not look at test."""
 COLUMNS = ("path", "identity", "camera", "split", "subset")
 
 JUNK = -1  # a picture that neither helps nor harms a ranking (Market-1501's "-1")
@@ -40,7 +44,7 @@ class DataSet:
         root: the folder that `records.path` is relative to.
         records: one row per picture, sorted by (split, path), with a fresh RangeIndex:
             path (str, "/" as separator), identity (int64: 1.. a person, 0 distractor, -1 junk; training has people
-            only), camera (int64: 1.., -1 unknown), split ("train" | "query" | "gallery"),
+            only), camera (int64: 1.., -1 unknown), split (SPLITS, and "validation" once people are held out),
             subset (str: "" or a name such as "occluded").
         notes: what the reader decided and the user should know, one sentence each.
         layout: which reader read it ("Market-1501", "CSV", ...).
@@ -61,7 +65,7 @@ class DataSet:
 
     def split(self, name: Split) -> pd.DataFrame:
         """The rows of one split in the table's order, index 0..n-1 (empty if the data set lacks the split)."""
-        if name not in SPLITS:
+        if name not in (*SPLITS, VALIDATION):
             raise DataError(f"{self.name}: there is no split {name!r}; choose one of {', '.join(SPLITS)}")
         return self.records[self.records["split"] == name].reset_index(drop=True)
 
@@ -101,6 +105,43 @@ class DataSet:
         keep = ~train | (self.records["identity"] <= identities[n - 1])
         note = f"Training is reduced to the first {n} of {len(identities)} identities."
         return replace(self, records=self.records[keep].reset_index(drop=True), notes=(*self.notes, note))
+
+    def hold_out(self, n: int) -> DataSet:
+        """The data set with `n` training identities moved to the split "validation"; query and gallery unchanged.
+
+        They are taken at even steps through the sorted numbers of those identities that can be found again (by another
+        camera where cameras are known, in another image where not), so that every run of a data set holds out the same
+        people, whatever its seed. DataError where there are fewer than n + 1 of them.
+        """
+        if n == 0:
+            return self
+        train = self.records["split"] == "train"
+        views = self.records[train].groupby("identity")["camera"]
+        findable = np.array([who for who, seen in views if len(seen) > 1 and (seen.nunique() > 1 or (seen < 1).all())])
+        if not 1 <= n < len(findable):
+            raise DataError(
+                f"{self.name}: data.validation = {n} identities cannot be held out of {views.ngroups} in training, "
+                f"{len(findable)} of which are in images of several cameras: choose 0 to {max(0, len(findable) - 1)}"
+            )
+        held = findable[((np.arange(n) + 0.5) * len(findable) / n).astype(int)]
+        records = self.records.copy()
+        records.loc[train & records["identity"].isin(held), "split"] = VALIDATION
+        records = records.sort_values(["split", "path"], kind="stable", ignore_index=True)
+        note = f"{n} of {views.ngroups} training identities are held out for validation."
+        return replace(self, records=records, notes=(*self.notes, note))
+
+
+def leave_one_out(frame: pd.DataFrame) -> pd.DataFrame:
+    """Validation records as query and gallery at once: every image is searched for among all others.
+
+    The protocol removes what a query's own camera saw of the person. Where a camera is unknown, the image gets a camera
+    number of its own, so that the image itself is removed and nothing else.
+
+    >>> leave_one_out(pd.DataFrame({"camera": [2, -1, -1]})).camera.tolist()
+    [2, -3, -4]
+    """
+    own = -2 - np.arange(len(frame))
+    return frame.assign(camera=np.where(frame["camera"] > 0, frame["camera"], own))
 
 
 def make_records(

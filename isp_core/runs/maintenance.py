@@ -14,7 +14,7 @@ from isp_core.runs import schema
 from isp_core.runs.files import remove
 from isp_core.runs.maps import read_maps
 from isp_core.runs.reader import Run
-from isp_core.runs.schema import MapKind, RunError, Split, epoch_name
+from isp_core.runs.schema import MapKind, RunError, epoch_name
 from isp_core.runs.writer import RunWriter, remove_temporaries
 
 Keep = Literal["all", "last", "best"]
@@ -49,14 +49,13 @@ def _reads(run: Run) -> dict[Path, Callable[[], object]]:
     """Every file of the finished epochs with the call that reads it whole."""
     reads: dict[Path, Callable[[], object]] = {}
     counts: dict[MapKind, int] = {"train": len(run.records("train")), "test": len(run.test_records())}
-    counts["activation"] = counts["train"]
+    counts |= {"activation": counts["train"], "validation": run.count(schema.VALIDATION)}
     for kind, count in counts.items():
         for epoch in run.label_epochs(kind):
             file = run.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
             reads[file] = partial(_maps_of, file, count)
-    splits: tuple[Split, ...] = ("query", "gallery")
-    for epoch in run.embedding_epochs():
-        for split in splits:
+    for split in schema.EMBEDDED:
+        for epoch in run.embedding_epochs(split):
             file = run.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
             reads[file] = partial(run.embeddings, split, epoch)
     for epoch in run.weight_epochs():
@@ -79,22 +78,18 @@ def _try(reads: Mapping[Path, Callable[[], object]], root: Path, watch: Watch) -
     return findings
 
 
-def prune(run: Run, keep: Keep, metric: str = "mAP") -> int:
+def prune(run: Run, keep: Keep, metric: str | None = None) -> int:
     """Removes checkpoints and returns the bytes freed.
 
-    keep "last" leaves the last epoch's weights and resume state, "best" also those of the best `metric`; "all" removes
-    nothing but what killed writers left.
+    keep "last" leaves the last epoch's weights and resume state, "best" also those of the best `metric` (None: as
+    Run.best_epoch chooses); "all" removes nothing but what killed writers left.
     """
     before = _bytes(run.path)
     remove_temporaries(run.path)
     if keep != "all":
         kept = {run.last_epoch}
-        metrics = run.metrics()
         if keep == "best":
-            if metric not in metrics or not metrics[metric].notna().any():
-                known = ", ".join(name for name in metrics.columns if metrics[name].notna().any())
-                raise RunError(f"{run.path} has no metric {metric!r} to choose the best epoch by; it has {known}")
-            kept.add(run.epochs[int(metrics[metric].argmax())])
+            kept.add(run.best_epoch(metric))
         RunWriter(run.path).keep_weights(kept)
         for epoch in kept - {run.last_epoch}:
             remove(run.path / schema.CHECKPOINTS / epoch_name(epoch) / schema.STATE_FILE)

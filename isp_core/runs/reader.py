@@ -49,6 +49,21 @@ class Run:
             raise RunError(f"{self.path} has no finished epoch yet")
         return epochs[-1]
 
+    def best_epoch(self, metric: str | None = None) -> int:
+        """The epoch whose `metric` is highest: by default mAP of the validation identities, else of test.
+
+        RunError where the metric was never measured.
+        """
+        metrics = self.metrics()
+        measured = [str(name) for name in metrics.columns if metrics[name].notna().any()]
+        chosen = next((name for name in ((metric,) if metric else schema.CHOICE) if name in measured), None)
+        if chosen is None:
+            wanted = metric or " or ".join(schema.CHOICE)
+            raise RunError(
+                f"{self.path} has no metric {wanted!r} to choose the best epoch by; it has {', '.join(measured)}"
+            )
+        return int(metrics.index[int(metrics[chosen].argmax())])
+
     def metrics(self) -> pd.DataFrame:
         """One row per finished epoch, indexed by `epoch`; empty before the first."""
         file = self.path / schema.METRICS_FILE
@@ -99,13 +114,17 @@ class Run:
         file = self._map_file("activation", epoch)
         return np.divide(read_maps(file, rows), 255, dtype=np.float32) if file.exists() else None
 
-    def embedding_epochs(self) -> list[int]:
-        """The finished epochs that have embeddings of query and gallery."""
-        return self._finished(_epochs_in(self.path / schema.EMBEDDINGS, ""))
+    def embedding_epochs(self, split: Split = "query") -> list[int]:
+        """The finished epochs that have embeddings of the test set (query, gallery), or of validation identities."""
+        found = _epochs_in(self.path / schema.EMBEDDINGS, "")
+        splits = (schema.VALIDATION,) if split == schema.VALIDATION else schema.TEST
+        return self._finished(
+            [epoch for epoch in found if any(self._embeddings_file(each, epoch).exists() for each in splits)]
+        )
 
     def embeddings(self, split: Split, epoch: int) -> Embeddings:
         """Embeddings of a split in the order of its records."""
-        file = self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
+        file = self._embeddings_file(split, epoch)
         if not file.exists():
             raise RunError(
                 f"{self.path} has no embeddings of {split} at epoch {epoch}: make them with "
@@ -152,12 +171,15 @@ class Run:
         """Changes whenever the run's tables, epochs or evaluations change: a key for caches."""
         files = [self.path / schema.RUN_FILE, self.path / schema.METRICS_FILE, self.path / schema.RECORDS_FILE]
         folders = [self.path / schema.EVALUATION, self.path / schema.EMBEDDINGS, self.path / schema.CHECKPOINTS]
-        folders += [self.path / schema.LABELS / kind for kind in ("train", "test", "activation")]
+        folders += [self.path / schema.LABELS / kind for kind in schema.MAP_KINDS]
         stats = [entry.stat() for entry in (*files, *folders) if entry.exists()]
         return "-".join(f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}" for stat in stats)
 
     def _map_file(self, kind: MapKind, epoch: int) -> Path:
         return self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
+
+    def _embeddings_file(self, split: Split, epoch: int) -> Path:
+        return self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
 
     def _evaluation_file(self, name: str) -> Path:
         if not _EVALUATION_NAME.match(name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,12 +24,19 @@ WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 LOCK_FILE = ".lock"
 
-MapKind = Literal["train", "test", "activation"]
-"""Stores of one map a picture: pseudo-labels of the training set, predictions of query + gallery, and Eq. 3 of the
-training set."""
+MapKind = Literal["train", "test", "validation", "activation"]
+"""Stores of one map an image: pseudo-labels of the training set, predictions of query + gallery and of the identities
+held out for validation, and Eq. 3 of the training set."""
+MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
-Split = Literal["train", "query", "gallery"]
+Split = Literal["train", "query", "gallery", "validation"]
 SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
+VALIDATION: Split = "validation"
+"""A split of runs with `data.validation` alone."""
+TEST: tuple[Split, ...] = ("query", "gallery")
+EMBEDDED: tuple[Split, ...] = (*TEST, VALIDATION)
+CHOICE = ("validation_mAP", "mAP")
+"""What the best epoch is chosen by: the first of these that a run has measured."""
 
 
 class RunError(IspError):

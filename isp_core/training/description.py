@@ -13,7 +13,7 @@ from isp_core.data.records import DataSet
 from isp_core.models import ISPNet, count_parameters
 from isp_core.models.build import weight_bytes
 from isp_core.runs import DataInfo, RunInfo, SplitCount
-from isp_core.runs.schema import SPLITS
+from isp_core.runs.schema import SPLITS, VALIDATION
 from isp_core.training.watch import Row
 
 _LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid")
@@ -22,7 +22,8 @@ _LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid
 def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
     """run.json of a run that begins now."""
     splits = {}
-    for split in SPLITS:
+    held = () if data.split(VALIDATION).empty else (VALIDATION,)
+    for split in (*SPLITS, *held):
         frame = data.split(split)
         cameras = frame.camera[frame.camera > 0].nunique()
         splits[split] = SplitCount(pictures=len(frame), identities=frame.identity.nunique(), cameras=cameras)
@@ -61,6 +62,8 @@ def opening_line(info: RunInfo, needed: int, processes: int) -> str:
         f"{info.data.splits['train'].pictures} pictures of {info.data.splits['train'].identities} people",
         f"about {needed / 1e6:,.0f} MB of disk",
     ]
+    if VALIDATION in info.data.splits:
+        texts.append(f"{info.data.splits[VALIDATION].identities} more held out for validation")
     if processes > 1:
         texts.append(f"{processes} processes")
     return "; ".join(texts)
@@ -75,6 +78,9 @@ def epoch_line(epoch: int, epochs: int, row: Row) -> str:
         "changed": "churn",
         "foreground": "test_iou_foreground",
         "train foreground": "train_iou_foreground",
+        "validation foreground": "validation_iou_foreground",
+        "validation R-1": "validation_R-1",
+        "validation mAP": "validation_mAP",
         "R-1": "R-1",
         "mAP": "mAP",
     }

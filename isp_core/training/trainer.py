@@ -26,7 +26,6 @@ from isp_core.data.records import DataSet
 from isp_core.data.sampling import IdentityBatches
 from isp_core.data.transforms import TrainTransform
 from isp_core.errors import IspError
-from isp_core.inference import Reading, join, read_all
 from isp_core.labelling.build import make_labeller
 from isp_core.labelling.source import Labeller, Labels, Round, TrainingPictures, collect
 from isp_core.losses import CenterLoss, Objective, balancing_shift
@@ -39,11 +38,12 @@ from isp_core.runs import Run, RunError, RunWriter, open_run
 from isp_core.runs import schema as run_schema
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.training.description import bytes_needed, empty_parts_line, epoch_line, opening_line, run_info
+from isp_core.training.evaluation import Evaluator
 from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
 from isp_core.training.optimisation import Optimisation
 from isp_core.training.schedule import learning_rate
-from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row, retrieval_row
+from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row
 
 Report = Callable[[str], None]
 
@@ -100,6 +100,7 @@ class _Training:
         self.main, self.device = self.accelerator.is_main_process, self.accelerator.device
         if config.data.identities is not None:
             data = data.take_identities(config.data.identities)
+        data = data.hold_out(config.data.validation)
         self.config, self.data, self.out = config, data, out
         self.report, self.progress = (report if self.main else _silent), progress and self.main
         self.size, self.held = map_size(config.data.size), held
@@ -113,6 +114,7 @@ class _Training:
         cache_bytes = config.data.cache_mb * 2**20
         self.pictures = PictureCache(data.paths(train), config.data.size, cache_bytes)
         self.by = normalisation(config.model.backbone)
+        self.evaluator = Evaluator(config, data, self.by, self.device, self.progress)
         self.batches = IdentityBatches(
             np.asarray(train.identity),
             config.data.identities_per_batch,
@@ -223,8 +225,7 @@ class _Training:
         """Label, measure and write the state after `epoch`; with the last write the epoch counts."""
         if self.labeller is not None and self.labeller.due(epoch):
             row |= self._label(self.labeller, epoch)
-        if self._evaluated(epoch):
-            row |= self._evaluate(epoch)
+        row |= self._evaluate(epoch)
         if self.main:
             state = self.optimisation.state_dict() | {
                 "epoch": epoch,
@@ -273,31 +274,12 @@ class _Training:
     def _evaluate(self, epoch: int) -> Row:
         if not self.main:
             return {}
-        start = time.perf_counter()
-        query, gallery = self.data.split("query"), self.data.split("gallery")
-        readings: list[Reading] = []
-        for frame in (query, gallery):
-            pictures = PictureCache(self.data.paths(frame), self.config.data.size, 0)
-            network_reads = read_all(
-                self.network, pictures, self.by, self.device, self.config.run.matching, self.config.data.workers
-            )
-            bar = counted(network_reads, f"test {epoch}", len(frame), lambda read: len(read[0]), show=self.progress)
-            readings.append(join([reading for _, reading in bar]))
-        row = retrieval_row(readings[0].embeddings, readings[1].embeddings, query, gallery)
-        self.writer.write_embeddings("query", epoch, readings[0].embeddings)
-        self.writer.write_embeddings("gallery", epoch, readings[1].embeddings)
-        if self.config.parts:
-            test = join(readings)
-            self.writer.write_maps("test", epoch, [(np.arange(len(test.labels)), test.labels)], len(test.labels))
-            if self.truth is not None and self.assignment is not None:
-                row |= self.truth.test_row(test.labels, test.foreground, self.config.parts, self.assignment)
-        return row | {"seconds_evaluation": time.perf_counter() - start}
-
-    def _evaluated(self, epoch: int) -> bool:
-        if not (len(self.data.split("query")) and len(self.data.split("gallery"))):
-            return False
-        every = self.config.run.eval_every
-        return epoch == self.config.run.epochs or bool(every and epoch % every == 0)
+        found: Row = {}
+        for what in self.evaluator.due(epoch):
+            row = self.evaluator.evaluate(what, self.network, epoch, self.writer, self.truth, self.assignment)
+            seconds = found.get("seconds_evaluation", 0.0) + row["seconds_evaluation"]
+            found |= row | {"seconds_evaluation": seconds}
+        return found
 
     def _note_assignment(self, epoch: int, assignment: Assignment) -> None:
         known: dict[str, Any] = {}
@@ -361,10 +343,10 @@ class _Training:
         self.writer.keep_states(epoch)
         if self.config.run.keep == "all":
             return
-        kept = {epoch}
-        metrics = open_run(self.out).metrics()
-        if self.config.run.keep == "best" and "mAP" in metrics and metrics["mAP"].notna().any():
-            kept.add(int(metrics.index[int(metrics["mAP"].argmax())]))
+        kept, run = {epoch}, open_run(self.out)
+        if self.config.run.keep == "best":
+            with suppress(RunError):  # nothing was evaluated yet
+                kept.add(run.best_epoch())
         self.writer.keep_weights(kept)
 
     def _gather(self, own: Round) -> Round:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from isp_core.data.records import DataSet
+from isp_core.data.records import VALIDATION, DataSet
 from isp_core.matching import Embeddings, distances
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.labels import churn, part_sizes
@@ -71,6 +71,8 @@ class TruthWatch:
         test = pd.concat([data.split("query"), data.split("gallery")], ignore_index=True)
         self.train = read_truth(folder, list(train.path), self.space, size, data.root)
         self.test = read_truth(folder, list(test.path), self.space, size, data.root) if len(test) else None
+        held = data.split(VALIDATION)
+        self.validation = read_truth(folder, list(held.path), self.space, size, data.root) if len(held) else None
         self.identities = np.asarray(train.identity)
         self.constant = fit_constant(self.train.targets[self.train.found])
 
@@ -81,7 +83,7 @@ class TruthWatch:
             "space": self.space.name,
             "notes": [*self.space.notes, *self.train.notes()],
         }
-        for split, truth in (("train", self.train), ("test", self.test)):
+        for split, truth in (("train", self.train), (VALIDATION, self.validation), ("test", self.test)):
             if truth is not None:
                 targets = truth.targets[truth.found]
                 counts = {name: self.constant.counts(targets, name) for name in TARGETS if self._has(name)}
@@ -101,19 +103,21 @@ class TruthWatch:
         row |= {f"purity_within_{part}": float(value) for part, value in enumerate(purity.within, start=1)}
         return row, assignment
 
-    def test_row(
-        self, labels: Labels, foreground: npt.NDArray[np.floating[Any]], parts: int, assignment: Assignment
+    def predicted_row(
+        self, what: str, labels: Labels, foreground: npt.NDArray[np.floating[Any]], parts: int, assignment: Assignment
     ) -> Row:
-        """Class IoU of predictions on test pictures, and IoU and AUC of the foreground on ambiguous pixels."""
-        if self.test is None:
+        """Class IoU of predictions on "test" or "validation" images, and IoU and AUC of the foreground on ambiguous
+        pixels; columns begin with the split's name."""
+        truth = self.validation if what == VALIDATION else self.test
+        if truth is None:
             return {}
-        targets, labels = self.test.targets[self.test.found], labels[self.test.found]
+        targets, labels = truth.targets[truth.found], labels[truth.found]
         counts = confusion(labels, targets, parts).sum(0)
-        row = {f"test_iou_{name}": iou for name, iou in class_iou(counts, assignment).items() if self._has(name)}
+        row = {f"{what}_iou_{name}": iou for name, iou in class_iou(counts, assignment).items() if self._has(name)}
         ambiguous = self.constant.ambiguous
         there = confusion(labels, only(targets, ambiguous), parts).sum(0)
-        row["test_iou_ambiguous"] = float(binary_counts(there, "foreground", tuple(range(1, parts))).iou)
-        row["test_auc_ambiguous"] = foreground_auc(foreground[self.test.found], targets, ambiguous)
+        row[f"{what}_iou_ambiguous"] = float(binary_counts(there, "foreground", tuple(range(1, parts))).iou)
+        row[f"{what}_auc_ambiguous"] = foreground_auc(foreground[truth.found], targets, ambiguous)
         return row
 
     def _has(self, name: str) -> bool:

@@ -228,3 +228,35 @@ def test_a_network_is_judged_on_a_folder_of_pictures_by_human_truth(
     document = run.read_evaluation("parsing-epoch_0001-on-pictures-ccp")
     assert document["rules"][0]["rows"][-1]["target"] == "belongings"
     assert document["rules"][0]["rows"][-1]["iou"] is not None  # CCP has belongings, LIP has not
+
+
+def test_intervals_draw_identities_unless_nobody_says_who_is_who(run: Run, truth: Path) -> None:
+    maps = maps_of(run, "test", None)
+    by_identity, by_image = (
+        judge(run, maps, truth, load_space("lip"), resample=each)  # type: ignore[arg-type]
+        for each in ("identities", "images")
+    )
+    assert by_identity.resampled == "95 % intervals resample 3 identities"
+    assert by_image.resampled == "95 % intervals resample 12 images"
+    found = judge(run, replace(maps, identities=None), truth, load_space("lip"))
+    assert found.resample == "images"
+    assert any("identities are unknown" in note for note in found.notes)
+
+
+def test_agreement_is_in_tables_and_documents_beside_a_constant_label_map(run: Run, truth: Path) -> None:
+    found = evaluate(run, truth, load_space("lip"))
+    table = found.agreement_table().set_index(["metric", "pixels"])
+    assert 30 < table.loc[("NMI", "all"), "%"] < 100
+    assert table.loc[("ARI", "foreground"), "95% low"] <= table.loc[("ARI", "foreground"), "%"]
+    document = found.document()["agreement"]
+    assert document["nmi"]["mean"] == pytest.approx(table.loc[("NMI", "foreground"), "%"] / 100)
+    assert 0 < document["constant_nmi"] <= 1
+
+
+def test_validation_maps_are_judged_too(run: Run, truth: Path) -> None:
+    from tests.eval.test_retrieval_protocol import hold_out
+
+    hold_out(run)
+    found = evaluate(run, truth, load_space("lip"), "validation")
+    assert found.name == "parsing-epoch_0001-validation-lip"
+    assert found.truth.n == 12

@@ -199,3 +199,54 @@ def test_errors_are_one_line_and_status_one(tmp_path: Path, command: Command) ->
     assert err.startswith("eval: ")
     assert len(err.strip().splitlines()) == 1
     assert command("retrieval")[0] == 2
+
+
+def hold_out(run: Run) -> None:
+    """Makes the run's training people validation people, with embeddings and maps of their own."""
+    from isp_core.runs import RunWriter
+    from isp_core.runs.files import write_table
+    from tests.eval.made_runs import embeddings, predicted
+
+    frame = run.records()
+    frame.loc[frame.split == "train", "split"] = "validation"
+    write_table(run.path / "records.parquet", frame)
+    held, rng = frame[frame.split == "validation"], np.random.default_rng(0)
+    writer = RunWriter(run.path)
+    writer.write_embeddings("validation", 1, embeddings(held, 0.3, rng))
+    writer.write_maps("validation", 1, [(np.arange(len(held)), predicted(len(held), rng))], len(held))
+
+
+def test_identities_held_out_are_ranked_among_themselves(run: Run, command: Command) -> None:
+    status, _, err = command("retrieval", "--run", str(run.path), "--split", "validation")
+    assert status == 1
+    assert "held no identities out: train it with --set data.validation=N" in err
+    hold_out(run)
+    status, out, _ = command("retrieval", "--run", str(run.path), "--split", "validation")
+    assert status == 0
+    assert "12 queries, 12 gallery" in out
+    assert "resample 3 identities" in out
+    status, _, err = command("retrieval", "--run", str(run.path), "--split", "validation", "--epoch", "0")
+    assert status == 1
+    assert "it has them of epochs 1" in err
+
+
+def test_tables_and_documents_say_what_was_resampled(run: Run, tmp_path: Path, command: Command) -> None:
+    given = ("retrieval", "--run", str(run.path), "--out", str(tmp_path))
+    assert "95 % intervals resample 3 identities" in command(*given)[1]
+    document = run.read_evaluation("retrieval-epoch_0001-aligned-cosine")
+    assert document["rule"]["resample"] == "identities"
+    assert document["figures"]["mAP"]["units"] == 3
+    assert "95 % intervals resample 6 queries" in command(*given, "--resample", "queries")[1]
+    by_query = run.read_evaluation("retrieval-epoch_0001-aligned-cosine-by-query")
+    assert by_query["figures"]["mAP"]["units"] == 6
+    assert "resample 3 identities" in (tmp_path / "retrieval-epoch_0001-aligned-cosine.md").read_text()
+
+
+def test_documents_of_older_versions_get_an_interval_over_identities_from_their_queries() -> None:
+    from isp_eval.retrieval import stored_interval
+
+    queries = {"identity": [1, 1, 2, 2, 3], "average_precision": [1.0, 1.0, 0.0, 0.0, None]}
+    found = stored_interval({"rule": {"resample": "queries"}, "queries": queries})
+    assert found is not None
+    assert (found.mean, found.low, found.high, found.units) == (0.5, 0, 1, 2)
+    assert stored_interval({"figures": {}}) is None

@@ -13,7 +13,7 @@ from isp_core.config import Config, load_config
 from isp_core.errors import IspError
 from isp_core.runs import open_run
 from isp_eval.studies import paper
-from isp_eval.studies.plans import Variant, plan
+from isp_eval.studies.plans import Variant, plan, with_seeds
 from isp_eval.studies.reports import Truth, tables_of
 from isp_eval.studies.training import Bench, Trained, config_of, train_missing
 from tests.eval.made_runs import make_run, write_truth
@@ -265,3 +265,63 @@ def test_a_study_trains_resumes_and_judges_for_real(
     run = open_run(tmp_path / "s" / "runs" / "clustering-k3")
     assert run.last_epoch == 1
     assert pd.read_csv(tmp_path / "s" / "tables" / "table4.csv")["mAP"].notna().all()
+
+
+def seeded(tmp_path: Path, *labels: str, seeds: int = 2, noise: float = 0.3) -> list[Trained]:
+    variants = with_seeds([Variant(label, f"clustering-k{label}", {}) for label in labels], 0, seeds)
+    return [
+        Trained(v, make_run(tmp_path / v.run, seed=10 * i + v.seed, noise=noise * (i + 1)))
+        for i, v in enumerate(variants)
+    ]
+
+
+def test_seeds_are_runs_of_their_own_that_studies_share() -> None:
+    runs = [v.run for v in with_seeds(plan("K", BASE, ["6"]), 0, 3)]
+    assert runs == ["clustering-k6", "clustering-k6-seed1", "clustering-k6-seed2"]
+    assert [v.run for v in with_seeds(plan("semantics", BASE, ["ISP"]), 0, 3)] == runs
+    assert [v.row for v in with_seeds(plan("K", BASE, ["6"]), 1, 2)] == ["clustering-k6"] * 2
+    assert config_of(BASE, with_seeds(plan("K", BASE, ["6"]), 4, 1)[0]).run.seed == 4
+
+
+def test_a_row_is_the_mean_over_its_seeds_with_their_spread_and_a_rank(tmp_path: Path) -> None:
+    trained = seeded(tmp_path, "6", "7", noise=0.5)
+    table = tables_of("K", trained, paper.DUKE)[0]
+    assert "95 % intervals resample identities" in table.caption
+    assert table.frame["seeds"].tolist() == [2, 2]
+    assert sorted(table.frame["rank by mAP"]) == ["1", "2"]
+    each = [tables_of("K", [one], paper.DUKE)[0].frame["mAP"][0] for one in trained[:2]]
+    assert table.frame["mAP"][0] == pytest.approx(np.mean(each))
+    assert table.frame["mAP, sd"][0] == pytest.approx(np.std(each, ddof=1))
+
+
+def test_a_row_of_one_seed_is_marked_and_not_ranked(tmp_path: Path) -> None:
+    frame = tables_of("K", seeded(tmp_path, "6", "7")[1:], paper.DUKE)[0].frame
+    assert frame["seeds"].tolist() == [1, 2]
+    assert frame["rank by mAP"].tolist() == ["one seed", "1"]
+    assert np.isnan(frame["mAP, sd"][0])
+
+
+def test_comparisons_pool_seeds_and_draw_identities(tmp_path: Path) -> None:
+    variants = with_seeds([Variant("baseline", "a", {}), Variant("ISP", "b", {})], 0, 2)
+    trained = [
+        Trained(v, make_run(tmp_path / v.run, seed=i, noise=1.5 if v.row == "a" else 0.2))
+        for i, v in enumerate(variants)
+    ]
+    table = next(t for t in tables_of("semantics", trained, paper.MARKET) if t.name == "table5-paired")
+    row = table.frame.set_index("metric").loc["mAP"]
+    assert row["seeds"] == "2 and 2"
+    assert row["units resampled"] == 3
+    assert row["difference"] == pytest.approx(row["after"] - row["before"])
+    assert row["difference"] > 0
+
+
+def test_parsing_rows_are_means_over_seeds_too(tmp_path: Path) -> None:
+    trained = seeded(tmp_path, "6")
+    run = trained[0].run
+    assert run is not None
+    write_truth(tmp_path / "truth", run.records())
+    tables = {t.name: t for t in tables_of("K", trained, paper.DUKE, Truth(tmp_path / "truth", "lip"))}
+    three = tables["table3"].frame
+    assert set(three["seeds"]) == {2}
+    assert not three.duplicated(["run", "maps", "rule", "class"]).any()
+    assert {"NMI", "ARI"} == set(tables["agreement-K"].frame["metric"])

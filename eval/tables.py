@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from isp_core import tables
 from isp_core.errors import IspError
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -29,13 +30,7 @@ def write_table(frame: pd.DataFrame, folder: Path, name: str, caption: str, deci
 
 def write_csv(frame: pd.DataFrame, folder: Path, name: str) -> Path:
     """NAME.csv alone, for tables that are too long to print."""
-    file = folder / f"{name}.csv"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(file, index=False)
-    except OSError as error:
-        raise IspError(f"{file} could not be written ({error.strerror or error})") from error
-    return file
+    return tables.write_csv(frame, folder / f"{name}.csv")
 
 
 def range_words(low: float, high: float) -> str:

@@ -17,7 +17,7 @@ from isp_core.data import SPLITS, DataSet, read_picture
 from isp_core.data.label_files import PARSER_FOLDER
 from isp_core.drawing import overlay
 from isp_core.errors import IspError
-from isp_core.images import is_image
+from isp_core.images import images_below
 from isp_core.metrics.spaces import load_space
 from isp_core.palette import Palette, class_palette
 from isp_core.progress import counted
@@ -71,7 +71,7 @@ def source_of(data: DataSet, splits: Sequence[str] = ()) -> Source:
 
 def plain_folder(folder: Path) -> Source:
     """All images in a folder and below it."""
-    paths = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if is_image(file))
+    paths = sorted(file.relative_to(folder).as_posix() for file in images_below(folder))
     if not paths:
         raise IspError(f"{folder} holds no images")
     return Source(folder, tuple(paths))

@@ -14,9 +14,9 @@ import streamlit as st
 from PIL import Image, PngImagePlugin
 
 from isp_app.drawing.encode import Pixels
-from isp_app.safety.cells import to_csv
 from isp_core.runs import Run
 from isp_core.runs.schema import WEIGHTS_FILE
+from isp_core.tables import to_csv
 
 
 @dataclass(frozen=True)

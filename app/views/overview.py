@@ -13,13 +13,13 @@ from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
 from isp_app.reading import curves, paper, pictures, runs_access, tables
 from isp_app.reading.runs_access import Listed
-from isp_app.safety.cells import to_csv
 from isp_app.safety.names import plain
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
+from isp_core.tables import to_csv
 
 CARDS = 12
 FIRST = 8  # pictures at the top

@@ -88,8 +88,10 @@ def _source(folder: Path, splits: list[str] | tuple[()]) -> Source:
 def _write_confidences(file: Path, report: TruthReport) -> None:
     import pandas as pd
 
+    from isp_core.tables import write_csv
+
     rows = sorted(report.maps.items(), key=lambda item: item[1])
-    pd.DataFrame(rows, columns=["image", "confidence"]).to_csv(file, index=False, float_format="%.4f")
+    write_csv(pd.DataFrame(rows, columns=["image", "confidence"]).round(4), file)
 
 
 def _print(out: Path, report: TruthReport, space: str, notes: tuple[str, ...]) -> None:

@@ -41,6 +41,7 @@ def parse_pictures(
     from isp_core.data import PictureError, read_picture
     from isp_core.drawing import overlay, run_palette, save_label_map
     from isp_core.parser import HumanParser
+    from isp_core.tables import write_csv
 
     files = _picture_files(pictures)
     parser, palette = HumanParser.load(run, epoch), run_palette(run)
@@ -60,7 +61,7 @@ def parse_pictures(
         seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[0], start=1)}
         rows.append({"picture": str(file)} | seen | shares)
     if rows:
-        pd.DataFrame(rows).to_csv(out / "parts.csv", index=False, float_format="%.4f")
+        write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
         _done(
             as_json, {"out": str(out), "pictures": len(rows)}, f"{out}: label maps and overlays of {len(rows)} pictures"
         )

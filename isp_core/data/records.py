@@ -6,7 +6,7 @@ Not here: how the table is found on disk (readers/) and what is odd about it (re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isp_core.errors import IspError
+from isp_core.text_files import shown
 
 Split = Literal["train", "query", "gallery", "validation"]
 SPLITS: tuple[Split, ...] = ("train", "query", "gallery")
@@ -29,6 +30,7 @@ COLUMNS = ("path", "identity", "camera", "split", "subset")
 JUNK = -1  # a picture that neither helps nor harms a ranking (Market-1501's "-1")
 DISTRACTOR = 0  # a picture of nobody who is searched for (Market-1501's "0000")
 UNKNOWN_CAMERA = -1
+_LARGEST = 10**18  # 64 bits hold it, and one more
 
 
 class DataError(IspError):
@@ -159,11 +161,15 @@ def make_records(
     Returns:
         The table, and one note per thing that was changed.
 
+    Raises:
+        DataError: a path that is not UTF-8, or a number beyond 64 bits; it names the image.
+
     >>> table, notes = make_records(["b.jpg", "a.jpg"], [4, 4], [2, 1], ["train", "train"])
     >>> table[["path", "camera"]].to_dict("list"), notes
     ({'path': ['a.jpg', 'b.jpg'], 'camera': [1, 2]}, ())
     """
     notes: list[str] = []
+    _require_storable(paths, identities, cameras)
     table = pd.DataFrame(
         {
             "path": pd.Series(list(paths), dtype="str"),
@@ -193,6 +199,21 @@ def make_records(
         )
     table = table.sort_values(["split", "path"], kind="stable", ignore_index=True)
     return table, tuple(notes)
+
+
+def _require_storable(paths: Sequence[str], identities: Iterable[int], cameras: Iterable[int]) -> None:
+    for path, identity, camera in zip(paths, identities, cameras, strict=True):
+        if not path.isascii() and shown(path) != path:
+            raise DataError(
+                f"{shown(path)}: the name is not UTF-8 (from an archive of another system?), so that no table can hold "
+                "it; rename it, for instance with `convmv -r -f gbk -t utf-8 --notest FOLDER`"
+            )
+        for what, number in (("identity", identity), ("camera", camera)):
+            if not -_LARGEST <= number <= _LARGEST:
+                raise DataError(
+                    f"{path}: {what} {str(number)[:24]}... has more than 18 digits; number people from 1, or list the "
+                    "images in a CSV, where an identity may be any text"
+                )
 
 
 def _file_size(path: Path) -> int:

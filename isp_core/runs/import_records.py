@@ -14,21 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from isp_core.data.record_table import read_record_table
 from isp_core.data.records import DataSet, make_records
+from isp_core.errors import IspError
 from isp_core.runs.arrays import Arrays, first, held
-from isp_core.runs.files import read_checked, read_table
-from isp_core.runs.schema import RunError, Split
+from isp_core.runs.schema import SPLITS, RunError, Split
+from isp_core.tables import SUFFIXES
 
 TEST: tuple[Split, Split] = ("query", "gallery")
 
-# names that torchreid, fast-reid and their relatives use
-_COLUMNS = {
-    "path": ("path", "img_path", "image", "file", "filename", "name"),
-    "identity": ("identity", "pid", "id", "person", "person_id", "label"),
-    "camera": ("camera", "camid", "cam", "camera_id"),
-    "split": ("split", "set", "subset_of"),
-    "subset": ("subset",),
-}
 _IDENTITIES = {"query": ("q_pids", "query_pids", "q_ids"), "gallery": ("g_pids", "gallery_pids", "g_ids")}
 _CAMERAS = {"query": ("q_camids", "query_camids", "q_cams"), "gallery": ("g_camids", "gallery_camids", "g_cams")}
 _PATHS = {"query": ("q_paths", "query_paths"), "gallery": ("g_paths", "gallery_paths")}
@@ -75,37 +69,25 @@ def records_of(table: Path | None, data: DataSet | None, arrays: Arrays | None, 
 
 def read_records(file: Path) -> Records:
     """A table of records, CSV or Parquet. RunError names the columns or values that are not understood."""
-    if file.suffix.lower() not in (".csv", ".parquet"):
-        raise RunError(f"{file}: a table of records is a .csv or .parquet file")
-    raw = read_checked(file, _read_csv) if file.suffix.lower() == ".csv" else read_table(file)
-    columns = {}
-    for name, spellings in _COLUMNS.items():
-        column = next((c for c in raw.columns if str(c).strip().lower() in spellings), None)
-        if column is not None:
-            columns[name] = raw[column]
-    missing = [name for name in ("path", "identity", "split") if name not in columns]
-    if missing:
-        raise RunError(
-            f"{file} has no column {', '.join(missing)}; it has {', '.join(map(str, raw.columns))}. "
-            "A record is path, identity, camera (may lack), split (train, query or gallery)"
-        )
-    strange = sorted(set(columns["split"].astype(str)) - {"train", "query", "gallery"})
-    if strange:
-        raise RunError(f"{file}: split {strange[0]!r} is not train, query or gallery")
-    numbers = {}
-    for name in ("identity", "camera"):
-        try:
-            numbers[name] = pd.to_numeric(columns[name]).astype(np.int64) if name in columns else None
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{file}: column {name} must hold whole numbers ({error})") from None
-    camera = numbers["camera"]
+    if file.suffix.lower() not in SUFFIXES:
+        raise RunError(f"{file}: a table of records is a {', '.join(SUFFIXES)} file")
+    try:
+        rows = read_record_table(file)
+    except IspError as error:
+        raise RunError(str(error)) from None
+    if rows.splits is None:
+        raise RunError(f"{file} has no column split; a record is path, identity, camera (may lack), split")
+    strange = next((row for row, split in enumerate(rows.splits) if split not in SPLITS), None)
+    if strange is not None:
+        raise RunError(f"{rows.where[strange]}: split {rows.splits[strange]!r} is not train, query or gallery")
     return _ordered(
-        list(columns["path"].astype(str)),
-        np.asarray(numbers["identity"], np.int64),
-        np.full(len(raw), -1) if camera is None else np.asarray(camera, np.int64),
-        list(columns["split"].astype(str)),
-        list(columns["subset"].fillna("").astype(str)) if "subset" in columns else [""] * len(raw),
+        rows.paths,
+        np.asarray(rows.identities, np.int64),
+        np.asarray(rows.cameras, np.int64),
+        rows.splits,
+        rows.subsets,
         file.stem,
+        rows.notes,
     )
 
 
@@ -222,21 +204,20 @@ def _ordered(
     splits: list[str],
     subsets: list[str],
     name: str,
+    notes: tuple[str, ...] = (),
 ) -> Records:
     if not paths:
         raise RunError(f"{name}: the table of records is empty")
-    notes: tuple[str, ...] = ()
     queries = np.array(splits) == "query"
     if (identities[queries] == 0).any() and not (identities[np.array(splits) == "train"] == 0).any():
         identities = np.where(identities >= 0, identities + 1, identities)
-        notes = ("Identities were numbered from 0; all are moved up by one, since 0 means distractor.",)
+        notes = (
+            *notes,
+            "Identities were numbered from 0; all are moved up by one, since 0 means distractor.",
+        )
     frame, more = make_records(paths, identities, cameras, splits, subsets)
     unsorted = pd.DataFrame({"split": splits, "path": paths})
     kept = ~((unsorted["split"] == "train") & (identities < 0)).to_numpy()
     order = unsorted[kept].sort_values(["split", "path"], kind="stable").index.to_numpy()
     digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
     return Records(frame, order, len(paths), name, digest, (*notes, *more))
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file)

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from isp_app.safety.cells import quote, to_csv
 from isp_app.safety.names import UnsafeNameError, escape, inside, picture_path, plain, valid_name
 from isp_app.safety.uploads import KEPT_SIDE, MAX_BYTES, UploadError, decode
 from isp_app.settings import is_trusted, read_settings
 from isp_core.runs import open_run
+from isp_core.tables import quote, to_csv
 from tests.app.conftest import Open, words
 
 

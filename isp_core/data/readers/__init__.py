@@ -66,8 +66,6 @@ def load(root: Path, name: str | None = None) -> DataSet:
 
 
 def _load_file(path: Path, name: str | None) -> DataSet:
-    if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
-        raise DataError(f"{path}: a file, not a folder; give a folder, or a .csv with columns path and identity")
     return _name(path.parent, "table of records", table.read_table(path), name)
 
 

@@ -12,7 +12,7 @@ from isp_core.data.records import DISTRACTOR, JUNK, UNKNOWN_CAMERA
 _WITH_CAMERA = re.compile(r"(-1|\d+)_c(\d+)", re.IGNORECASE)
 _IDENTITY_ONLY = re.compile(r"(-1|\d+)_")
 _CAMERA_ANYWHERE = re.compile(r"(?:^|_)c(\d+)(?=[s_.]|$)", re.IGNORECASE)
-_INTEGER = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_INTEGER = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")  # of more digits it is a name: 64 bits do not hold it
 
 
 @dataclass(frozen=True)

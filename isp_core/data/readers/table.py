@@ -1,4 +1,4 @@
-"""Any pictures listed in a table: CSV, or Parquet as written by the Walkers generator (records.parquet).
+"""Any images listed in a table: CSV or TSV, or Parquet as written by the Walkers generator (records.parquet).
 
     path,identity,camera,split,subset       path and identity are needed, other columns are left alone
     north/7.jpg,anna,1,train,
@@ -13,40 +13,29 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as parquet
 
 from isp_core.data.readers.layout import Found, Reader
-from isp_core.data.readers.naming import number_people, parse_integer
 from isp_core.data.readers.splitting import QUERY_RULE, choose_queries, split_identities
-from isp_core.data.records import JUNK, SPLITS, UNKNOWN_CAMERA, DataError, make_records
+from isp_core.data.record_table import TEST, RecordTable, known_columns, read_record_table
+from isp_core.data.records import JUNK, DataError, make_records
+from isp_core.errors import IspError
+from isp_core.images import is_hidden
+from isp_core.tables import SUFFIXES
 
-NAMED_TABLES = ("records.parquet", "records.csv")
-REQUIRED = ("path", "identity")
-
-
-def _first_line(table: Path) -> str:
-    with table.open(encoding="utf-8-sig") as file:
-        return file.readline()
-
-
-def _columns(table: Path) -> list[str]:
-    """The column names; ValueError or OSError where the file is not a table."""
-    if table.suffix.lower() == ".parquet":
-        return list(parquet.read_schema(table).names)
-    header = _first_line(table)
-    return [name.strip().strip('"').lower() for name in header.split(_separator(header))]
+NAMED_TABLES = tuple(f"records{suffix}" for suffix in (".parquet", ".csv", ".tsv"))
+_ANY = (".csv", ".tsv")
 
 
-def _separator(header: str) -> str:
-    return max(",;\t", key=header.count)
+# columns that only a table of people has; others, such as name and label, are understood where the file is given
+_TELLING = {"path": ("path", "img_path", "image_path"), "identity": ("identity", "pid", "person_id")}
 
 
 def _is_table(path: Path) -> bool:
     try:
-        return path.is_file() and set(REQUIRED) <= set(_columns(path))
-    except (ValueError, OSError):
+        columns = known_columns(path) if path.is_file() else {}
+    except IspError:
         return False
+    return all(columns.get(what) in names for what, names in _TELLING.items())
 
 
 def _named_table(root: Path) -> Path | None:
@@ -54,70 +43,34 @@ def _named_table(root: Path) -> Path | None:
 
 
 def _only_csv(root: Path) -> Path | None:
-    tables = [path for path in sorted(root.glob("*.csv")) if _is_table(path)]
+    files = sorted(path for path in root.iterdir() if path.suffix.lower() in _ANY and not is_hidden(path))
+    tables = [path for path in files if _is_table(path)]
     return tables[0] if len(tables) == 1 else None
 
 
 def read_table(table: Path) -> Found:
-    """The records of one CSV or Parquet file.
+    """The records of one table file as a data set.
 
     Raises:
         DataError: naming the file, the line and the value at fault.
     """
-    frame = _load(table)
-    if frame.empty:
-        raise DataError(f"{table}: the table has no rows")
-    where = [str(place) for place in frame.index]
-    root, paths = _relative_paths(table, where, frame["path"].tolist())
-    identities, identity_notes = _identities(where, frame["identity"].tolist())
-    cameras, camera_notes = _cameras(frame["camera"].tolist() if "camera" in frame else [""] * len(frame))
-    splits, split_notes = _splits(where, frame, paths, identities, cameras)
-    _refuse_doubles(where, paths, splits)
-    subsets = frame["subset"].tolist() if "subset" in frame else None
-    records, notes = make_records(paths, identities, cameras, splits, subsets)
-    return Found(root, records, (*identity_notes, *camera_notes, *split_notes, *notes))
-
-
-def _load(table: Path) -> pd.DataFrame:
-    """All columns as text, "" for empty cells; the index says where in the file a row stands."""
+    if table.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{table}: a file, not a folder; give a folder, or a .csv with columns path and identity")
     try:
-        names = _columns(table)
-    except UnicodeDecodeError:
-        raise DataError(f"{table}: not UTF-8 text; save the table as CSV in UTF-8") from None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{table}: not readable as a table ({error})") from error
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise DataError(
-            f"{table}: no column {' or '.join(missing)} (it has {', '.join(names) or 'none'}); "
-            "needed are path and identity, optional are camera, split and subset"
-        )
-    try:
-        if table.suffix.lower() == ".parquet":
-            wanted = [name for name in (*REQUIRED, "camera", "split", "subset") if name in names]
-            frame = pd.read_parquet(table, columns=wanted).reset_index(drop=True)
-            frame = frame.astype(object).where(frame.notna(), "").astype(str)
-            first, unit = 1, "row"
-        else:
-            separator = _separator(_first_line(table))
-            frame = pd.read_csv(
-                table, sep=separator, dtype=str, na_filter=False, encoding="utf-8-sig", skip_blank_lines=False
-            ).fillna("")
-            frame.columns = pd.Index([str(name).strip().lower() for name in frame.columns])
-            first, unit = 2, "line"
-    except (ValueError, OSError) as error:
-        raise DataError(f"{table}: not readable as a table ({error})") from error
-    frame = frame.apply(lambda column: column.str.strip())
-    frame.index = pd.Index([f"{table}, {unit} {row + first}" for row in range(len(frame))], name="where")
-    filled: pd.DataFrame = frame[(frame != "").any(axis=1)]
-    return filled
+        rows = read_record_table(table)
+    except DataError:
+        raise
+    except IspError as error:
+        raise DataError(str(error)) from None
+    root, paths = _relative_paths(table, rows.paths)
+    splits, split_notes = _splits(rows, paths)
+    _refuse_doubles(rows.where, paths, splits)
+    records, notes = make_records(paths, rows.identities, rows.cameras, splits, rows.subsets)
+    return Found(root, records, (*rows.notes, *split_notes, *notes))
 
 
-def _relative_paths(table: Path, where: list[str], paths: list[str]) -> tuple[Path, list[str]]:
+def _relative_paths(table: Path, paths: list[str]) -> tuple[Path, list[str]]:
     """The folder that holds all pictures, and their paths relative to it."""
-    for row, path in enumerate(paths):
-        if not path:
-            raise DataError(f"{where[row]}: the path is empty")
     base = table.parent.absolute()
     full = [os.path.normpath(base / path.replace("\\", "/")) for path in paths]
     if all(Path(path).is_relative_to(base) for path in full):
@@ -127,46 +80,15 @@ def _relative_paths(table: Path, where: list[str], paths: list[str]) -> tuple[Pa
     return root, [Path(path).relative_to(base).as_posix() for path in full]
 
 
-def _identities(where: list[str], texts: list[str]) -> tuple[list[int], tuple[str, ...]]:
-    """Identity numbers. In a table, 0 is left to make_records: with splits, it can truly be a distractor."""
-    for row, text in enumerate(texts):
-        if not text:
-            raise DataError(f"{where[row]}: the identity is empty; -1 marks junk, 0 a distractor")
-    numbers = [parse_integer(text) for text in texts]
-    kept = [number for number in numbers if number is not None]
-    if len(kept) == len(numbers):
-        if min(kept) < JUNK:
-            row = next(row for row, number in enumerate(kept) if number < JUNK)
-            raise DataError(f"{where[row]}: identity {kept[row]}; people count from 1, -1 is junk, 0 a distractor")
-        return kept, ()
-    named, notes = number_people(texts)
-    return [named[text] for text in texts], notes
-
-
-def _cameras(texts: list[str]) -> tuple[list[int], tuple[str, ...]]:
-    """Camera numbers; empty cells and -1 are unknown, names ("north") are numbered in their order."""
-    numbers = [UNKNOWN_CAMERA if not text else parse_integer(text) for text in texts]
-    if all(number is not None for number in numbers):
-        return [max(number, UNKNOWN_CAMERA) for number in numbers if number is not None], ()
-    order = {name: i for i, name in enumerate(sorted(set(texts) - {""}), start=1)}
-    note = f"Cameras are named; they are numbered {', '.join(f'{name} = {i}' for name, i in order.items())}."
-    return [order.get(text, UNKNOWN_CAMERA) for text in texts], (note,)
-
-
-def _splits(
-    where: list[str], frame: pd.DataFrame, paths: list[str], identities: list[int], cameras: list[int]
-) -> tuple[list[str], tuple[str, ...]]:
-    people, seen_by = np.asarray(identities, np.int64), np.asarray(cameras, np.int64)
-    if "split" not in frame:
-        if JUNK not in identities and 0 in identities:
+def _splits(rows: RecordTable, paths: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    people, seen_by = np.asarray(rows.identities, np.int64), np.asarray(rows.cameras, np.int64)
+    if rows.splits is None:
+        if JUNK not in rows.identities and 0 in rows.identities:
             people = people + 1  # counted from 0: make_records moves the numbers, the rule must see people
         splits, rule = split_identities(paths, people, seen_by)
         return splits, (rule,)
-    splits = [text.lower() for text in frame["split"]]
-    for row, split in enumerate(splits):
-        if split not in (*SPLITS, "test"):
-            raise DataError(f"{where[row]}: split {split!r}; allowed are {', '.join(SPLITS)} and test")
-    test = [row for row, split in enumerate(splits) if split == "test"]
+    splits = list(rows.splits)
+    test = [row for row, split in enumerate(splits) if split == TEST]
     if not test:
         return splits, ()
     for row, split in zip(test, choose_queries([paths[i] for i in test], people[test], seen_by[test]), strict=True):

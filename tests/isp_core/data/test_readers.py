@@ -139,7 +139,7 @@ def test_a_run_is_not_a_data_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,who\nx.png,1\n", r"no column path or identity \(it has file, who\)"),
+        ("who,age\nx.png,1\n", r"no column path or identity \(it has who, age\)"),
         ("path,identity\n", "no rows"),
         ("path,identity\nx.png,1\n\n,2\n", "line 4: the path is empty"),
         ("path,identity\nx.png,\n", "line 2: the identity is empty"),

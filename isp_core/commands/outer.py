@@ -29,6 +29,11 @@ class Outer:
 OUTER = {
     "truth": Outer("isp_eval.commands.truth:write_truth", "Make ground-truth label maps with a part parser.", "truth"),
     "eval": Outer("isp_eval.__main__:app", "Evaluate runs: rankings, parsing scores, the paper's tables.", "eval"),
+    "walkers": Outer(
+        "isp_assets.walkers.generate.command:render_walkers",
+        "Render pedestrians: a data set of any size, with exact label maps.",
+        "eval",
+    ),
 }
 
 

@@ -1,6 +1,5 @@
-"""Command line of the generator: render a data set, look at it, measure what needs no learning."""
+"""Command line of the generator: render a data set, join two, look at one, measure what needs no learning."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,36 +8,39 @@ import pandas as pd
 import typer
 
 from isp_assets.walkers.generate import baselines
-from isp_assets.walkers.generate.dataset import Recipe, plan, render
-from isp_assets.walkers.generate.library import Library
+from isp_assets.walkers.generate.command import render_walkers
+from isp_assets.walkers.generate.joining import join_sets
+from isp_assets.walkers.generate.packed import MESHES, pack
 from isp_assets.walkers.generate.records import RecordsError, read_table
 from isp_assets.walkers.generate.sheets import contact_sheet
 from isp_core.errors import IspError
 
-app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
+app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.command("render")
-def render_command(
-    out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
-    meshes: Annotated[Path, typer.Option(help="MakeHuman's CC0 files: the folder that holds `data` and `base`.")],
-    seed: Annotated[int, typer.Option(help="The one seed.")] = Recipe.seed,
-    train: Annotated[int, typer.Option(min=2, help="Training identities.")] = Recipe.train,
-    test: Annotated[int, typer.Option(min=2, help="Test identities.")] = Recipe.test,
-    every: Annotated[int, typer.Option(min=1, help="Take only every n-th picture, for a look.")] = 1,
+app.command("render")(render_walkers)
+
+
+@app.command("pack")
+def pack_meshes(
+    makehuman: Annotated[Path, typer.Argument(help="MakeHuman's CC0 files: the folder that holds `data` and `base`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; by default the package's own.")] = MESHES,
 ) -> None:
-    """Render pictures, label maps and records. The defaults repeat the committed data set."""
-    if out.exists() and any(out.iterdir()):
-        raise IspError(f"{out}: not empty; give a new folder")
-    recipe, library = Recipe(seed=seed, train=train, test=test), Library(meshes)
-    out.mkdir(parents=True, exist_ok=True)
-    table = render(recipe, library, out, plan(recipe)[::every], _progress)
-    typer.echo(f"{len(table)} pictures of {table['identity'].nunique()} people in {out}")
+    """Pack MakeHuman's meshes into the files that the generator reads."""
+    for file in pack(makehuman, out):
+        typer.echo(f"{file} {file.stat().st_size / 1e6:.2f} MB")
 
 
-def _progress(done: int, of: int) -> None:
-    if done % 50 == 0 or done == of:
-        print(f"\r{done} of {of}", end="" if done < of else "\n", file=sys.stderr, flush=True)
+@app.command("join")
+def join_command(
+    out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
+    train: Annotated[Path, typer.Option(help="Rendered data set whose training people are taken.")],
+    test: Annotated[Path, typer.Option(help="Rendered data set whose query and gallery are taken.")],
+) -> None:
+    """Make a data set of one set's training people and another's test people."""
+    table = join_sets(train, test, out)
+    people = table.groupby("split")["identity"].nunique()
+    typer.echo(f"{out}: {len(table):,} images, {people['train']:,} training and {people['gallery']:,} test people")
 
 
 @app.command()

@@ -1,13 +1,11 @@
-"""Making the data set: people, places and plan in; pictures, label maps and records out."""
+"""What a data set holds: recipe, people, streets and shots; and how a shot becomes an image with its label map."""
 
 import colorsys
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from isp_assets.walkers.generate.arrays import Bytes
@@ -21,7 +19,7 @@ from isp_assets.walkers.generate.occluders import bulk, cut_short, detector_box,
 from isp_assets.walkers.generate.person import Person, Stance
 from isp_assets.walkers.generate.picture import Picture, StreetFrame, frame_street, take
 from isp_assets.walkers.generate.pose import Pose
-from isp_assets.walkers.generate.records import Record, record, visible_fraction, write_table
+from isp_assets.walkers.generate.records import Record, record, visible_fraction
 from isp_assets.walkers.generate.sensor import develop, jpeg
 from isp_assets.walkers.generate.shots import Quota, Shot, plan_identity
 from isp_assets.walkers.generate.streets import PLACES, Place
@@ -53,7 +51,8 @@ def label_palette() -> list[int]:
 
 
 class Cast:
-    """The people, built when first needed; somebody with and without a bag is built twice."""
+    """The people of a data set, built when first needed. Only the current person is kept: with and without a bag they
+    are two meshes of some megabytes."""
 
     def __init__(self, library: Library, people: Iterable[Identity], extras: list[Identity]) -> None:
         self.library = library
@@ -70,11 +69,12 @@ class Cast:
     def built(self, shot: Shot) -> Person:
         key = shot.identity, shot.carried
         if key not in self._built:
-            self._built[key] = self._build(self.people[shot.identity], shot.carried)
+            kept = {k: person for k, person in self._built.items() if k[0] == shot.identity}
+            self._built = {**kept, key: self._build(self.people[shot.identity], shot.carried)}
         return self._built[key]
 
 
-def _framed(place: Place, session: int, seed: int, extras: list[Person]) -> StreetFrame:
+def framed(place: Place, session: int, seed: int, extras: list[Person]) -> StreetFrame:
     """The street of one camera and session, with its parked cars and bystanders."""
     rng = np.random.default_rng([seed, 4, PLACES.index(place), session])
     street = [place.street(rng)]
@@ -121,10 +121,31 @@ def take_shot(shot: Shot, frame: StreetFrame, cast: Cast, rng: np.random.Generat
     return best[1]
 
 
-def _save_label(label: Bytes, path: Path) -> None:
-    image = Image.fromarray(label, "P")
+@dataclass(frozen=True)
+class Photograph:
+    """A finished image: its row of the table, and the bytes of its two files."""
+
+    record: Record
+    jpeg: bytes
+    label: bytes
+
+
+def photograph(shot: Shot, frame: StreetFrame, cast: Cast) -> Photograph:
+    """Image and label map of a shot before the street of its camera and session. The shot's own seed decides chance,
+    so that the order of shots does not matter."""
+    rng = np.random.default_rng(shot.seed)
+    place = PLACES[shot.camera - 1]
+    picture = take_shot(shot, frame, cast, rng)
+    row = record(shot, cast.people[shot.identity], place.camera, picture.seen, picture.whole)
+    developed = develop(picture.light, place.sessions[shot.session - 1].sensor, rng)
+    return Photograph(row, jpeg(developed, int(rng.integers(*_QUALITY))), _png(picture.label))
+
+
+def _png(label: Bytes) -> bytes:
+    image, file = Image.fromarray(label, "P"), io.BytesIO()
     image.putpalette(label_palette())
-    image.save(path, optimize=True)
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
 def people_of(recipe: Recipe) -> tuple[list[Identity], list[Identity], list[Identity]]:
@@ -139,37 +160,7 @@ def people_of(recipe: Recipe) -> tuple[list[Identity], list[Identity], list[Iden
 
 
 def plan(recipe: Recipe) -> list[Shot]:
-    """Every shot of the data set."""
+    """Every shot of the data set, those of one person side by side."""
     train, test, _ = people_of(recipe)
     shots = [shot for person in train for shot in plan_identity(person, "train", recipe.quota, recipe.seed)]
     return shots + [shot for person in test for shot in plan_identity(person, "test", recipe.quota, recipe.seed)]
-
-
-def render(
-    recipe: Recipe,
-    library: Library,
-    folder: Path,
-    shots: list[Shot],
-    progress: Callable[[int, int], None] = lambda done, of: None,
-) -> pd.DataFrame:
-    """Take `shots` into `folder` and return the table of records. Equal recipes give equal bytes."""
-    train, test, extras = people_of(recipe)
-    cast = Cast(library, [*train, *test], extras)
-    groups: dict[tuple[int, int], list[Shot]] = defaultdict(list)
-    for shot in shots:
-        groups[shot.camera, shot.session].append(shot)
-        (folder / shot.folder).mkdir(parents=True, exist_ok=True)
-        (folder / f"{shot.folder}_labels").mkdir(exist_ok=True)
-    rows: list[Record] = []
-    for (camera, session), group in sorted(groups.items()):
-        place = PLACES[camera - 1]
-        frame = _framed(place, session, recipe.seed, cast.extras)
-        for shot in group:
-            rng = np.random.default_rng(shot.seed)
-            picture = take_shot(shot, frame, cast, rng)
-            rows.append(record(shot, cast.people[shot.identity], place.camera, picture.seen, picture.whole))
-            developed = develop(picture.light, place.sessions[session - 1].sensor, rng)
-            (folder / rows[-1].path).write_bytes(jpeg(developed, int(rng.integers(*_QUALITY))))
-            _save_label(picture.label, folder / rows[-1].label)
-            progress(len(rows), len(shots))
-    return write_table(rows, folder)

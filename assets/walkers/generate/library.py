@@ -1,7 +1,7 @@
-"""The folder of meshes, read once and kept: base mesh, skeleton, morph targets, clothes, poses."""
+"""The packed meshes, read once and kept: base mesh, skeleton, morph targets, clothes, poses."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,8 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from isp_assets.walkers.generate.arrays import Floats, Ints
-from isp_assets.walkers.generate.meshes import (
-    Fit,
-    MeshError,
-    Obj,
-    Skeleton,
-    Target,
-    read_bvh,
-    read_mhclo,
-    read_obj,
-    read_skeleton,
-    read_target,
-)
+from isp_assets.walkers.generate.meshes import Fit, MeshError, Obj, Target
+from isp_assets.walkers.generate.packed import MESHES, Packed
 
 BODY_VERTICES = 13380  # the body proper comes first in base.obj; helpers follow
 TIGHTS = np.arange(15328, 18002)  # helper-tights: an offset skin that clothes and straps hang on
@@ -50,51 +40,27 @@ def ranked_components(mesh: Obj) -> Ints:
 
 
 class Library:
-    """MakeHuman's CC0 data under `root` (folders `data` and `base`)."""
+    """MakeHuman's CC0 meshes, packed in `folder`."""
 
-    def __init__(self, root: Path) -> None:
-        if not (root / "data/3dobjs/base.obj").is_file():
-            raise MeshError(
-                f"{root}: data/3dobjs/base.obj is missing; give the folder with MakeHuman's `data` and `base`"
-            )
-        self.root = root
+    def __init__(self, folder: Path = MESHES) -> None:
+        self._packed = Packed(folder)
+        self.base = self._packed.base
+        self.skeleton = self._packed.skeleton
         self.asset = cache(self._asset)
-        self.target = cache(self._target)
-        self.pose = cache(self._pose)
 
-    @cached_property
-    def base(self) -> Obj:
-        return read_obj(self.root / "data/3dobjs/base.obj")
-
-    @cached_property
-    def skeleton(self) -> Skeleton:
-        rigs = self.root / "data/rigs"
-        return read_skeleton(rigs / "default.mhskel", rigs / "default_weights.mhw", len(self.base.vertices))
-
-    @cached_property
-    def _targets(self) -> dict[str, Path]:
-        return {path.stem: path for path in sorted((self.root / "data/targets/macrodetails").rglob("*.target"))}
-
-    def _target(self, name: str) -> Target | None:
+    def target(self, name: str) -> Target | None:
         """The morph of that name, None where MakeHuman has none (an average needs no correction)."""
-        return read_target(self._targets[name]) if name in self._targets else None
+        return self._packed.targets.get(name)
 
-    @cached_property
-    def _assets(self) -> dict[str, Path]:
-        found = [
-            path
-            for folder in ("base/clothes", "base/hair", "data/eyes")
-            for path in (self.root / folder).rglob("*.mhclo")
-        ]
-        return {path.stem: path for path in sorted(found)}
+    def pose(self, name: str) -> dict[str, Floats]:
+        """Local rotations (3, 3) by bone of a standing pose."""
+        return self._packed.poses[name]
 
     def _asset(self, name: str) -> Asset:
-        if name not in self._assets:
-            raise MeshError(f"{self.root}: no garment, shoe or hair `{name}` (have {', '.join(self._assets)})")
-        path = self._assets[name]
-        mesh, fit = read_obj(path.with_suffix(".obj")), read_mhclo(path)
-        if len(fit.anchors) != len(mesh.vertices):
-            raise MeshError(f"{path}: fits {len(fit.anchors)} vertices, its mesh has {len(mesh.vertices)}")
+        clothes = self._packed.clothes
+        if name not in clothes:
+            raise MeshError(f"no garment, shoe or hair is called `{name}` (have {', '.join(clothes)})")
+        mesh, fit = clothes[name]
         return Asset(mesh, fit, ranked_components(mesh), self.bound(fit.anchors, fit.weights.clip(0, None)))
 
     def bound(self, anchors: Ints, weights: Floats) -> csr_matrix:
@@ -105,6 +71,3 @@ class Library:
             (share.ravel(), (np.repeat(np.arange(n), k), anchors.ravel())), shape=(n, len(self.base.vertices))
         )
         return csr_matrix(hang @ self.skeleton.weights)
-
-    def _pose(self, name: str) -> dict[str, Floats]:
-        return read_bvh(self.root / f"base/poses/{name}.bvh")

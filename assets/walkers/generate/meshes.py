@@ -78,7 +78,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise MeshError(f"{path}: cannot be read ({error.strerror}); is --meshes the folder `makehuman`?") from error
+        raise MeshError(f"{path}: cannot be read ({error.strerror}); is MakeHuman's folder complete?") from error
 
 
 def read_obj(path: Path) -> Obj:

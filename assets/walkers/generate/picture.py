@@ -6,6 +6,8 @@ that frame and draws only people and occluders. Output is linear light; the sens
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,14 @@ class StreetFrame:
     depth: NDArray[np.float32]  # (H, W) m
     sun_map: SunMap
 
+    def save(self, folder: Path) -> None:
+        """Writes the frame for `open_frame`: some 60 MB that several processes then share."""
+        arrays = {"ambient": self.ambient, "direct": self.direct, "depth": self.depth, "sun": self.sun_map.depth}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        box = self.box
+        np.save(folder / "box.npy", np.array([box.left, box.top, box.right, box.bottom]))
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -59,7 +69,7 @@ def frame_street(camera: Camera, light: Light, street: Mesh, box: Box, pixels_pe
     seen = rasterise(
         (u - box.left) * pixels_per_tangent, (v - box.top) * pixels_per_tangent, depth, street.faces, width, height
     )
-    sun_map = SunMap(light.direction, np.array([0.0, 1.0, 1.5]), 9.0, 2048)
+    sun_map = _sun_map(light)
     sun_map.add(street.vertices, street.faces)
     covered = seen.triangle >= 0
     far = np.where(covered, seen.depth, _SKY_DEPTH)
@@ -80,6 +90,24 @@ def frame_street(camera: Camera, light: Light, street: Mesh, box: Box, pixels_pe
         if beyond.any():
             ambient[rows][beyond] = np.array(light.sky) * 1.3
     return StreetFrame(camera, light, box, ambient, direct, far.astype(np.float32), sun_map)
+
+
+def open_frame(folder: Path, camera: Camera, light: Light) -> StreetFrame:
+    """A saved frame, its arrays mapped from the disk."""
+
+    def mapped(name: str) -> NDArray[Any]:
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c"))
+
+    sun_map = _sun_map(light)
+    sun_map.depth = mapped("sun")
+    left, top, right, bottom = np.load(folder / "box.npy").tolist()
+    box = Box(left, top, right, bottom)
+    return StreetFrame(camera, light, box, mapped("ambient"), mapped("direct"), mapped("depth"), sun_map)
+
+
+def _sun_map(light: Light) -> SunMap:
+    """Of a whole street, nothing in it yet."""
+    return SunMap(light.direction, np.array([0.0, 1.0, 1.5]), 9.0, 2048)
 
 
 @compiled

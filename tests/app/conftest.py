@@ -58,6 +58,7 @@ def open_page(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     def opener(
         page: str, runs: Path | None = None, data: Path | None = None, address: str | None = "127.0.0.1", **query: str
     ) -> AppTest:
+        monkeypatch.setenv("ISP_EMBEDDED", "0")
         monkeypatch.setenv("ISP_RUNS", str(drawn / "runs" if runs is None else runs))
         monkeypatch.setenv("ISP_DATA", str(drawn / "data" if data is None else data))
         monkeypatch.delenv("ISP_ALLOW_TRAINING", raising=False)

@@ -32,7 +32,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         synthetic.write_run(root / "runs" / f"k{parts}", parts=parts, epochs=8, weights=parts == 6, train=8)
     synthetic.write_run(root / "runs" / "baseline", parts=0, epochs=8, spread=2.5, train=8)
     hostile(root / "runs" / "hostile")
-    environment = {"ISP_RUNS": str(root / "runs"), "ISP_DATA": str(root / "data"), "OMP_NUM_THREADS": "1"}
+    environment = {
+        "ISP_EMBEDDED": "0",
+        "ISP_RUNS": str(root / "runs"),
+        "ISP_DATA": str(root / "data"),
+        "OMP_NUM_THREADS": "1",
+    }
     with serve(environment) as (address, _):
         yield Site(address, root)
 

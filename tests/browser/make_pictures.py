@@ -42,7 +42,7 @@ def main() -> None:
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     # the embedded study alone: no run or data set of this machine gets into a picture
-    environment = {"ISP_RUNS": str(arguments.runs.resolve()), "ISP_DATA": ""}
+    environment = {"ISP_RUNS": str(arguments.runs.resolve()), "ISP_DATA": "", "ISP_EMBEDDED": "0"}
     with serve(environment) as (address, _), browser() as chromium:
         for picture in PICTURES:
             tab = Tab(chromium, address, height=4000, dark=picture.dark)

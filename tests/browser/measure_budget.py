@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     runs = parser.parse_args().runs
     _floor()
-    with serve({"ISP_RUNS": str(runs)}) as (address, pid), browser() as chromium:
+    with serve({"ISP_RUNS": str(runs), "ISP_EMBEDDED": "0"}) as (address, pid), browser() as chromium:
         watch = Watch(pid)
         cold = Tab(chromium, address)
         watch.report("first load of the first session", lambda: cold.open(""), 3)

@@ -1,0 +1,45 @@
+"""`isp app`: serve the app."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isp_app import server
+
+
+def serve(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of runs, or a run, shown in addition to the embedded study; may be repeated."),
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="A folder of data sets that runs were made of; may be repeated.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8501,
+    share_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen on, so that other machines reach the app (0.0.0.0: on every network). "
+            "They see all runs; your data and training stay closed to them.",
+        ),
+    ] = None,
+    allow_training: Annotated[
+        bool, typer.Option("--allow-training", help="With --share-on: open your data and training to others too.")
+    ] = False,
+    embedded: Annotated[bool, typer.Option(help="Show the embedded study.")] = True,
+) -> None:
+    """Open the app on the embedded study and your own runs; only this machine reaches it.
+
+    Without --runs, the folder `runs` of the working directory is shown too. Stop the app with Ctrl+C.
+    """
+    import streamlit  # noqa: F401  # a missing library is reported here, with the extra that has it
+
+    made = server.environment(os.environ, runs or [], data or [], embedded, allow_training)
+    words = server.command(port, share_on)
+    # the server takes this process's place: its signals and its exit status are the server's
+    os.execve(words[0], words, made)

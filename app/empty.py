@@ -42,7 +42,7 @@ def no_runs(settings: Settings) -> None:
         link("train", "Or start one on the page Train", ":material/model_training:")
     st.caption(
         "A run is a folder with run.json in it. The embedded study lies in assets/runs of a complete checkout; other "
-        "folders are read where the server is started with ISP_RUNS=FOLDER."
+        "folders are read where the server is started with `isp app --runs FOLDER`."
     )
 
 
@@ -93,7 +93,7 @@ def no_pictures() -> None:
     """The run's pictures are not on this machine, or not to be shown."""
     st.caption(
         "The pictures of this run were not found in the data folders of this server, so its maps are shown alone. "
-        "Start the server with ISP_DATA=FOLDER to name others."
+        "Start the server with `isp app --data FOLDER` to name others."
     )
 
 

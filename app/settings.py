@@ -1,7 +1,7 @@
 """What the person who starts the server has decided, from its environment and command line. Never from the browser.
 
-ISP_RUNS            folders of runs (or runs), separated like PATH, shown in addition to the embedded study; default: the
-                    folder runs of the working directory, and of the checkout that the app runs from
+ISP_RUNS            folders of runs (or runs), separated like PATH, shown in addition to the embedded study; default:
+                    runs in the working directory, and in the checkout that the app runs from
 ISP_DATA            folders of data sets, separated like PATH; the embedded data set is always known
 ISP_EMBEDDED        0: leave out the embedded study
 ISP_ALLOW_TRAINING  1: training and data that is not embedded may be used although others can reach the server

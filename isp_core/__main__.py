@@ -5,30 +5,52 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 # Threads that spin while they wait are up to ten times slower beside another busy process; must be set before torch
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from isp_core.commands import data, networks, runs, search, training
+from isp_core.commands import data, doctor, matching, networks, runs, search, training
 from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
+from isp_core.version import describe_version
 
+HELP = "Human parts learned from identity labels alone (ISP, ECCV 2020)."
 app = typer.Typer(
     cls=Commands,
-    help="Human parts learned from identity labels alone (ISP, ECCV 2020).",
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"isp-reid {describe_version()}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print version and commit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None: ...
+
+
 app.command("data")(data.describe_data)
 app.command("train")(training.train_run)
 app.command("label")(networks.label_pictures)
 app.command("parse")(networks.parse_pictures)
 app.command("extract")(networks.extract_embeddings)
+app.command("match")(matching.match_images)
 app.command("search")(search.search_gallery)
+app.command("doctor")(doctor.examine_installation)
 app.add_typer(runs.app, name="runs")
 
 

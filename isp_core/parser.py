@@ -32,7 +32,7 @@ from isp_core.runs import schema as run_schema
 
 @dataclass(frozen=True)
 class Parsing:
-    """What a network sees in n pictures, background first.
+    """The parts that a network finds in n images, background first.
 
     probabilities (n, K, h, w) float32, Eq. 5. labels (n, h, w) uint8, their argmax. visibility (n, K-1) bool, Eq. 8.
     part_share (n, K-1) float32, the share of pixels of each part.
@@ -44,8 +44,35 @@ class Parsing:
     part_share: npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """Everything that one forward pass gives of n images, in their order.
+
+    probabilities: (n, K, h, w) float32, Eq. 5, background first; K = 0 for a baseline without parts.
+    labels: (n, h, w) uint8, their argmax; all 0 for a baseline.
+    foreground: (n, h, w) float16 in [0, 1], 1 - P_0; all 0 for a baseline.
+    embeddings: global, foreground and part features with visibility (Eq. 8), float16, as `isp extract` stores them.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    foreground: npt.NDArray[np.float16]
+    embeddings: Embeddings
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def parsing(self) -> Parsing:
+        """The same without the features. IspError for a baseline, which has no parts."""
+        if not self.probabilities.shape[1]:
+            raise IspError("this run is a baseline without parts: it can embed images, not parse them")
+        share = np.asarray(self.embeddings.part_share, np.float32)
+        return Parsing(self.probabilities, self.labels, share > 0, share)
+
+
 class HumanParser:
-    """A trained network with what it needs to read pictures: size, normalisation, device.
+    """A trained network with what it needs to read images: size, normalisation, device.
 
     matching: which features embeddings hold, those after the BNNeck or those before it.
     """
@@ -84,24 +111,47 @@ class HumanParser:
         load_checkpoint(network, folder / run_schema.WEIGHTS_FILE)
         return cls(network, run.info.size, device or default_device(), config.run.matching)
 
+    def read(self, images: Picture | Sequence[Picture]) -> Prediction:
+        """Parts, label maps, visibility and features of one or several images, each from a single forward pass.
+
+        Args:
+            images: a path, a PIL image, an RGB array (H, W, 3) or a tensor (3, H, W) of uint8, or several of them,
+                of any sizes; they are resized to the network's.
+
+        Returns:
+            A Prediction with one row per image. Memory: about 4 K h w bytes an image (50 KB at K = 6 and 64 x 32).
+
+        Raises:
+            IspError: no image was given, or one cannot be read (the message names it).
+
+        Example:
+            >>> seen = HumanParser.load("runs/mine").read(["a.jpg", "b.jpg"])   # doctest: +SKIP
+            >>> seen.labels.shape, seen.embeddings.visibility.shape             # doctest: +SKIP
+            ((2, 64, 32), (2, 5))
+        """
+        probabilities, readings = [], []
+        for batch in self._batches(images):
+            reading, output = read(self.network, batch, self._by, self.matching)
+            if output.logits is None:
+                probabilities.append(np.zeros((len(batch), 0, *reading.labels.shape[1:]), np.float32))
+            else:
+                probabilities.append(output.logits.softmax(1).float().cpu().numpy())
+            readings.append(reading)
+        whole = join(readings)
+        return Prediction(np.concatenate(probabilities), whole.labels, whole.foreground, whole.embeddings)
+
     def parse(self, pictures: Picture | Sequence[Picture]) -> Parsing:
-        """Part probabilities, label maps and visibility of one or several pictures."""
+        """Part probabilities, label maps and visibility of one or several images: `read(images).parsing`.
+
+        IspError for a baseline without parts.
+        """
         if not self.parts:
-            raise IspError("this run is a baseline without parts: it can embed pictures, not parse them")
-        probabilities, labels, shares = [], [], []
-        for batch in self._batches(pictures):
-            reading, output = read(self.network, batch, self._by)
-            if output.logits is not None:
-                probabilities.append(output.logits.softmax(1).cpu().numpy())
-            labels.append(reading.labels)
-            shares.append(np.asarray(reading.embeddings.part_share, np.float32))
-        share = np.concatenate(shares)
-        return Parsing(np.concatenate(probabilities), np.concatenate(labels), share > 0, share)
+            raise IspError("this run is a baseline without parts: it can embed images, not parse them")
+        return self.read(pictures).parsing
 
     def embed(self, pictures: Picture | Sequence[Picture]) -> Embeddings:
         """Global, foreground and part features (as the run's own embeddings, float16) with visibility."""
-        readings = [read(self.network, batch, self._by, self.matching)[0] for batch in self._batches(pictures)]
-        return join(readings).embeddings
+        return self.read(pictures).embeddings
 
     def match(
         self, first: Picture | Sequence[Picture] | Embeddings, second: Picture | Sequence[Picture] | Embeddings

@@ -41,9 +41,8 @@ def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: 
     picture = Image.frombytes("RGB", (width, height), pixels)
     parser = _parser(path, token, epoch)
     with _ONE_AT_A_TIME, torch.inference_mode():
-        vectors = parser.embed(picture)
-        labels = parser.parse(picture).labels[0] if parser.parts else np.zeros((0, 0), np.uint8)
-    return Seen(labels, vectors)
+        found = parser.read(picture)
+    return Seen(found.labels[0] if parser.parts else np.zeros((0, 0), np.uint8), found.embeddings)
 
 
 def see(run: Run, epoch: int, picture: Image.Image) -> Seen:

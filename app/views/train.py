@@ -110,7 +110,7 @@ def _form(selection: Selection, root: Path) -> None:
     if not data_sets:
         empty.say(
             "No data set was found in this server's data folders. Start the server with them:",
-            "ISP_DATA=FOLDER streamlit run app/main.py",
+            "isp app --data FOLDER",
         )
         return
     left, right = st.columns(2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
@@ -11,6 +12,11 @@ import typer
 from isp_core.commands.options import DataOption, EpochOption, JsonOption, OutOption, RunOption, print_json
 from isp_core.errors import IspError
 from isp_core.progress import counted
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_BATCH = 16  # images held at their own size while the network reads them
 
 
 def label_pictures(
@@ -38,28 +44,24 @@ def parse_pictures(
 
     Pictures that cannot be read are named at the end, all others are written; the exit status is 1 then.
     """
-    from isp_core.data import PictureError, read_picture
     from isp_core.drawing import overlay, run_palette, save_label_map
     from isp_core.parser import HumanParser
     from isp_core.tables import write_csv
 
     files = _picture_files(pictures)
     parser, palette = HumanParser.load(run, epoch), run_palette(run)
-    rows, broken = [], []
-    for file, name in counted(files, "pictures", len(files)):
-        try:
-            picture = read_picture(file)
-        except PictureError as error:
-            broken.append(str(error))
-            continue
-        parsing = parser.parse(picture)
-        save_label_map(parsing.labels[0], out / "labels" / f"{name}.png", palette, picture.size)
-        target = out / "overlays" / f"{name}.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        overlay(picture, parsing.labels[0], palette).save(target)
-        shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[0], start=1)}
-        seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[0], start=1)}
-        rows.append({"picture": str(file)} | seen | shares)
+    rows: list[dict[str, object]] = []
+    broken: list[str] = []
+    for batch in _read_batches(counted(files, "pictures", len(files)), broken):
+        parsing = parser.parse([image for _, _, image in batch])
+        for row, (file, name, image) in enumerate(batch):
+            save_label_map(parsing.labels[row], out / "labels" / f"{name}.png", palette, image.size)
+            target = out / "overlays" / f"{name}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            overlay(image, parsing.labels[row], palette).save(target)
+            shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[row], start=1)}
+            seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[row], start=1)}
+            rows.append({"picture": str(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
         _done(
@@ -77,6 +79,25 @@ def extract_embeddings(
 
     done, counts = extract(run, epoch, data)
     _done(as_json, {"run": str(run), "epoch": done} | counts, f"{run}: embeddings of epoch {done}: {counts}")
+
+
+def _read_batches(
+    files: Iterable[tuple[Path, str]], broken: list[str]
+) -> Iterator[list[tuple[Path, str, Image.Image]]]:
+    """Images in batches of (file, name, image) for the network; why a file cannot be read is added to `broken`."""
+    from isp_core.data import PictureError, read_picture
+
+    batch: list[tuple[Path, str, Image.Image]] = []
+    for file, name in files:
+        try:
+            batch.append((file, name, read_picture(file)))
+        except PictureError as error:
+            broken.append(str(error))
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:

@@ -9,11 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isp_core.commands.options import DataOption, JsonOption, print_json
-from isp_core.config import Config, ConfigError, check_config, load_config, parse_assignments, preset_names
-from isp_core.runs import open_run
-from isp_core.runs.schema import RUN_FILE
-
-_FREE = {"run.epochs": "--epochs", "run.truth": "--truth", "run.space": "--space"}
+from isp_core.config import ConfigError, load_config, parse_assignments, preset_names
 
 
 def train_run(
@@ -52,7 +48,7 @@ def train_run(
     """
     # imported here: --help need not wait for torch
     from isp_core.data import load
-    from isp_core.training import train
+    from isp_core.training import resumed_config, train
 
     options: dict[str, Any] = {
         "run.epochs": epochs,
@@ -69,7 +65,7 @@ def train_run(
     options = {key: value for key, value in options.items() if value is not None}
     options |= parse_assignments(assignments or [])
     if resume:
-        settings = _resumed(out, options, preset is not None or config is not None)
+        settings = resumed_config(out, options, recipe=preset is not None or config is not None)
     else:
         settings = load_config(preset, config, options, default="cpu")
     run = train(
@@ -91,18 +87,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if not cross or not height.isdigit() or not width.isdigit():
         raise ConfigError(f"--size takes height x width, such as 256x128; got {text!r}")
     return int(height), int(width)
-
-
-def _resumed(out: Path, options: dict[str, Any], recipe: bool) -> Config:
-    """The run's own configuration; only its length and what it is measured by may change."""
-    if not (out / RUN_FILE).exists():
-        raise ConfigError(f"{out} holds no run to resume: leave out --resume to begin it")
-    other = sorted(set(options) - set(_FREE))
-    if recipe or other:
-        named = ", ".join(other) or "--preset and --config"
-        raise ConfigError(
-            f"a resumed run keeps its configuration, only {', '.join(_FREE.values())} may change; leave out {named}"
-        )
-    document = open_run(out).info.config
-    given = {key.removeprefix("run."): value for key, value in options.items()}
-    return check_config(document | {"run": document.get("run", {}) | given})

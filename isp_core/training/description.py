@@ -15,8 +15,9 @@ from isp_core.models.build import weight_bytes
 from isp_core.runs import DataInfo, RunInfo, SplitCount
 from isp_core.runs.schema import SPLITS, VALIDATION
 from isp_core.training.watch import Row
+from isp_core.version import VERSION, commit
 
-_LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "numpy", "isp-reid")
+_LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "numpy")
 
 
 def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
@@ -110,7 +111,10 @@ def empty_parts_line(epoch: int, parts: int, row: Row) -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
+    versions = {"python": platform.python_version(), "isp-reid": VERSION}
+    known = commit()
+    if known is not None:
+        versions["commit"] = known
     for name in _LIBRARIES:
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from isp_app.safety.names import UnsafeNameError, escape, inside, picture_path, plain, valid_name
 from isp_app.safety.uploads import KEPT_SIDE, MAX_BYTES, UploadError, decode
+from isp_app.server import options
 from isp_app.settings import is_trusted, read_settings
 from isp_core.runs import open_run
 from isp_core.tables import quote, to_csv
@@ -306,19 +307,17 @@ class TestServer:
         assert "Nearest people" not in words(test)
 
     def test_configuration_says_little_and_sends_nothing(self) -> None:
-        import tomllib
-
-        root = Path(__file__).parents[2]
-        config = tomllib.loads((root / ".streamlit" / "config.toml").read_text())
-        assert config["client"] == {"showErrorDetails": "type", "showErrorLinks": False, "toolbarMode": "minimal"}
-        assert config["browser"] == {"gatherUsageStats": False}
-        server = config["server"]
-        assert server["address"] == "127.0.0.1"
-        assert server["fileWatcherType"] == "none"
-        assert server["maxUploadSize"] * 2**20 == MAX_BYTES
-        assert server["enableXsrfProtection"]
-        assert server["enableCORS"]
-        assert not server["enableAgentApi"]
+        given = options()
+        assert given["client.showErrorDetails"] == "type"
+        assert given["client.showErrorLinks"] is False
+        assert given["client.toolbarMode"] == "minimal"
+        assert given["browser.gatherUsageStats"] is False
+        assert given["server.address"] == "127.0.0.1"
+        assert given["server.fileWatcherType"] == "none"
+        assert given["server.maxUploadSize"] * 2**20 == MAX_BYTES
+        assert given["server.enableXsrfProtection"]
+        assert given["server.enableCORS"]
+        assert not given["server.enableAgentApi"]
 
     def test_procfile_is_the_documented_command(self) -> None:
         said = (Path(__file__).parents[2] / "Procfile").read_text().strip()

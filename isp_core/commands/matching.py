@@ -1,0 +1,56 @@
+"""`isp match`: how far apart two people are, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
+from isp_core.errors import IspError
+
+
+def match_images(
+    run: RunOption,
+    first: Annotated[Path, typer.Argument(help="An image of a person.", metavar="A")],
+    second: Annotated[Path, typer.Argument(help="Another image.", metavar="B")],
+    epoch: EpochOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Sheet to save (PNG); default: A-B.png in this folder.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the distance of two images with its terms (Eq. 8-10), and save both with their parts as one sheet.
+
+    A small distance is no identification: someone is always nearest.
+    """
+    # imported here: --help need not wait for torch
+    from isp_core.drawing import run_palette
+    from isp_core.pair_sheet import pair_sheet, terms_of
+    from isp_core.parser import HumanParser
+
+    target = out or Path(f"{first.stem}-{second.stem}.png")
+    if target.suffix.lower() != ".png":
+        raise IspError(f"--out {target}: the sheet is a PNG, so its name must end with .png")
+    if target.exists() and target.resolve() in (first.resolve(), second.resolve()):
+        raise IspError(f"--out {target} is one of the two images: give another name")
+    parser, palette = HumanParser.load(run, epoch), run_palette(run)
+    seen = parser.read([first, second])
+    explanation = parser.match(seen.embeddings[:1], seen.embeddings[1:])
+    terms, distance = terms_of(explanation, palette), float(explanation.distance[0])
+    labels = (seen.labels[0], seen.labels[1]) if parser.parts else None
+    sheet = pair_sheet((first, second), labels, terms, distance, palette)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(target)
+    except OSError as error:
+        raise IspError(f"{target} cannot be written ({error.strerror or error}): give --out another place") from error
+    if as_json:
+        found = [{"name": term.name, "distance": term.distance, "counts": term.counts} for term in terms]
+        print_json({"first": first, "second": second, "distance": distance, "terms": found, "sheet": target})
+        return
+    typer.echo(f"distance {distance:.4f}: the mean of the terms that count (Eq. 10)")
+    for term in terms:
+        typer.echo(f"  {term.distance:.4f}  {term.name}{'' if term.counts else '  (not visible in both: left out)'}")
+    typer.echo(f"{target}: both images with their parts")

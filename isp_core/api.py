@@ -53,7 +53,7 @@ def train(
     config: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
     resume: bool = False,
-    report: Callable[[str], object] = print,
+    report: Callable[[str], None] = print,
     progress: bool = False,
 ) -> Run:
     """Trains a run into the folder `out`, one checkpoint per epoch, and returns it.

@@ -10,7 +10,11 @@ from isp_app.state.sidebar import Selection
 from isp_core.runs import Run
 
 WALKERS = EMBEDDED_DATA / "walkers"
-TRAIN = "isp train --data DATA --out runs/NAME"
+
+
+def train_command(settings: Settings, data: object = "DATA", name: str = "NAME", more: str = "") -> str:
+    """The command that trains a run which this server shows."""
+    return f"isp train --data {_short(data)} --out {_short(settings.own_runs / name)}{more}"
 
 
 def say(message: str, command: str | None = None) -> None:
@@ -29,15 +33,15 @@ def run_or_reason(selection: Selection) -> Run | None:
     else:
         st.warning(f"The run {selection.chosen.id} cannot be opened.")
         st.text(_short(selection.problem))
-        st.code(f"isp runs verify {_short(selection.chosen.path.parent)}", language="bash")
+        st.code(f"isp runs verify {_short(selection.chosen.path)}", language="bash")
     return None
 
 
 def no_runs(settings: Settings) -> None:
     """No run lies in the server's folders: where it looks, and how to make one."""
     roots = " and ".join(_short(root) for root in settings.run_roots)
-    data = _short(WALKERS) if WALKERS.is_dir() else "DATA"
-    say(f"There is no run in {roots} yet. Train one, then reload this page:", TRAIN.replace("DATA", data))
+    data = WALKERS if WALKERS.is_dir() else "DATA"
+    say(f"There is no run in {roots} yet. Train one, then reload this page:", train_command(settings, data))
     if settings.trusted:
         link("train", "Or start one on the page Train", ":material/model_training:")
     st.caption(

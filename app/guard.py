@@ -8,6 +8,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from isp_app.empty import short
+from isp_app.safety.names import plain
+from isp_app.state.controls import notices
 from isp_app.state.sidebar import Selection
 from isp_core.errors import IspError
 
@@ -15,7 +17,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(show: Callable[[Selection], None], selection: Selection) -> None:
-    """Shows a page; our own errors become a message. A run may break or vanish while its page is open."""
+    """Shows a page; our own errors become a message. A run may break or vanish while its page is open.
+
+    What the URL names and nobody found is said above the page.
+    """
+    above = st.container()
     try:
         show(selection)
     except IspError as error:
@@ -29,5 +35,9 @@ def run(show: Callable[[Selection], None], selection: Selection) -> None:
     except Exception:  # a table with other columns, a document of another shape: runs come from anywhere
         st.warning("Something in this run's files is not as expected, so the page cannot be shown.")
         if selection.chosen is not None:
-            st.code(f"isp runs verify {short(selection.chosen.path.parent)}", language="bash")
+            st.code(f"isp runs verify {short(selection.chosen.path)}", language="bash")
         _LOG.exception("page %s", show.__module__)
+    finally:
+        with above:
+            for text in notices():
+                st.warning(plain(text))

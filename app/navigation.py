@@ -8,8 +8,10 @@ from importlib import import_module
 import streamlit as st
 
 from isp_app import guard, warm
+from isp_app.components.history import one_entry_per_page
 from isp_app.drawing.icon import page_icon
 from isp_app.state import links
+from isp_app.state.controls import opened
 from isp_app.state.sidebar import choose
 
 PAGES = {
@@ -46,7 +48,10 @@ pages = {
 }
 links.register(pages)
 current = st.navigation(list(pages.values()))
+opened(current.url_path)
 selection = choose()
 st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.5rem}</style>")
 current.run()
+with st.sidebar:
+    one_entry_per_page()
 warm.start(map(_module, PAGES))

@@ -32,6 +32,13 @@ class Settings:
     trusted: bool
 
     @property
+    def own_runs(self) -> Path:
+        """Where new runs go: the last configured folder (runs beside the project by default), never the embedded study,
+        so that this server shows them."""
+        others = [path for path in self.run_roots if EMBEDDED_DATA not in path.parents]
+        return others[-1] if others else PROJECT / "runs"
+
+    @property
     def picture_roots(self) -> tuple[Path, ...]:
         """Where pictures may be read: the embedded data always, other data only on a trusted server."""
         return (EMBEDDED_DATA, *self.data_roots) if self.trusted else (EMBEDDED_DATA,)

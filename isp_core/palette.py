@@ -67,6 +67,7 @@ class Part:
     rgb: Rgb
     code: int
     body_part: str | None = None
+    height: float = float("nan")  # mean height of the part's own pixels, 0 top to 1 bottom, NaN where unknown
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -
     One colour a part, chosen together so that the sum of misfits is least: a head stays orange with K = 4 and K = 8.
 
     >>> [part.name for part in assign([0.1, 0.4, 0.8]).parts]
-    ['1 · height 10 %', '2 · height 40 %', '3 · height 80 %']
+    ['part 1, mean height 10 %', 'part 2, mean height 40 %', 'part 3, mean height 80 %']
     >>> assign([0.1, 0.8], {1: "head", 2: "belongings"}).parts[1].rgb == SLOTS[-1].rgb
     True
     """
@@ -132,10 +133,10 @@ def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -
         chosen = {k: int(column) for k, column in enumerate(_cheapest(cost), start=1) if column < len(colours)}
     names = _names(heights, classes)
     parts = tuple(
-        Part(k, names[k], _shaded(*colours[chosen[k]]), chosen[k] + 1, classes.get(k))
+        Part(k, names[k], _shaded(*colours[chosen[k]]), chosen[k] + 1, classes.get(k), height)
         if k in chosen
-        else Part(k, names[k], UNKNOWN, UNKNOWN_CODE)
-        for k in range(1, len(heights) + 1)
+        else Part(k, names[k], UNKNOWN, UNKNOWN_CODE, None, height)
+        for k, height in enumerate(heights, start=1)
     )
     rule = (
         "Colours follow the body part that evaluation assigned to each part."
@@ -196,9 +197,9 @@ def _names(heights: Sequence[float], classes: Mapping[int, str]) -> dict[int, st
         if k in classes:
             names[k] = f"{k} · {classes[k]}"
         elif np.isnan(height):
-            names[k] = f"{k} · not seen"
+            names[k] = f"part {k}, not seen"
         else:
-            names[k] = f"{k} · height {100 * height:.0f} %"
+            names[k] = f"part {k}, mean height {100 * height:.0f} %"
     return names
 
 
@@ -212,25 +213,37 @@ def class_palette(names: Mapping[int, str]) -> Palette:
 
 
 def union(palettes: Sequence[Palette]) -> Palette:
-    """One legend for several runs, or a run and its truth: a colour once, named by its body part.
+    """One legend for several runs, or a run and its ground truth: each colour once, named by what the parts are.
 
     Use each run's own `coded` for its maps.
+
+    >>> [part.name for part in union([assign([0.1, 0.24], {1: "head"}), assign([0.11, 0.3])]).parts]
+    ['head / part 1, mean height 11 %', 'part 2, mean height 24 to 30 %']
     """
-    named: dict[int, Part] = {}
+    sharing: dict[int, list[Part]] = {}
     for palette in palettes:
         for part in palette.parts:
-            words = part.body_part or (named[part.code].name if part.code in named else _slot_words(part.code))
-            if part.code not in named or part.body_part:
-                named[part.code] = Part(part.code, words, part.rgb, part.code, part.body_part)
-    order = sorted(named.values(), key=lambda part: part.code)
-    return Palette(tuple(order), " ".join(dict.fromkeys(palette.rule for palette in palettes)))
+            sharing.setdefault(part.code, []).append(part)
+    named = [
+        Part(code, _words(parts), parts[0].rgb, code, next((p.body_part for p in parts if p.body_part), None))
+        for code, parts in sorted(sharing.items())
+    ]
+    return Palette(tuple(named), " ".join(dict.fromkeys(palette.rule for palette in palettes)))
 
 
-def _slot_words(code: int) -> str:
-    if code == UNKNOWN_CODE:
-        return "other"
-    slot = SLOTS[(code - 1) % len(SLOTS)]
-    return slot.body_part if slot.body_part == "belongings" else f"about height {100 * slot.height:.0f} %"
+def _words(sharing: Sequence[Part]) -> str:
+    """What the parts that share a colour are: their classes, then those that have none by index and mean height."""
+    classes = list(dict.fromkeys(part.body_part for part in sharing if part.body_part))
+    others = list(dict.fromkeys(part for part in sharing if not part.body_part))
+    if len(others) == 1:
+        classes.append(others[0].name)
+    elif others:
+        numbers = ", ".join(str(k) for k in sorted({part.index for part in others}))
+        known = sorted(100 * part.height for part in others if part.height == part.height)
+        low, high = (f"{known[0]:.0f}", f"{known[-1]:.0f}") if known else ("", "")
+        where = "not seen" if not known else f"mean height {low if low == high else f'{low} to {high}'} %"
+        classes.append(f"part{'s' if ',' in numbers else ''} {numbers}, {where}")
+    return " / ".join(classes)
 
 
 def mean_heights(maps: npt.NDArray[np.uint8], parts: int) -> list[float]:

@@ -135,6 +135,8 @@ export default function ({ parentElement: root, data, setStateValue }) {
     series.values.forEach((value, j) => {
       if (value === null) { down = false; return; }
       pen += `${down ? "L" : "M"}${across(series.epochs[j]).toFixed(1)} ${height(value).toFixed(1)}`;
+      const alone = !down && (series.values[j + 1] ?? null) === null;  // no line leads to or from it: a dot
+      if (alone) pen += "h0";
       down = true;
     });
     chart.append(svg("path", { d: pen, class: "line" }));

@@ -72,17 +72,37 @@ export default function ({ parentElement: root, data, setStateValue }) {
     }
     if (item.image) layer.image = await picture(item.image);
     if (state.serial !== serial) return;
-    layer.cssWidth = data.width;
-    layer.cssHeight = Math.round(data.width * item.aspect);
     retint(layer);
     layer.ready = true;
   };
 
-  grid.style.setProperty("--w", `${data.width}px`);
+  /** Panels fill the width in rows of equal length: none wraps alone. data.width is what they are at least, if it fits. */
+  const GAP = 12, SMALLER = 0.72, LARGER = 1.6;
+  const layout = () => {
+    const across = box.clientWidth, count = state.layers.length;
+    if (!across || !count) return;
+    const most = Math.max(1, Math.floor((across + GAP) / (SMALLER * data.width + GAP)));
+    const columns = Math.ceil(count / Math.ceil(count / most));
+    const width = Math.floor(Math.min(LARGER * data.width, (across + GAP) / columns - GAP));
+    grid.style.setProperty("--w", `${width}px`);
+    grid.style.setProperty("--columns", columns);
+    for (const layer of state.layers) {
+      layer.cssWidth = width;
+      layer.cssHeight = Math.round(width * layer.item.aspect);
+    }
+  };
+  state.sized?.disconnect();
+  state.sized = new ResizeObserver(() => {
+    const before = state.layers[0]?.cssWidth;
+    layout();
+    if (state.layers[0]?.cssWidth !== before) draw();
+  });
   state.layers = data.items.map(mount);
   Promise.all(state.layers.map(load)).then(() => {
     if (state.serial !== serial) return;
     grid.replaceChildren(...state.layers.map((layer) => layer.figure));
+    layout();
+    state.sized.observe(box);
     state.at = null;
     draw();
     read();
@@ -101,5 +121,5 @@ export default function ({ parentElement: root, data, setStateValue }) {
     if (!used && step && !slider && view.zoom > 1) { zoom.pan(...step); used = true; }
     if (used) { event.preventDefault(); event.stopPropagation(); }
   };
-  return () => { controls.stop(); };
+  return () => { controls.stop(); state.sized.disconnect(); };
 }

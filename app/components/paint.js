@@ -83,7 +83,7 @@ function marks(labels, w, h, hidden, names) {
     const far = (x - sum.x / sum.n) ** 2 + (y - sum.y / sum.n) ** 2;
     if (far < sum.far) { sum.far = far; sum.at = [x + 0.5, y + 0.5]; }
   });
-  const words = (part) => String(names.get(part) ?? part).split(" · ").pop();
+  const words = (part) => String(names.get(part) ?? part).split(" · ").pop().split(",")[0];
   return [...sums].filter(([, sum]) => sum.n >= 0.004 * w * h).map(([part, sum]) => [...sum.at, words(part)]);
 }
 

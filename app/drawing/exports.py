@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,16 @@ def _digest(file: Path, changed: int, size: int) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def csv(table: pd.DataFrame, source: Provenance, rule: str = "") -> bytes:
-    """The table with its provenance in columns of every row, so that rows of several files can be put together."""
-    return to_csv(table.assign(**asdict(source), **({"rule": rule} if rule else {})))
+def csv(table: pd.DataFrame, source: Provenance | Sequence[Provenance], rule: str = "") -> bytes:
+    """The table with its provenance in columns of every row, so that rows of several files can be put together.
+
+    source: one for all rows, or one per row where rows come from several runs, epochs or splits.
+    """
+    sources = [source] * len(table) if isinstance(source, Provenance) else list(source)
+    if len(sources) != len(table):
+        raise ValueError(f"{len(sources)} provenances for {len(table)} rows")
+    columns = {field.name: [getattr(one, field.name) for one in sources] for field in fields(Provenance)}
+    return to_csv(table.assign(**columns, **({"rule": rule} if rule else {})))
 
 
 def document(content: dict[str, object], source: Provenance, rule: str = "") -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from isp_app.drawing.encode import Pixels
-from isp_core.palette import Palette
+from isp_core.palette import Palette, Part
 
 _GAP = 6
 _LINE = 16
@@ -27,12 +27,12 @@ def sheet(
     height, width = next(tile.shape[:2] for row in tiles for tile in row if tile is not None)
     left = _SIDE if any(rows) else _GAP
     top = _GAP + (_LINE if any(columns) else 0)
-    legend = _LINE if palette is not None and palette.parts else 0
     w = left + max(len(row) for row in tiles) * (width + _GAP)
     grid = top + len(tiles) * (height + _GAP)
     w, font = max(w, 420), ImageFont.load_default(12)
+    legend = _legend(palette, w - 8, font)
     footer = [line for text in footer for line in _wrapped(text, w - 8, font)]
-    canvas = Image.new("RGB", (w, grid + legend + _LINE * len(footer) + _GAP), "white")
+    canvas = Image.new("RGB", (w, grid + _LINE * (len(legend) + len(footer)) + _GAP), "white")
     draw = ImageDraw.Draw(canvas)
     for j, name in enumerate(columns):
         draw.text((left + j * (width + _GAP), 2), _fit(draw, name, width, font), "black", font)
@@ -47,15 +47,30 @@ def sheet(
                 draw.line((x, y, x + width - 1, y + height - 1), "grey")
             else:
                 canvas.paste(Image.fromarray(tile), (x, y))
-    if palette is not None and legend:
-        x = 4
-        for part in palette.parts:
-            draw.rectangle((x, grid + 2, x + 11, grid + 13), fill=part.rgb, outline="black")
-            draw.text((x + 16, grid), part.name, "black", font)
-            x += 28 + int(draw.textlength(part.name, font))
+    for n, entries in enumerate(legend):
+        for x, part in entries:
+            y = grid + n * _LINE
+            draw.rectangle((4 + x, y + 2, x + 15, y + 13), fill=part.rgb, outline="black")
+            draw.text((x + 20, y), part.name, "black", font)
     for n, line in enumerate(footer):
-        draw.text((4, grid + legend + n * _LINE), line, "black", font)
+        draw.text((4, grid + (len(legend) + n) * _LINE), line, "black", font)
     return np.asarray(canvas)
+
+
+def _legend(
+    palette: Palette | None, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> list[list[tuple[int, Part]]]:
+    """The legend's lines: parts and where they begin, broken where the sheet ends."""
+    lines: list[list[tuple[int, Part]]] = []
+    x = width
+    for part in palette.parts if palette is not None else ():
+        needed = 16 + int(font.getlength(part.name))
+        if not lines or x + needed > width:
+            lines.append([])
+            x = 0
+        lines[-1].append((x, part))
+        x += needed + 12
+    return lines
 
 
 def _fit(draw: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -25,7 +25,7 @@ from isp_core.metrics.parsing import (
     confusion,
     fit_constant,
 )
-from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, load_space
+from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS
 from isp_core.metrics.truth import Truth
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import MapKind, Split
@@ -98,17 +98,18 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
 
 def scored(run: Run) -> tuple[str, ...]:
     """The classes that the truth can tell; the others' cells stay empty."""
-    known = load_space(truth.space_of(run)).parts
+    known = truth.space_named(truth.space_of(run)).parts
     return tuple(name for name in TARGETS if name == "foreground" or name in known)
 
 
 def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> pd.DataFrame:
-    """One row a picture: IoU in percent per class; empty where the picture's truth has no such pixel."""
+    """One row per image: IoU in percent per class; empty where the image's ground truth has no such pixel, or where no
+    part stands for the class."""
     table = runs_access.records(run, split).iloc[judged.rows].reset_index(drop=True)
     known = scored(run)
     columns = {
         name: 100 * binary_counts(judged.counts, name, matched.parts_of(name, run.info.parts)).iou
-        if name in known
+        if name in known and matched.parts_of(name, run.info.parts)
         else np.full(len(table), np.nan)
         for name in TARGETS
     }
@@ -116,13 +117,52 @@ def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> 
 
 
 def overall(run: Run, judged: Judged, matched: Assignment, form: str = "iou") -> dict[str, float]:
-    """IoU over the whole split in percent (form "iou"), or the mean of class and complement IoU ("mean_iou")."""
+    """IoU over the whole split in percent (form "iou"), or the mean of class and complement IoU ("mean_iou"); NaN for a
+    class that no part stands for."""
     total = judged.counts.sum(0)
     found = {}
     for name in TARGETS:
-        counts = binary_counts(total, name, matched.parts_of(name, run.info.parts))
-        found[name] = 100 * float(getattr(counts, form)) if name in scored(run) else float("nan")
+        parts = matched.parts_of(name, run.info.parts)
+        value = 100 * float(getattr(binary_counts(total, name, parts), form))
+        found[name] = value if parts and name in scored(run) else float("nan")
     return found
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One side of a comparison: a run's maps of a split at an epoch, judged by ground truth under an assignment."""
+
+    name: str
+    run: Run
+    split: Split
+    epoch: int
+    judged: Judged
+    matched: Assignment
+
+    @property
+    def label(self) -> str:
+        """Run, epoch and split in words."""
+        return f"{self.name}, epoch {self.epoch}, {self.split}"
+
+    def overall(self, form: str = "iou") -> dict[str, float]:
+        """IoU over the whole split, see `overall`."""
+        return overall(self.run, self.judged, self.matched, form)
+
+    def images(self) -> pd.DataFrame:
+        """IoU of each image, see `per_picture`."""
+        return per_picture(self.run, self.split, self.judged, self.matched)
+
+    def constant(self, settings: Settings, form: str = "iou") -> dict[str, float]:
+        """IoU of the constant mask on the same images, see `constant`."""
+        return constant(self.run, settings, self.split, self.epoch, form)
+
+
+def score(name: str, run: Run, settings: Settings, split: Split, epoch: int, rule: str) -> Scored | None:
+    """Stored maps of a split at an epoch, judged; None where there is no ground truth. name: the run's in the list."""
+    judged = judge(run, settings, split, epoch)
+    if judged is None:
+        return None
+    return Scored(name, run, split, epoch, judged, assignment(run, settings, epoch, rule))
 
 
 @st.cache_data(max_entries=12, show_spinner="Fitting the constant mask")

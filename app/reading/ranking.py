@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.reading import runs_access
+from isp_app.reading.runs_access import IMAGE
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
@@ -104,6 +105,7 @@ def _frame(query: pd.DataFrame, matches: Integers, first: Integers, precision: n
         {
             "row": np.arange(len(query)),
             "path": query["path"],
+            IMAGE: query[IMAGE],
             "identity": query["identity"],
             "camera": query["camera"],
             "subset": query.get("subset", ""),

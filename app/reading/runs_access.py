@@ -3,7 +3,6 @@ grows, changes or breaks on the disk is seen at the next rerun. No drawing, no w
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from isp_app.safety.names import distinct
 from isp_app.settings import Settings
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
@@ -23,12 +23,13 @@ if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
 
 HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
+IMAGE = "image"  # the column with each image's name: its file's, with its folders where others have the same
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A run in the list: `id` is what the address says (its name; with its folder's name where names clash)."""
+    """A run in the list: `id` is what the URL says (its name; with its folders where other runs have the same name)."""
 
     id: str
     summary: RunSummary
@@ -40,13 +41,11 @@ class Listed:
 
 def find_runs(settings: Settings) -> list[Listed]:
     """All runs below the configured folders, broken ones included. Cheap: read again at every rerun."""
-    found: list[RunSummary] = []
+    found: dict[str, RunSummary] = {}
     for root in settings.run_roots:
         if root.is_dir():
-            found += _list(root, _folder_token(root))
-    counts = Counter(summary.name for summary in found)
-    listed = [Listed(s.name if counts[s.name] == 1 else f"{Path(s.path).parent.name}~{s.name}", s) for s in found]
-    return list({item.id: item for item in listed}.values())
+            found |= {str(Path(summary.path).resolve()): summary for summary in _list(root, _folder_token(root))}
+    return [Listed(name, run) for name, run in zip(distinct(list(found), "~"), found.values(), strict=True)]
 
 
 def _folder_token(root: Path) -> str:
@@ -76,12 +75,18 @@ def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
     if split is None:
         return open_run(path).records()
     whole: pd.DataFrame = _records(path, token, None)  # read once for all splits
-    return whole[whole["split"] == split].reset_index(drop=True)
+    part = whole[whole["split"] == split].reset_index(drop=True)
+    return part.assign(**{IMAGE: distinct(part["path"].astype(str).to_list())})
 
 
 def records(run: Run, split: Split | None = None) -> pd.DataFrame:
-    """The run's records; shared between sessions: do not change it."""
-    return _records(run.path, _file_token(run.path / "records.parquet"), split)
+    """The run's records; shared between sessions: do not change it. Of one split, with a column IMAGE."""
+    return _records(run.path, records_token(run), split)
+
+
+def records_token(run: Run) -> str:
+    """Changes when the run's records do."""
+    return _file_token(run.path / "records.parquet")
 
 
 def same_pictures(run: Run, other: Run, split: Split) -> bool:
@@ -108,9 +113,18 @@ def _metrics(path: Path, token: str) -> pd.DataFrame:
 
 
 def metrics(run: Run) -> pd.DataFrame:
-    """One row per finished epoch; none before the first is finished."""
+    """One row per finished epoch; none before the first is finished. A class that no part stands for has no score."""
     file = run.path / METRICS_FILE
-    return _metrics(run.path, _file_token(file)) if file.exists() else run.metrics()
+    table = _metrics(run.path, _file_token(file)) if file.exists() else run.metrics()
+    assigned = assignments(run)
+    absent = {
+        column: [not _classes(assigned, int(epoch)).get(name, True) for epoch in table.index]
+        for name in PARTS
+        for column in (f"train_iou_{name}", f"test_iou_{name}")
+        if column in table
+    }
+    changed = {column: table[column].mask(np.array(rows, bool)) for column, rows in absent.items() if any(rows)}
+    return table.assign(**changed) if changed else table
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -208,18 +222,28 @@ def palette(run: Run) -> Palette:
 
 def assigned_classes(run: Run) -> dict[int, str]:
     """Part -> body part as the last assignment in evaluation/parts.json says; empty where there is none."""
+    by_epoch = assignments(run)
+    last = by_epoch[max(by_epoch)] if by_epoch else {}
+    return {part: name for name, parts in last.items() for part in parts if 0 < part < run.info.parts}
+
+
+def assignments(run: Run) -> dict[int, dict[str, list[int]]]:
+    """{epoch: {class: parts}} as evaluation/parts.json notes it: a class with no part has an empty list."""
     if "parts" not in run.evaluation_names():
         return {}
-    by_epoch = {int(k): v for k, v in evaluation(run, "parts").items() if k.isdecimal() and isinstance(v, dict)}
-    if not by_epoch:
-        return {}
-    last = by_epoch[max(by_epoch)]
     return {
-        int(part): name
-        for name in PARTS
-        for part in _items(last.get(name))
-        if isinstance(part, int) and 0 < part < run.info.parts
+        int(epoch): {
+            name: [part for part in _items(found.get(name)) if isinstance(part, int)] for name in PARTS if name in found
+        }
+        for epoch, found in evaluation(run, "parts").items()
+        if epoch.isdecimal() and isinstance(found, dict)
     }
+
+
+def _classes(assigned: dict[int, dict[str, list[int]]], epoch: int) -> dict[str, list[int]]:
+    """The assignment in force at an epoch: the last noted up to it."""
+    known = [one for one in assigned if one <= epoch]
+    return assigned[max(known)] if known else {}
 
 
 def _items(value: object) -> list[object]:

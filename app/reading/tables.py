@@ -114,7 +114,8 @@ def _judged(head: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[s
                 "form": form,
             }
             for name in TARGETS:
-                row[name] = _percent(scores.get(name, {}).get(own))
+                score = scores.get(name, {})
+                row[name] = _percent(score.get(own)) if score.get("parts", True) else _NONE
                 row[f"{name}, constant"] = _percent(scores.get(name, {}).get(other))
             rows.append(row)
     return rows

@@ -13,10 +13,10 @@ from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
-from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space
+from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, LabelSpace, load_space
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.palette import Palette, class_palette
-from isp_core.runs import Run
+from isp_core.runs import Run, open_run
 from isp_core.runs.maps import Maps
 from isp_core.runs.schema import Split
 
@@ -43,17 +43,40 @@ def folder_of(run: Run, settings: Settings) -> Path | None:
     root = pictures.picture_root(run, settings)
     if root is None:
         return None
+    return root if _has_label_maps(root, run.path, runs_access.records_token(run)) else None
+
+
+@st.cache_data(max_entries=64, ttl=30, show_spinner=False)
+def _has_label_maps(root: Path, path: Path, token: str) -> bool:
     try:
-        find_label_maps(root, runs_access.records(run).iloc[:64])
+        find_label_maps(root, runs_access.records(open_run(path)).iloc[:64])
     except (IspError, OSError):
-        return None
-    return root
+        return False
+    return True
 
 
-@st.cache_resource(max_entries=6, show_spinner="Reading truth")
-def _targets(folder: Path, paths: tuple[str, ...], space: str, size: tuple[int, int]) -> Truth | None:
+@st.cache_resource(max_entries=16, ttl=60, show_spinner=False)
+def space_named(name: str) -> LabelSpace:
+    """A label space by its name or file; shared, and read again after a minute."""
+    return load_space(name)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading ground truth")
+def _split_targets(
+    folder: Path, path: Path, token: str, split: Split, space: str, size: tuple[int, int]
+) -> Truth | None:
+    paths = runs_access.records(open_run(path), split)["path"]
+    return _read(folder, [str(one) for one in paths], space, size)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _image_targets(folder: Path, path: str, space: str, size: tuple[int, int]) -> Truth | None:
+    return _read(folder, [path], space, size)
+
+
+def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int]) -> Truth | None:
     try:
-        return read_truth(folder, list(paths), load_space(space), size)
+        return read_truth(folder, paths, space_named(space), size)
     except IspError:
         return None
 
@@ -63,8 +86,7 @@ def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) 
     folder = folder_of(run, settings)
     if folder is None:
         return None
-    paths = tuple(str(path) for path in runs_access.records(run, split)["path"])
-    return _targets(folder, paths, space_of(run), size)
+    return _split_targets(folder, run.path, runs_access.records_token(run), split, space_of(run), size)
 
 
 def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple[int, int]) -> Maps | None:
@@ -73,5 +95,5 @@ def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple
     if folder is None:
         return None
     path = str(runs_access.records(run, split)["path"].iloc[row])
-    truth = _targets(folder, (path,), space_of(run), size)
+    truth = _image_targets(folder, path, space_of(run), size)
     return truth.targets[0] if truth is not None and truth.found[0] else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from isp_core.errors import IspError
@@ -58,6 +60,39 @@ def plain(text: object) -> str:
     '\\\\[x\\\\]\\\\(http\\\\://y\\\\)'
     """
     return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+
+
+def distinct(paths: Sequence[str], separator: str = "/") -> list[str]:
+    """The shortest ending of each path that no other has: its name, with its folders where the name is not enough.
+
+    Paths that are equal are numbered. Names are joined by `separator`.
+
+    >>> distinct(["a/1.jpg", "b/1.jpg", "b/2.jpg"])
+    ['a/1.jpg', 'b/1.jpg', '2.jpg']
+    >>> distinct(["image.jpg", "image.jpg"])
+    ['image.jpg', 'image.jpg (2)']
+    """
+    parts = [path.strip("/").split("/") for path in paths]
+    names = [part[-1] for part in parts]
+    length = 1
+    while True:
+        counts = Counter(names)
+        clashing = [i for i, name in enumerate(names) if counts[name] > 1 and len(parts[i]) > length]
+        if not clashing:
+            break
+        length += 1
+        for i in clashing:
+            names[i] = separator.join(parts[i][-length:])
+    seen: Counter[str] = Counter()
+    taken = set(names)
+    for i, name in enumerate(names):
+        seen[name] += 1
+        while seen[name] > 1 and f"{name} ({seen[name]})" in taken:
+            seen[name] += 1
+        if seen[name] > 1:
+            names[i] = f"{name} ({seen[name]})"
+            taken.add(names[i])
+    return names
 
 
 def _confined(root: Path, path: Path) -> Path:

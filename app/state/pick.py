@@ -1,35 +1,131 @@
-"""Controls that choose a picture: person, then picture. Both stand in the address, the picture by its name."""
+"""Which person and image are chosen: in the URL (pid, img), and kept from page to page."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from isp_app.reading import runs_access
+from isp_app.reading.runs_access import IMAGE
+from isp_app.state import controls
+from isp_core.runs import Run
+from isp_core.runs.schema import Split
+
+PERSON, PICTURE = "pid", "img"
+_KEPT = "_image"  # the path of the image last looked at, on any page
 
 
 def names(table: pd.DataFrame) -> list[str]:
-    """File names of records, as controls and the address show them."""
+    """The images' names, as controls and the URL show them; see `runs_access.IMAGE`."""
+    if IMAGE in table:
+        return [str(name) for name in table[IMAGE].to_list()]
     return [str(path).rpartition("/")[2] for path in table["path"].to_list()]
 
 
-def person_and_picture(table: pd.DataFrame, key_person: str = "pid", key_picture: str = "img") -> int:
-    """The row (position in `table`) that was chosen. The table is not empty."""
-    wanted = st.query_params.get(key_picture, "")
-    everyone = [str(identity) for identity in sorted(table["identity"].unique())]
-    if key_person not in st.query_params and wanted:  # a link that names only the picture
-        found = [i for i, name in enumerate(names(table)) if name == wanted]
-        if found and key_person not in st.session_state:
-            st.session_state[key_person] = str(table["identity"].iloc[found[0]])
-    left, right = st.columns([1, 2])
-    identity = left.selectbox(
-        "Person", everyone, key=key_person, bind="query-params", persist_state="session", help="Identity number"
-    )
+def row_named(table: pd.DataFrame, name: str) -> int | None:
+    """The row of the image with this name (or file name); None where there is none."""
+    known = names(table)
+    if name in known:
+        return known.index(name)
+    return next((i for i, other in enumerate(known) if other.rpartition("/")[2] == name), None)
+
+
+def keep(table: pd.DataFrame, row: int) -> None:
+    """Makes an image the chosen one: other pages open on it too."""
+    st.session_state[_KEPT] = str(table["path"].iloc[row])
+
+
+def kept(table: pd.DataFrame) -> int | None:
+    """The row of the image last looked at on any page; None where this table lacks it."""
+    path = st.session_state.get(_KEPT)
+    found = np.flatnonzero((table["path"] == path).to_numpy()) if path else np.zeros(0, np.int64)
+    return int(found[0]) if len(found) else None
+
+
+def choose(table: pd.DataFrame, row: int) -> None:
+    """Chooses an image for the next rerun, as a click on its tile does."""
+    keep(table, row)
+    st.session_state[PERSON] = str(table["identity"].iloc[row])
+    st.session_state[PICTURE] = names(table)[row]
+    for key in (PERSON, PICTURE):
+        controls.by_hand(key)
+
+
+def chosen(table: pd.DataFrame) -> int:
+    """The row that was chosen: by hand just now, by the URL, or on another page; else the first. Says what was not
+    found. The table is not empty."""
+    by_hand = {key: controls.changed_by_hand(key) for key in (PERSON, PICTURE)}
+    state = st.session_state
+    row = None
+    if by_hand[PICTURE] and state.get(PICTURE):
+        row = row_named(table, str(state[PICTURE]))
+    elif by_hand[PERSON] and state.get(PERSON):
+        row = first_of(table, str(state[PERSON]))
+    if row is None and not any(by_hand.values()):
+        row = _from_url(table)
+    if row is None:
+        row = kept(table)
+    if row is None and state.get(PERSON):
+        row = first_of(table, str(state[PERSON]))
+    return 0 if row is None else row
+
+
+def _from_url(table: pd.DataFrame) -> int | None:
+    image, person = (st.query_params.get(key, "") for key in (PICTURE, PERSON))
+    row = row_named(table, image) if image else None
+    of_person = first_of(table, person) if person else None
+    last = kept(table)
+    if row is None and of_person is not None and last is not None and str(table["identity"].iloc[last]) == person:
+        of_person = last
+    found = of_person if row is None else row
+    instead = table.iloc[[last or 0 if found is None else found]]
+    if image and row is None:
+        controls.not_found("Image", image, names(instead)[0])
+    if person and of_person is None:
+        controls.not_found("Person", person, f"person {instead['identity'].iloc[0]}")
+    return found
+
+
+def first_of(table: pd.DataFrame, identity: str) -> int | None:
+    """The first image of a person; None where the table shows nobody of that number."""
+    found = np.flatnonzero((table["identity"].astype(str) == identity).to_numpy())
+    return int(found[0]) if len(found) else None
+
+
+def person_and_picture(run: Run, split: Split) -> int:
+    """Controls for person and image; the row that was chosen. The split is not empty."""
+    table = runs_access.records(run, split)
+    row = chosen(table)
+    identity, name = str(table["identity"].iloc[row]), names(table)[row]
+    everyone = [str(one) for one in sorted(table["identity"].unique())]
     own = table[table["identity"] == int(identity)]
     options = names(own)
-    picture = right.selectbox(
-        f"Picture ({len(options)} of this person)",
+    st.session_state[PERSON], st.session_state[PICTURE] = identity, name
+    left, right = st.columns([1, 2])
+    left.selectbox("Person", everyone, key=PERSON, bind="query-params", on_change=controls.by_hand, args=(PERSON,))
+    right.selectbox(
+        f"Image ({len(options)} of this person)",
         options,
-        key=key_picture,
+        key=PICTURE,
         bind="query-params",
-        persist_state="session",
+        on_change=controls.by_hand,
+        args=(PICTURE,),
     )
-    return int(own.index[options.index(picture)])
+    keep(table, row)
+    return row
+
+
+def person(run: Run, split: Split, people: list[str], place: DeltaGenerator) -> str:
+    """A control for the person alone, among `people`; the image last looked at stays chosen where it shows them."""
+    table = runs_access.records(run, split)
+    row = chosen(table)
+    identity = str(table["identity"].iloc[row])
+    if identity not in people:
+        identity = people[0]
+    st.session_state[PERSON] = identity
+    place.selectbox("Person", people, key=PERSON, bind="query-params", on_change=controls.by_hand, args=(PERSON,))
+    if str(table["identity"].iloc[row]) == identity:
+        keep(table, row)
+    return identity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import Listed
 from isp_app.settings import Settings, settings
+from isp_app.state.controls import moved, select
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 
@@ -41,6 +41,7 @@ class Selection:
 
 def choose() -> Selection:
     """Draws the sidebar and opens the chosen run."""
+    moved(None)
     config = settings()
     everything = runs_access.find_runs(config)
     everything.sort(key=_order)
@@ -48,35 +49,23 @@ def choose() -> Selection:
     with st.sidebar:
         data = ALL_DATA
         if len(data_sets) > 1:
-            options = [ALL_DATA, *data_sets]
-            _follow_link("data", options)
-            data = st.selectbox("Data set", options, key="data", bind="query-params", on_change=_chosen, args=("data",))
+            data = select("Data set", [ALL_DATA, *data_sets], "data")
         listed = [item for item in everything if data in (ALL_DATA, item.summary.data)]
         if not listed:
             return Selection(config, tuple(everything), None, None, "train")
         names = {item.id: item for item in listed}
-        _follow_link("run", list(names))
-        identifier = st.selectbox(
-            "Run",
-            list(names),
-            format_func=lambda name: name,
-            key="run",
-            bind="query-params",
-            on_change=_chosen,
-            args=("run",),
-            help="Runs are read from the folders that the server was started with.",
+        identifier = select(
+            "Run", list(names), "run", help="Runs are read from the folders that the server was started with."
         )
-        chosen = names.get(str(identifier), listed[0])
-        _follow_link("split", SPLITS)
-        split = st.selectbox(
+        chosen = names.get(identifier, listed[0])
+        split_name = select(
             "Split",
             SPLITS,
-            key="split",
-            bind="query-params",
-            on_change=_chosen,
-            args=("split",),
-            help="Training pictures have pseudo-labels (clusters); query and gallery have predictions.",
+            "split",
+            help="Training images have pseudo-labels (clusters); query and gallery have predictions.",
         )
+        split = next(one for one in SPLITS if one == split_name)
+        moved(f"{chosen.id} {split}")
         st.caption(SPLIT_NAMES[split])
     try:
         if chosen.summary.problem:
@@ -87,20 +76,6 @@ def choose() -> Selection:
     with st.sidebar:
         _card(run, chosen)
     return Selection(config, tuple(everything), chosen, run, split)
-
-
-def _chosen(key: str) -> None:
-    """The hand has just chosen: for this one rerun the address is older than the control."""
-    st.session_state[f"_chosen_{key}"] = True
-
-
-def _follow_link(key: str, options: Sequence[str]) -> None:
-    """A link inside the app changes the address but not a bound control that stands already; so it is set here."""
-    if st.session_state.pop(f"_chosen_{key}", False):
-        return
-    wanted = st.query_params.get(key)
-    if key in st.session_state and wanted in options and st.session_state[key] != wanted:
-        st.session_state[key] = wanted
 
 
 def _card(run: Run, chosen: Listed) -> None:

@@ -12,7 +12,9 @@ from isp_app.components.ranking_grid import Tile, ranking_grid
 from isp_app.drawing import exports
 from isp_app.reading import pictures, projection, runs_access
 from isp_app.reading.projection import FEWEST, LIMITS, Plane
+from isp_app.reading.runs_access import IMAGE
 from isp_app.safety.names import plain
+from isp_app.state.controls import select
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
 from isp_core.palette import SLOTS
@@ -39,22 +41,14 @@ def show(selection: Selection) -> None:
     if selection.split == "train":
         st.caption("Embeddings are stored for query and gallery; this is the gallery.")
     one, two, three, four = st.columns(4)
-    epoch = int(one.selectbox("Epoch", epochs[::-1], key="epoch", bind="query-params", persist_state="session"))
+    epoch = int(select("Epoch", epochs[::-1], "epoch", place=one))
     vectors = runs_access.embeddings(run, split, epoch)
     features = ["global", *(["foreground"] if vectors.foreground.shape[1] else [])]
     features += [f"part {k}" for k in range(1, vectors.n_parts + 1)]
     palette = runs_access.palette(run)
-    feature = str(
-        two.selectbox(
-            "Feature",
-            features,
-            key="feat",
-            bind="query-params",
-            persist_state="session",
-        )
-    )
-    colour = str(three.selectbox("Colour", COLOURS, key="colour", bind="query-params", persist_state="session"))
-    method = str(four.selectbox("Projection", list(LIMITS), key="method", bind="query-params", persist_state="session"))
+    feature = select("Feature", features, "feat", place=two)
+    colour = select("Colour", COLOURS, "colour", place=three)
+    method = select("Projection", list(LIMITS), "method", place=four)
     plane = projection.project(run, split, epoch, feature, method)
     if len(plane.rows) < FEWEST:
         what = "show this part" if feature.startswith("part ") else "have embeddings"
@@ -93,6 +87,7 @@ def _table(run: Run, split: Split, epoch: int, plane: Plane, feature: str) -> pd
             "x": plane.points[:, 0],
             "y": plane.points[:, 1],
             "path": records["path"].to_numpy(),
+            IMAGE: records[IMAGE].to_numpy(),
             "identity": records["identity"].to_numpy(),
             "camera": records["camera"].to_numpy(),
             "part_share": size.astype(np.float32),

@@ -13,6 +13,7 @@ from isp_app.drawing.encode import Pixels, overlay
 from isp_app.reading import curves, pictures, runs_access, truth
 from isp_app.safety.names import plain
 from isp_app.state import pick
+from isp_app.state.controls import not_found
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_core.metrics.parsing import binary_counts, confusion
@@ -34,9 +35,10 @@ def show(selection: Selection) -> None:
     if not runs_access.map_epochs(run, split) or table.empty:
         empty.no_maps(run, split)
         return
-    what = "Pseudo-labels: clusters of this person's pixels" if split == "train" else "Predictions: argmax of Eq. 5"
-    st.caption(f"{what}, epoch by epoch. Maps are shown at the resolution they have, never smoothed.")
-    row = pick.person_and_picture(table)
+    made = f"Pseudo-labels (source: {run.info.labels or 'unknown'})"
+    what = made if split == "train" else "Predictions: argmax of Eq. 5"
+    st.caption(f"{plain(what)}, epoch by epoch. Maps are shown at the resolution they have, never smoothed.")
+    row = pick.person_and_picture(run, split)
     record = table.iloc[row]
     root = pictures.picture_root(run, selection.settings)
     palette = runs_access.palette(run)
@@ -57,10 +59,12 @@ def show(selection: Selection) -> None:
         heat=heat,
         aspect=pictures.aspect(run),
     )
+    if len(epochs) == 1:
+        st.caption(f"Only epoch {epochs[0]} has maps of this image, so there is nothing to compare it with yet.")
     if root is None:
         empty.no_pictures()
     epoch = wanted if chosen is None else chosen
-    if st.query_params.get("epoch") != str(epoch):
+    if chosen is not None and st.query_params.get("epoch", str(epochs[-1])) != str(epoch):
         st.query_params["epoch"] = str(epoch)
     st.caption(plain(palette.rule))
     _downloads(run, selection, row, epoch, epochs, maps)
@@ -68,9 +72,12 @@ def show(selection: Selection) -> None:
 
 def _epoch(epochs: list[int]) -> int:
     text = st.query_params.get("epoch", "")
+    nearest = epochs[-1]
     if text.isdecimal() and len(text) <= 6:
-        return min(epochs, key=lambda epoch: abs(epoch - int(text)))
-    return epochs[-1]
+        nearest = min(epochs, key=lambda epoch: abs(epoch - int(text)))
+    if text and text != str(nearest):
+        not_found("Epoch", text, f"epoch {nearest}")
+    return nearest
 
 
 def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: Maps) -> list[Series]:

@@ -12,6 +12,8 @@ from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
 from isp_app.reading import pictures, runs_access
 from isp_app.safety.names import plain
+from isp_app.state import pick
+from isp_app.state.controls import select
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
@@ -41,14 +43,14 @@ def show(selection: Selection) -> None:
     if not people:
         st.info("This split shows nobody whose identity is known.")
         return
-    identity = one.selectbox("Person", people, key="pid", bind="query-params", persist_state="session")
-    epoch = int(two.selectbox("Epoch", epochs[::-1], key="epoch", bind="query-params", persist_state="session"))
-    sort = three.selectbox("Order", SORTS, key="sort", bind="query-params", persist_state="session")
-    rows = table.index[table["identity"] == int(str(identity))].to_numpy()
+    identity = pick.person(run, split, people, one)
+    epoch = int(select("Epoch", epochs[::-1], "epoch", place=two))
+    sort = select("Order", SORTS, "order", place=three)
+    rows = table.index[table["identity"] == int(identity)].to_numpy()
     maps = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
     palette = runs_access.palette(run)
     share = 100 * part_share(maps, run.info.parts)  # (n, K-1) percent of the picture's pixels
-    order = _order(table.loc[rows], share, str(sort))
+    order = _order(table.loc[rows], share, sort)
     rows, maps, share = rows[order], maps[order], share[order]
     if len(rows) == 1:
         st.info("This person has one picture only: nothing can be said about consistency across pictures.")

@@ -1,32 +1,28 @@
-"""IoU: stored label maps against truth, pseudo-labels and predictions apart as in Table 3, the constant mask beside."""
+"""IoU: stored label maps against the ground truth, pseudo-labels and predictions apart as in Table 3, the constant mask
+next to them; any other run, epoch or split to compare with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from isp_app import empty
-from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports
-from isp_app.drawing.encode import mask_uri
-from isp_app.reading import paper, parsing, pictures, runs_access, truth
-from isp_app.reading.parsing import AUTHORS, ONE_TO_ONE, Judged
+from isp_app.reading import paper, parsing, runs_access
+from isp_app.reading.parsing import AUTHORS, ONE_TO_ONE, Scored
 from isp_app.safety.names import plain
-from isp_app.state.links import link
-from isp_app.state.look import current_look
-from isp_app.state.pick import names
+from isp_app.state.controls import select
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
+from isp_app.views import iou_images
 from isp_core.metrics.parsing import Assignment
 from isp_core.metrics.spaces import TARGETS
-from isp_core.palette import union
 from isp_core.runs import Run
-from isp_core.runs.schema import Split
+from isp_core.runs.schema import SPLITS
 
-SORTS = ("worst first", "best first", "by name")
 FORMS = {"class IoU": "iou", "mean of class and complement IoU": "mean_iou"}
+NOTHING = "nothing"
 
 
 def show(selection: Selection) -> None:
@@ -40,22 +36,20 @@ def show(selection: Selection) -> None:
     if not epochs or runs_access.records(run, split).empty:
         empty.no_maps(run, split)
         return
-    left, middle = st.columns([1, 3])
-    epoch = int(left.selectbox("Epoch", epochs[::-1], key="epoch", bind="query-params", persist_state="session"))
-    rule_options = [ONE_TO_ONE, *([AUTHORS] if run.info.parts in (6, 7) else [])]
-    rule = str(
-        middle.selectbox(
-            "Parts stand for classes by", rule_options, key="rule", bind="query-params", persist_state="session"
-        )
-    )
-    judged = parsing.judge(run, selection.settings, split, epoch)
-    if judged is None:
+    left, middle, right = st.columns([1, 2, 2])
+    epoch = int(select("Epoch", epochs[::-1], "epoch", place=left))
+    rules = [ONE_TO_ONE, *([AUTHORS] if run.info.parts in (6, 7) else [])]
+    rule = select("Part-to-class assignment", rules, "rule", place=middle)
+    identifier = selection.chosen.id if selection.chosen is not None else run.name
+    own = parsing.score(identifier, run, selection.settings, split, epoch, rule)
+    if own is None:
         empty.no_truth(run)
         return
-    matched = parsing.assignment(run, selection.settings, epoch, rule)
-    sentence = rule_sentence(run, matched)
+    with right:
+        other = _other(selection, run, rule)
+    sentence = rule_sentence(run, own.matched)
     st.caption(plain(sentence))
-    aggregate = _aggregate(run, selection, epoch, rule, split)
+    aggregate = _aggregate(selection, own, other, rule)
     form = st.segmented_control(
         "Form",
         list(FORMS),
@@ -67,34 +61,114 @@ def show(selection: Selection) -> None:
         help="The authors' script prints the mean of class and complement IoU, which is higher for small parts",
     )
     st.dataframe(
-        aggregate[aggregate["form"] == form].drop(columns="form"),
+        aggregate[aggregate["form"] == form].drop(columns=["form", "run"]),
         hide_index=True,
         alt="IoU by class in percent",
-        column_config=_percent(TARGETS),
+        column_config=iou_images.percent(TARGETS),
         placeholder="",
     )
     st.caption(
-        "Pixels of all pictures together, in percent; n pictures with truth. Empty: the truth cannot tell this class. "
-        "The constant mask is one mask for every picture, fitted on the training truth: only what stands above it "
-        "was learnt."
+        "Pixels of all images together, in percent; n images with ground truth. Empty: the ground truth does not have "
+        "this class, or no part stands for it. The constant mask is one mask for every image, fitted on the ground "
+        "truth of the training images: only what is higher was learned."
     )
-    for note in judged.notes:
+    for note in own.judged.notes:
         st.caption(plain(note))
-    table = parsing.per_picture(run, split, judged, matched)
-    source = exports.provenance(run, epoch, split)
-    kept = _pictures(selection, run, split, epoch, judged, matched, table)
+    kept = iou_images.show(selection, own, other)
+    _downloads(own, aggregate, kept, sentence)
+    with st.expander("Table 3 of the paper"):
+        st.caption(
+            f"{paper.LABEL} K = 6, SCHP's maps as ground truth. Its script "
+            "prints the mean of class and complement IoU, so compare with that form."
+        )
+        st.dataframe(paper.table_3(), hide_index=True, alt="Table 3 of the paper")
+
+
+def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
+    """What the user chose to compare with: a run (this one too), its epoch, its split."""
+    others = {item.id: other for item, other in selection.open_others() if other.info.parts}
+    name = select(
+        "Compare with", [NOTHING, *others], "with", help="Any run, epoch or split", what="Run to compare with"
+    )
+    if name == NOTHING:
+        return None
+    other = others[name]
+    left, right = st.columns(2)
+    possible = [split for split in SPLITS if runs_access.map_epochs(other, split)]
+    if not possible:
+        st.info(f"{plain(name)} has no label maps stored.")
+        return None
+    usual = possible.index(selection.split) if selection.split in possible else 0
+    chosen = select("its split", possible, "with_split", place=left, index=usual)
+    split = next(one for one in SPLITS if one == chosen)
+    epochs = runs_access.map_epochs(other, split)
+    epoch = int(select("its epoch", epochs[::-1], "with_epoch", place=right))
+    its_rule = rule if rule == ONE_TO_ONE or other.info.parts in (6, 7) else ONE_TO_ONE
+    found = parsing.score(name, other, selection.settings, split, epoch, its_rule)
+    if found is None:
+        st.info(f"No ground truth was found for {plain(name)}, so its maps have no IoU.")
+    return found
+
+
+def rule_sentence(run: Run, matched: Assignment) -> str:
+    """Which part stands for which class, and by which rule: on the page and in every file."""
+    named = [
+        f"{name} = {' + '.join(map(str, matched.parts_of(name, run.info.parts))) or 'no part'}"
+        for name in parsing.scored(run)
+        if name != "foreground"
+    ]
+    lacking = [name for name in TARGETS if name not in parsing.scored(run)]
+    missing = f" The ground truth has no {', '.join(lacking)}: not scored." if lacking else ""
+    return f"Part-to-class assignment {matched.rule}: {', '.join(named)}; foreground = all parts.{missing}"
+
+
+def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: str) -> pd.DataFrame:
+    """Rows as in Table 3: this split's maps and the other kind's, each with its constant mask, in both forms; what they
+    are compared with, and the difference."""
+    rows: list[dict[str, Any]] = []
+    for split in sorted(SPLITS, key=lambda s: s != own.split):
+        stored = [e for e in runs_access.map_epochs(own.run, split) if e <= own.epoch]
+        if not stored or runs_access.records(own.run, split).empty:
+            continue
+        found = parsing.score(own.name, own.run, selection.settings, split, stored[-1], rule)
+        if found is None or not len(found.judged.rows):
+            continue
+        for words, form in FORMS.items():
+            head = {"images": SPLIT_NAMES[split], "epoch": found.epoch, "n": len(found.judged.rows), "form": words}
+            values = found.overall(form)
+            rows.append({**head, "run": own.name, "maps": own.name, **values})
+            rows.append({**head, "run": own.name, "maps": "constant mask", **found.constant(selection.settings, form)})
+            if other is not None and split == own.split:
+                theirs = other.overall(form)
+                head |= {"images": SPLIT_NAMES[other.split], "epoch": other.epoch, "n": len(other.judged.rows)}
+                rows.append({**head, "run": other.name, "maps": other.label, **theirs})
+                difference = {name: values[name] - theirs[name] for name in TARGETS}
+                rows.append({**head, "run": own.name, "maps": "difference", "n": None, "epoch": None, **difference})
+    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS]
+    table = pd.DataFrame(rows)[order].sort_values(["form"], kind="stable")
+    return table.astype({"epoch": "Int64", "n": "Int64"})
+
+
+def _downloads(own: Scored, aggregate: pd.DataFrame, kept: pd.DataFrame, sentence: str) -> None:
+    run = own.run
+    source = exports.provenance(run, own.epoch, own.split)
+    by_words = {words: split for split, words in SPLIT_NAMES.items()}
+    rows = [
+        exports.provenance(run, own.epoch if pd.isna(epoch) else int(epoch), by_words[images])
+        for images, epoch in zip(aggregate["images"], aggregate["epoch"], strict=True)
+    ]
     with st.container(horizontal=True):
         st.download_button(
             "Table 3 (CSV)",
-            lambda: exports.csv(aggregate, source, sentence),
+            lambda: exports.csv(aggregate.drop(columns=["run", "epoch"]), rows, sentence),
             f"{source.stem}_iou.csv",
             "text/csv",
             on_click="ignore",
         )
         st.download_button(
-            "Per picture (CSV)",
-            lambda: exports.csv(kept.drop(columns="row").rename(columns={"split": "record_split"}), source, sentence),
-            f"{source.stem}_iou_pictures.csv",
+            "Per image (CSV)",
+            lambda: exports.csv(kept.drop(columns="row"), source, sentence),
+            f"{source.stem}_iou_images.csv",
             "text/csv",
             on_click="ignore",
         )
@@ -106,7 +180,7 @@ def show(selection: Selection) -> None:
                     "confusion": {
                         "rows": list(parsing.TRUTH_COLUMNS),
                         "parts": run.info.parts,
-                        "pixels": judged.counts.sum(0),
+                        "pixels": own.judged.counts.sum(0),
                     },
                 },
                 source,
@@ -116,174 +190,3 @@ def show(selection: Selection) -> None:
             "application/json",
             on_click="ignore",
         )
-    with st.expander("Table 3 of the paper"):
-        st.caption(
-            f"{paper.LABEL} K = 6, SCHP's maps as truth. Its script "
-            "prints the mean of class and complement IoU, so compare with that form."
-        )
-        st.dataframe(paper.table_3(), hide_index=True, alt="Table 3 of the paper")
-
-
-def rule_sentence(run: Run, matched: Assignment) -> str:
-    """Which part stands for which class, and by which rule: on the page and in every file."""
-    named = [
-        f"{name} = {' + '.join(map(str, matched.parts_of(name, run.info.parts))) or 'no part'}"
-        for name in parsing.scored(run)
-        if name != "foreground"
-    ]
-    lacking = [name for name in TARGETS if name not in parsing.scored(run)]
-    missing = f" The truth has no {', '.join(lacking)}: not scored." if lacking else ""
-    return f"Parts stand for classes {matched.rule}: {', '.join(named)}; foreground = all parts.{missing}"
-
-
-def _aggregate(run: Run, selection: Selection, epoch: int, rule: str, split: Split) -> pd.DataFrame:
-    """Rows as in Table 3: this split's maps and the other kind's, each beside its constant mask, in both forms."""
-    rows: list[dict[str, Any]] = []
-    others: tuple[Split, ...] = ("train", "query", "gallery")
-    for one in sorted(others, key=lambda s: s != split):
-        stored = [e for e in runs_access.map_epochs(run, one) if e <= epoch]
-        if not stored or runs_access.records(run, one).empty:
-            continue
-        judged = parsing.judge(run, selection.settings, one, stored[-1])
-        if judged is None or not len(judged.rows):
-            continue
-        matched = parsing.assignment(run, selection.settings, stored[-1], rule)
-        for words, form in FORMS.items():
-            head = {"pictures": SPLIT_NAMES[one], "epoch": stored[-1], "n": len(judged.rows), "form": words}
-            rows.append({**head, "maps": run.name, **parsing.overall(run, judged, matched, form)})
-            rows.append(
-                {**head, "maps": "constant mask", **parsing.constant(run, selection.settings, one, stored[-1], form)}
-            )
-    order = ["pictures", "form", "maps", "epoch", "n", *TARGETS]
-    return pd.DataFrame(rows)[order].sort_values(["form"], kind="stable")
-
-
-def _percent(columns: tuple[str, ...]) -> dict[str, Any]:
-    return {name: st.column_config.NumberColumn(name, format="%.1f") for name in columns}
-
-
-def _pictures(
-    selection: Selection, run: Run, split: Split, epoch: int, judged: Judged, matched: Assignment, table: pd.DataFrame
-) -> pd.DataFrame:
-    st.subheader("Pictures", anchor=False)
-    known = list(parsing.scored(run))
-    one, two, three, four = st.columns(4)
-    part = str(one.selectbox("Class", known, key="part", bind="query-params", persist_state="session"))
-    low = two.number_input("IoU from", 0, 100, 0, key="min", bind="query-params", persist_state="session")
-    high = three.number_input("IoU to", 0, 100, 100, key="max", bind="query-params", persist_state="session")
-    sort = four.selectbox("Order", SORTS, key="sort", bind="query-params", persist_state="session")
-    known_constant = parsing.constant_each(run, selection.settings, split, epoch, part)
-    if known_constant is not None and len(known_constant) == len(table):
-        table = table.assign(constant=known_constant)
-    defined = table[table[part].notna()]
-    kept = defined[(defined[part] >= low) & (defined[part] <= high)]
-    cell = _confusion(run, judged)
-    if cell is not None:
-        code, index = cell
-        pixels = pd.Series(judged.counts[:, code, index], index=table.index)
-        kept = kept[pixels[kept.index] > 0].assign(pixels_in_cell=pixels)
-        st.caption(
-            f"Only pictures with pixels of {parsing.TRUTH_COLUMNS[code]} under "
-            f"{plain(runs_access.palette(run).name(index))}; most of them first."
-        )
-        kept = kept.sort_values("pixels_in_cell", ascending=False)
-    elif sort == "by name":
-        kept = kept.sort_values("path")
-    else:
-        kept = kept.sort_values([part, "path"], ascending=[sort == "worst first", True])
-    _histogram(defined[part], part)
-    st.caption(
-        f"{len(kept)} of {len(table)} pictures; {len(table) - len(defined)} have no {part} in their truth: no score. "
-        "Choose a row to see the picture."
-    )
-    if kept.empty:
-        return kept
-    beside = {"constant": st.column_config.NumberColumn(f"{part}, constant mask", format="%.1f")}
-    first = [*([] if cell is None else ["pixels_in_cell"]), "path", "identity", "camera", part]
-    first += ["constant"] if "constant" in kept else []
-    shown = [*first, *(name for name in known if name != part)]
-    event = st.dataframe(
-        kept[shown],
-        hide_index=True,
-        height=300,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="iou-rows",
-        alt=f"IoU of each picture, {sort}",
-        placeholder="",
-        column_config=_percent(TARGETS) | beside,
-    )
-    chosen = event.selection.rows if event is not None else []
-    if chosen and chosen[0] < len(kept):
-        row = int(kept["row"].iloc[chosen[0]])
-        st.query_params["row"] = names(kept.iloc[[chosen[0]]])[0]
-    else:
-        wanted = st.query_params.get("row", "")
-        found = [i for i, name in enumerate(names(kept)) if name == wanted] if wanted else []
-        row = int(kept["row"].iloc[found[0] if found else 0])
-    _picture(selection, run, split, epoch, row, kept[kept["row"] == row].iloc[0], part)
-    return kept.rename(columns={"constant": f"{part}, constant mask"})
-
-
-def _confusion(run: Run, judged: Judged) -> tuple[int, int] | None:
-    """The part x truth table; a chosen cell filters the pictures. Returns (truth code, part)."""
-    total = judged.counts.sum(0)  # (7, K)
-    share = 100 * total / np.maximum(total.sum(0, keepdims=True), 1)
-    palette = runs_access.palette(run)
-    rows = [palette.name(k) for k in range(run.info.parts)]
-    table = pd.DataFrame(share.T, columns=list(parsing.TRUTH_COLUMNS))
-    table.insert(0, "part", rows)
-    with st.expander("Which pixels each part is made of (part × truth); choose a cell to filter the pictures"):
-        st.caption("Rows add up to 100 %: of a part's pixels, how many lie on each class of the truth.")
-        event = st.dataframe(
-            table,
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="single-cell",
-            key="confusion",
-            alt="Share of each part's pixels by class of the truth, in percent",
-            column_config=_percent(parsing.TRUTH_COLUMNS),
-        )
-    cells = event.selection.cells if event is not None else []
-    if not cells:
-        return None
-    index, column = cells[0]
-    if column not in parsing.TRUTH_COLUMNS or not 0 <= index < run.info.parts:
-        return None
-    return parsing.TRUTH_COLUMNS.index(column), int(index)
-
-
-def _histogram(values: pd.Series, part: str) -> None:
-    counts, _ = np.histogram(values.dropna(), bins=np.arange(0, 101, 10))
-    bins = [f"{a:02d}-{a + 10}" for a in range(0, 100, 10)]
-    st.bar_chart(
-        pd.DataFrame({"IoU, percent": bins, "pictures": counts}),
-        x="IoU, percent",
-        y="pictures",
-        height=160,
-        alt=f"Distribution of {part} IoU over pictures",
-    )
-
-
-def _picture(selection: Selection, run: Run, split: Split, epoch: int, row: int, scores: pd.Series, part: str) -> None:
-    record = runs_access.records(run, split).iloc[row]
-    root = pictures.picture_root(run, selection.settings)
-    labels = runs_access.maps(run, split, epoch, (row,))[0]
-    codes = truth.of_picture(run, selection.settings, split, row, (labels.shape[0], labels.shape[1]))
-    image = pictures.uri(root, str(record["path"]))
-    ratio, alt = pictures.aspect(run), pictures.describe(record)
-    panels = [Panel("input", f"Input, {alt}", None, image, ratio)] if image else []
-    if codes is not None:
-        panels.append(Panel("truth", f"Truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio))
-    palette = runs_access.palette(run)
-    panels.append(Panel(SPLIT_NAMES[split], f"Part map, {alt}", mask_uri(palette.coded(labels)), image, ratio))
-    name = names(runs_access.records(run, split).iloc[[row]])[0]
-    st.markdown(f"**{plain(name)}**")
-    found = [f"{target} {scores[target]:.1f} %" for target in TARGETS if scores[target] == scores[target]]
-    level = scores.get("constant", np.nan)
-    beside = f"; the constant mask has {level:.1f} % for {part}" if level == level else ""
-    st.caption("IoU of this picture: " + ", ".join(found) + beside)
-    link("evolution", "This picture over all epochs", ":material/movie:", split=split, pid=record["identity"], img=name)
-    mask_viewer(
-        panels, union([palette, truth.palette()]), title="Input, truth and parts", key="iou-viewer", look=current_look()
-    )

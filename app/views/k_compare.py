@@ -1,4 +1,5 @@
-"""K compare: one picture under several runs, K = 4..8 and the cascade's variants, beside truth (Figures 4 and 5)."""
+"""K compare: one image under several runs, K = 4..8 and the cascade's variants, next to the ground truth (Figures 4
+and 5)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from isp_app.reading import curves, paper, pictures, runs_access, truth
 from isp_app.reading.tables import variant
 from isp_app.safety.names import plain
 from isp_app.state import pick
+from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
@@ -24,6 +26,7 @@ from isp_core.runs.schema import Split
 
 FIGURE_ROWS = 6
 MOST_RUNS = 12
+LAST, EACH = "last of each", "each run's last epoch"
 PAPER_KS = (4, 5, 6, 7, 8)
 
 
@@ -38,27 +41,35 @@ def show(selection: Selection) -> None:
     if not candidates:
         empty.no_maps(run, split)
         return
+    all_found("ks", list(candidates), "Run")
     wanted = st.multiselect(
         "Runs",
         list(candidates),
         key="ks",
         bind="query-params",
         persist_state="session",
+        on_change=by_hand,
+        args=("ks",),
         max_selections=MOST_RUNS,
-        placeholder="All runs on this data set",
+        placeholder="By K, as in Figure 4",
         help="Runs on the same data that have label maps of this split",
     )
-    runs = {name: candidates[name] for name in (wanted or list(candidates)[:MOST_RUNS])}
-    if not wanted and len(candidates) > MOST_RUNS:
-        st.caption(f"The first {MOST_RUNS} of {len(candidates)} runs; choose others above.")
-    _missing(run, list(candidates.values()))
-    table = runs_access.records(run, split)
-    row = pick.person_and_picture(table)
+    by_k = _figure_4(run, candidates)
+    runs = {name: candidates[name] for name in (wanted or by_k[:MOST_RUNS])}
+    if not wanted and len(by_k) > MOST_RUNS:
+        st.caption(f"The first {MOST_RUNS} of {len(by_k)} runs; choose others above.")
+    elif not wanted and len(by_k) < len(candidates):
+        st.caption(
+            f"{len(by_k)} of {len(candidates)} runs: the cascade by K, with the labels and the backbone of "
+            f"{plain(run.name)}, as in Figure 4. Choose others above."
+        )
+    _missing(selection, list(candidates.values()))
+    row = pick.person_and_picture(run, split)
     epoch = _epoch(runs, split)
     _viewer(selection, run, runs, split, row, epoch)
     _downloads(selection, run, runs, split, row, epoch)
-    st.subheader("Figures by K", anchor=False)
-    figures_table = _figures(runs)
+    st.subheader("Metrics by K", anchor=False)
+    figures_table = _metrics(runs)
     decimals = {
         name: st.column_config.NumberColumn(format="%.1f")
         for name in figures_table.columns
@@ -75,16 +86,18 @@ def show(selection: Selection) -> None:
         "In percent, at each run's last evaluated epoch; empty where it was not measured. IoU of predictions (test) "
         "and of pseudo-labels (train) are two things; the constant mask is the level to hold either against."
     )
-    source = exports.provenance(run, None, split)
     with st.container(horizontal=True):
         st.download_button(
-            "Figures by K (CSV)",
-            lambda: exports.csv(figures_table.rename(columns={"run": "compared_run"}), source),
+            "Metrics by K (CSV)",
+            lambda: exports.csv(
+                figures_table.rename(columns={"run": "compared_run"}),
+                [exports.provenance(other, _last_evaluated(other), split) for other in runs.values()],
+            ),
             f"{run.info.data.name}_by_k.csv",
             "text/csv",
             on_click="ignore",
         )
-        link("overview", "Table 4 beside the paper's", ":material/table_chart:", table="Table 4")
+        link("overview", "Table 4 next to the paper's", ":material/table_chart:", table="Table 4")
     with st.expander("Table 4 of the paper"):
         st.caption(paper.LABEL)
         st.dataframe(paper.table_4(), hide_index=True, alt="Table 4 of the paper")
@@ -99,7 +112,7 @@ def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Spli
     cascades = {name: other for name, other in by_k.items() if (other.info.parts, other.info.labels) in alike}
     with st.container(horizontal=True):
         st.download_button(
-            "Figure 4: by K, beside truth (PNG)",
+            "Figure 4: by K, next to the ground truth (PNG)",
             lambda: exports.picture(_figure(selection, run, by_k, split, row, epoch), source, "part maps by K"),
             f"{run.info.data.name}_{split}_figure4.png",
             "image/png",
@@ -130,12 +143,28 @@ def _candidates(selection: Selection, run: Run, split: Split) -> dict[str, Run]:
     return dict(found)
 
 
+def _figure_4(run: Run, candidates: dict[str, Run]) -> list[str]:
+    """Figure 4's runs: the cascade with different K, all else as in the chosen run. All runs where it has no others."""
+    alike = [
+        name
+        for name, other in candidates.items()
+        if other.path == run.path
+        or (not variant(other) and (other.info.labels, other.info.backbone) == (run.info.labels, run.info.backbone))
+    ]
+    return alike if len(alike) > 1 else list(candidates)
+
+
+def _last_evaluated(run: Run) -> int | None:
+    found = [c.epochs[-1] for name in curves.RETRIEVAL if (c := curves.curve(runs_access.metrics(run), name))]
+    return max(found, default=None)
+
+
 def _title(name: str, run: Run) -> str:
     words = variant(run)
     return f"{name}: K = {run.info.parts}" + (f", {words}" if words else "")
 
 
-def _missing(run: Run, candidates: list[Run]) -> None:
+def _missing(selection: Selection, candidates: list[Run]) -> None:
     have = {other.info.parts for other in candidates if not variant(other)}
     lacking = [k for k in PAPER_KS if k not in have]
     variants = [v for v in ("Variant 1", "Variant 2") if v not in {variant(other) for other in candidates}]
@@ -146,10 +175,11 @@ def _missing(run: Run, candidates: list[Run]) -> None:
         with st.expander(f"Not here yet: {'; '.join(words)}", on_change="rerun") as lacking_runs:
             if not lacking_runs.open:
                 return
-            commands = [f"isp train --data DATA --out runs/k{k} --parts {k}" for k in lacking]
+            config = selection.settings
+            commands = [empty.train_command(config, name=f"k{k}", more=f" --parts {k}") for k in lacking]
             names = {"Variant 1": "one-step", "Variant 2": "unnormalised"}
             commands += [
-                f"isp train --data DATA --out runs/{names[v]} --parts 6 --set labels.variant={names[v]}"
+                empty.train_command(config, name=names[v], more=f" --parts 6 --set labels.variant={names[v]}")
                 for v in variants
             ]
             st.code("\n".join(commands), language="bash")
@@ -159,10 +189,8 @@ def _epoch(runs: dict[str, Run], split: Split) -> int | None:
     everything = sorted(
         {epoch for other in runs.values() for epoch in runs_access.map_epochs(other, split)}, reverse=True
     )
-    chosen = st.selectbox(
-        "Epoch", ["last of each", *map(str, everything)], key="epoch", bind="query-params", persist_state="session"
-    )
-    return None if chosen in (None, "last of each") else int(str(chosen))
+    chosen = select("Epoch", [LAST, *everything], "epoch", format_func=lambda name: EACH if name == LAST else name)
+    return None if chosen == LAST else int(chosen)
 
 
 def _row_in(other: Run, run: Run, split: Split, row: int) -> int | None:
@@ -228,7 +256,7 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     st.caption(plain(union(palettes).rule))
 
 
-def _figures(runs: dict[str, Run]) -> pd.DataFrame:
+def _metrics(runs: dict[str, Run]) -> pd.DataFrame:
     rows = []
     for name_of, other in runs.items():
         table = runs_access.metrics(other)

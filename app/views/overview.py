@@ -14,6 +14,7 @@ from isp_app.drawing.sparks import Spark
 from isp_app.reading import curves, paper, pictures, runs_access, tables
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
+from isp_app.state.controls import all_found, arrived, by_hand, follow
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
@@ -39,6 +40,8 @@ def show(selection: Selection) -> None:
         empty.no_runs(selection.settings)
         _paper()
         return
+    # a link to a table opens on it: it comes first then; a table chosen on the page stays where it was chosen
+    first = st.container() if arrived("table") else None
     if selection.run is not None:
         try:
             _first_sight(selection, selection.run)
@@ -53,7 +56,8 @@ def show(selection: Selection) -> None:
         with st.container(border=True):
             st.markdown(f"**{plain(item.id)}** cannot be read")
             st.text(empty.short(item.summary.problem))
-    _tables(whole)
+    with first or st.container():
+        _tables(whole)
 
 
 def _first_sight(selection: Selection, run: Run) -> None:
@@ -91,12 +95,15 @@ def _filter(listed: list[Listed]) -> list[Listed]:
     if len(listed) <= 1:
         return listed
     names = [item.id for item in listed]
+    all_found("runs", names, "Run")
     wanted = st.multiselect(
         "Runs",
         names,
         key="runs",
         bind="query-params",
         persist_state="session",
+        on_change=by_hand,
+        args=("runs",),
         placeholder="All runs",
         label_visibility="collapsed",
     )
@@ -164,12 +171,16 @@ def _iou(run: Run, table: pd.DataFrame) -> None:
 def _tables(listed: list[Listed]) -> None:
     """One table, once it is asked for: the browser's grid would cost the first page half a second."""
     st.subheader("Tables", anchor=False)
+    options = [ALL, *tables.TABLES, PAPER]
+    follow("table", options, "Table", None)
     which = st.segmented_control(
         "Table",
-        [ALL, *tables.TABLES, PAPER],
+        options,
         key="table",
         bind="query-params",
         persist_state="session",
+        on_change=by_hand,
+        args=("table",),
         label_visibility="collapsed",
     )
     if which is None:

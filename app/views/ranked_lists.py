@@ -9,6 +9,7 @@ import pandas as pd
 
 from isp_app.drawing import figures
 from isp_app.drawing.encode import Pixels
+from isp_app.drawing.exports import Provenance, provenance
 from isp_app.reading import pictures, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.settings import Settings
@@ -67,3 +68,12 @@ def table(lists: dict[Side, Ranked], query: pd.Series, count: int) -> pd.DataFra
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def sources(lists: dict[Side, Ranked], count: int) -> list[Provenance]:
+    """Where each row of `table` comes from: rows of another list come from another run."""
+    return [
+        one
+        for side, ranked in lists.items()
+        for one in [provenance(side.run, side.epoch, "query")] * len(ranked.gallery[:count])
+    ]

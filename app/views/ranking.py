@@ -12,7 +12,9 @@ from isp_app.drawing import exports
 from isp_app.reading import pictures, ranking, runs_access
 from isp_app.reading.ranking import ERRORS, Ranked
 from isp_app.safety.names import plain
-from isp_app.state.pick import names
+from isp_app.state import pick
+from isp_app.state.controls import not_found, select
+from isp_app.state.pick import names, row_named
 from isp_app.state.sidebar import Selection
 from isp_app.views import pair, ranked_lists
 from isp_app.views.ranked_lists import Side
@@ -42,6 +44,7 @@ def show(selection: Selection) -> None:
     chosen = _choose_query(selection, side, table)
     if chosen is None:
         return
+    pick.keep(table, chosen)
     query = runs_access.records(run, "query").iloc[chosen]
     st.subheader(f"Query {plain(names(table)[chosen])}", anchor=False)
     count = st.segmented_control(
@@ -71,45 +74,35 @@ def show(selection: Selection) -> None:
 
 def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Side | None]:
     left, middle, right = st.columns([1, 2, 2])
-    epoch = left.selectbox(
-        "Epoch",
-        epochs[::-1],
-        key="epoch",
-        bind="query-params",
-        persist_state="session",
-        help="Epochs whose embeddings are stored",
+    epoch = int(
+        select("Epoch", epochs[::-1], "epoch", place=left, help="Epochs whose embeddings are stored"),
     )
     known = ranking.rules(run, epoch)
     if "aligned" in known:
         _aligned_switch()
-    rule = middle.selectbox(
-        "Matching",
-        list(known),
-        key="arm",
-        bind="query-params",
-        persist_state="session",
-    )
-    st.caption(f"{rule}: {known[str(rule)]}")
+    rule = select("Matching", list(known), "arm", place=middle)
+    st.caption(f"{rule}: {known[rule]}")
     others = {
         item.id: other
         for item, other in selection.open_others()
         if other.path != run.path and runs_access.same_pictures(run, other, "query")
     }
     options = [NOBODY, *(["this run, all parts visible"] if "all-parts" in known else []), *others]
-    with_whom = right.selectbox(
-        "Beside it",
+    with_whom = select(
+        "Compare with",
         options,
+        "vs",
+        place=right,
         index=_default_other(options, others),
-        key="vs",
-        bind="query-params",
-        persist_state="session",
         help="A baseline or any other run on the same data, imported ones too",
+        what="Run to compare with",
     )
-    side = Side(run, int(epoch), str(rule), f"{run.name}, epoch {epoch}, {rule}")
-    if with_whom == NOBODY or with_whom is None:
+    own_name = selection.chosen.id if selection.chosen is not None else run.name
+    side = Side(run, epoch, rule, f"{own_name}, epoch {epoch}, {rule}")
+    if with_whom == NOBODY:
         return side, None
     if with_whom not in others:
-        return side, Side(run, int(epoch), "all-parts", f"{run.name}, epoch {epoch}, all-parts")
+        return side, Side(run, epoch, "all-parts", f"{own_name}, epoch {epoch}, all-parts")
     other = others[with_whom]
     theirs = ranking.epochs(other)
     if not theirs:
@@ -190,22 +183,18 @@ def _figures(side: Side, table: pd.DataFrame) -> None:
 
 def _choose_query(selection: Selection, side: Side, table: pd.DataFrame) -> int | None:
     left, middle, right = st.columns(3)
-    errors = left.selectbox("Queries", ERRORS, key="err", bind="query-params", persist_state="session")
+    errors = select("Queries", ERRORS, "err", place=left)
     cameras = [int(c) for c in sorted(table["camera"].unique()) if c > 0]
-    camera = middle.selectbox(
-        "Camera of the query", ["all", *map(str, cameras)], key="cam", bind="query-params", persist_state="session"
-    )
+    camera = select("Camera of the query", ["all", *cameras], "cam", place=middle)
     subsets = [str(s) for s in sorted(table["subset"].unique()) if s]
     subset = None
     if subsets:
-        subset = right.selectbox(
-            "Subset", ["all", *subsets], key="subset", bind="query-params", persist_state="session"
-        )
+        subset = select("Subset", ["all", *subsets], "subset", place=right)
     kept = ranking.filtered(
         table,
-        errors=str(errors),
-        camera=None if camera in ("all", None) else int(str(camera)),
-        subset=None if subset in ("all", None) else str(subset),
+        errors=errors,
+        camera=None if camera == "all" else int(camera),
+        subset=None if subset == "all" else subset,
     )
     if kept.empty:
         st.info("No query is left: choose other filters.")
@@ -233,11 +222,14 @@ def _choose_query(selection: Selection, side: Side, table: pd.DataFrame) -> int 
 def _wanted_query(table: pd.DataFrame, kept: pd.DataFrame) -> int:
     """The query that the address names, else the worst of those kept."""
     text = st.query_params.get("q", "")
-    if text:
-        found = [i for i, name in enumerate(names(table)) if name == text]
-        if found:
-            return found[0]
-    return int(kept["row"].iloc[0])
+    row = row_named(table, text) if text else None
+    if row is None and not text:
+        row = pick.kept(table)
+    if row is None:
+        row = int(kept["row"].iloc[0])
+        if text:
+            not_found("Query", text, names(table)[row])
+    return row
 
 
 def _query_tile(row: int, record: pd.Series, scored: bool) -> Tile:
@@ -335,8 +327,11 @@ def _gallery_row(side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int]
     whose = list(lists)[-1] if st.query_params.get("of") == "other" else side
     text = st.query_params.get("g", "")
     gallery = runs_access.records(whose.run, "gallery")
-    found = [i for i, name in enumerate(names(gallery)) if name == text] if text else []
-    return whose, found[0] if found else int(lists[whose].gallery[0])
+    found = row_named(gallery, text) if text else None
+    first = int(lists[whose].gallery[0])
+    if text and found is None:
+        not_found("Gallery image", text, names(gallery)[first])
+    return whose, first if found is None else found
 
 
 def _elsewhere(lists: dict[Side, Ranked], whose: Side, g: int) -> list[str]:
@@ -356,7 +351,7 @@ def _any_picture(side: Side) -> None:
 
     def chosen() -> None:
         name = str(st.session_state.get("any-picture", "")).strip()
-        if name in names(runs_access.records(side.run, "gallery")):
+        if row_named(runs_access.records(side.run, "gallery"), name) is not None:
             st.query_params["g"] = name
             st.query_params.pop("of", None)
         elif name:
@@ -382,7 +377,9 @@ def _downloads(
         )
         st.download_button(
             "Lists (CSV)",
-            lambda: exports.csv(ranked_lists.table(lists, query, count), source, ranking.RULE),
+            lambda: exports.csv(
+                ranked_lists.table(lists, query, count), ranked_lists.sources(lists, count), ranking.RULE
+            ),
             f"{source.stem}_ranking.csv",
             "text/csv",
             on_click="ignore",

@@ -16,9 +16,10 @@ from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
 from isp_app.empty import WALKERS
 from isp_app.reading import curves, pictures, runs_access
-from isp_app.safety.names import plain, valid_name
-from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
+from isp_app.safety.names import distinct, plain, valid_name
+from isp_app.settings import PROJECT
 from isp_app.state import jobs
+from isp_app.state.controls import not_found
 from isp_app.state.jobs import JobError, Wish
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
@@ -47,17 +48,11 @@ def show(selection: Selection) -> None:
             "(--server.address=127.0.0.1), or where the one who starts it sets ISP_ALLOW_TRAINING=1."
         )
         st.markdown("A run can be trained from the command line, and is shown here while it grows:")
-        st.code(empty.TRAIN, language="bash")
+        st.code(empty.train_command(selection.settings), language="bash")
         return
-    root = _runs_root(selection.settings)
+    root = selection.settings.own_runs
     _watch(selection, root)
     _form(selection, root)
-
-
-def _runs_root(settings: Settings) -> Path:
-    """Where new runs go: the last configured folder (runs beside the project by default), never the embedded study."""
-    others = [path for path in settings.run_roots if EMBEDDED_DATA not in path.parents]
-    return others[-1] if others else PROJECT / "runs"
 
 
 @st.cache_data(ttl=60, show_spinner="Looking for data sets")
@@ -66,14 +61,15 @@ def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
 
     Only folder listings are looked at: a data set is read when it is chosen.
     """
-    found: dict[str, Path] = {}
+    found: list[Path] = []
     for root in roots:
         level = [root] if root.is_dir() else []
         for _ in range(DEPTH + 1):
             known = [folder for folder in level if _looks_like_data(folder)]
-            found |= {_words(root, folder): folder for folder in known}
+            found += [folder for folder in known if folder not in found]
             level = [entry for folder in level if folder not in known for entry in _folders(folder)]
-    return dict(list(found.items())[:MOST_DATA])
+    shown = found[:MOST_DATA]
+    return dict(zip(distinct([str(folder) for folder in shown]), shown, strict=True))
 
 
 def _looks_like_data(folder: Path) -> bool:
@@ -88,10 +84,6 @@ def _folders(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))[:64]
     except OSError:
         return []
-
-
-def _words(root: Path, folder: Path) -> str:
-    return root.name if folder == root else str(folder.relative_to(root))
 
 
 @st.cache_data(ttl=600, max_entries=16, show_spinner="Reading the data set")
@@ -172,11 +164,15 @@ def _form(selection: Selection, root: Path) -> None:
 def _watch(selection: Selection, root: Path) -> None:
     known = jobs.everything(root)
     if not known:
+        if wanted := st.query_params.get("job", ""):
+            not_found("Training", wanted, None)
         st.caption("No run was started from this page yet.")
         st.fragment(_await_first, run_every=EVERY)(root)
         return
     names = [job.name for job in known]
     wanted = st.query_params.get("job", "")
+    if wanted and wanted not in names:
+        not_found("Training", wanted, names[0])
     name = st.selectbox(
         "Trainings",
         names,

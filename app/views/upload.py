@@ -18,8 +18,9 @@ from isp_app.drawing.exports import Provenance
 from isp_app.reading import parse_upload, pictures, runs_access
 from isp_app.reading.parse_upload import Seen
 from isp_app.safety import uploads
-from isp_app.safety.names import escape, plain
+from isp_app.safety.names import distinct, escape, plain
 from isp_app.safety.uploads import FORMATS, MAX_BYTES, UploadError
+from isp_app.state.controls import select
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_core.palette import Palette
@@ -44,21 +45,15 @@ def show(selection: Selection) -> None:
     networks = _networks(selection)
     if not networks:
         if empty.run_or_reason(selection) is not None:
-            empty.say("No run here has weights, so pictures cannot be parsed. Train one:", empty.TRAIN)
+            command = empty.train_command(selection.settings)
+            empty.say("No run here has weights, so images cannot be parsed. Train one:", command)
         return
     st.caption(
         "Pictures stay in this session's memory on this machine: they are not stored, logged or sent anywhere. "
         "Upload pictures of people only where you may."
     )
-    wanted = st.selectbox(
-        "Network",
-        list(networks),
-        key="ckpt",
-        bind="query-params",
-        persist_state="session",
-        help="Runs and epochs whose weights are stored",
-    )
-    run, epoch = networks[str(wanted)]
+    wanted = select("Network", list(networks), "ckpt", help="Runs and epochs whose weights are stored")
+    run, epoch = networks[wanted]
     given = _given(selection, run)
     if not given:
         return
@@ -121,7 +116,8 @@ def _given(selection: Selection, run: Run) -> list[Given]:
             st.warning(plain(error))
     if len(offered) > MOST:
         st.info(f"{len(offered)} pictures were uploaded; the first {MOST} are parsed.")
-    return given or sample
+    unlike = distinct([item.name.replace("/", "_") for item in given])
+    return [Given(name, item.picture) for name, item in zip(unlike, given, strict=True)] or sample
 
 
 def _sample(selection: Selection, run: Run) -> list[Given]:

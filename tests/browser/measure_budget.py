@@ -93,7 +93,7 @@ def _floor() -> None:
 
 
 def _point_at_next_option(tab: Tab) -> None:
-    picker = tab.page.get_by_label("Picture (").first
+    picker = tab.page.get_by_label("Image (").first
     picker.click()
     picker.press("ArrowDown")
 

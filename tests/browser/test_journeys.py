@@ -133,6 +133,7 @@ def test_a_ranking_explains_itself(tab: Tab) -> None:
     name, data = download(tab, "Lists (CSV)")
     table = pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
     assert set(table["list"].str.split(",").str[0]) == {"k6", "baseline"}
+    assert (table["run"] == table["list"].str.split(",").str[0]).all()  # each row its own run
     assert {"run", "epoch", "K", "split", "checkpoint", "schema", "rule"} <= set(table.columns)
     assert Image.open(io.BytesIO(download(tab, "Figure 7")[1])).height > 200
     assert name.endswith("ranking.csv")
@@ -172,7 +173,7 @@ def test_a_row_of_the_iou_table_leads_to_its_picture(tab: Tab) -> None:
     tab.settle()
     name = tab.url().split("row=")[1].split("&")[0]
     expect(tab.page.locator("strong", has_text=name)).to_be_visible()  # the table holds the name too, but draws it
-    tab.page.get_by_text("This picture over all epochs").click()
+    tab.page.get_by_text("This image over all epochs").click()
     expect(tab.page.locator("h1")).to_have_text("Evolution")
     tab.settle()
     assert name in (component(tab).get_attribute("aria-label") or "")
@@ -232,7 +233,7 @@ def test_aligned_matching_switched_off_changes_the_list(tab: Tab) -> None:
 def test_iou_table_leaves_as_a_spreadsheet(tab: Tab) -> None:
     tab.open("iou?run=k6&split=gallery&part=head&sort=best+first")
     expect(tab.page.get_by_text("foreground = all parts")).to_be_visible()
-    _, data = download(tab, "Per picture (CSV)")
+    _, data = download(tab, "Per image (CSV)")
     table = pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
     assert table["head"].is_monotonic_decreasing
     assert table["split"].unique().tolist() == ["gallery"]
@@ -240,7 +241,8 @@ def test_iou_table_leaves_as_a_spreadsheet(tab: Tab) -> None:
     _, data = download(tab, "Table 3 (CSV)")
     whole = pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")
     assert set(whole["maps"]) == {"k6", "constant mask"}
-    assert (whole["pictures"].str.contains("pseudo-labels") == whole["pictures"].str.startswith("train")).all()
+    assert (whole["split"] == whole["images"].str.split(" ").str[0]).all()  # each row its own split
+    assert (whole["images"].str.contains("pseudo-labels") == whole["images"].str.startswith("train")).all()
 
 
 def test_missing_runs_come_with_the_commands_that_make_them(tab: Tab) -> None:

@@ -6,6 +6,7 @@ Not here: the formulas (isp_core.metrics.parsing), label spaces (isp_core.metric
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,9 +42,11 @@ from isp_core.metrics.presence import (
 )
 from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, LabelSpace
 from isp_core.metrics.truth import Truth, read_truth
+from isp_core.models.weights import WeightsError
 from isp_core.runs import Run
 from isp_eval.label_maps import LabelMaps
-from isp_eval.parsing_report import Agreement, Ambiguous, Parsing, Presence, Score
+from isp_eval.parsing_report import Agreement, Ambiguous, Parsing, Presence, Score, YardstickScore
+from isp_eval.yardsticks import YARDSTICKS, yardstick_masks
 
 Groups = npt.NDArray[np.int64] | None
 Resample = Literal["identities", "images"]
@@ -68,6 +71,8 @@ def evaluate(
     alarm_share: float = ALARM_SHARE,
     trained: TrainingTruth | None = None,
     resample: Resample = IDENTITIES,
+    yardsticks: Sequence[str] = tuple(YARDSTICKS),
+    progress: bool = False,
 ) -> Parsing:
     """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
 
@@ -76,7 +81,8 @@ def evaluate(
     says. Where there is none (another data set, or truth of test pictures alone) the matching that training noted is
     taken, else the judged pictures decide, and the notes say so. alarm_share: the share of a picture's pixels beyond
     which belongings count as seen. resample: what intervals draw; where nobody says who is who, images, and a note says
-    so. IspError where there is no truth at all.
+    so. yardsticks: which of isp_eval.yardsticks are shown next to the run; they need the images (maps.root), and a note
+    says where those or the backbone's weights are missing. IspError where there is no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -131,6 +137,7 @@ def evaluate(
         agreement=_agreement(counts, targets, constant, groups),
         presence={a: _presence(labels, targets, a, k, alarm_share, groups) for a in assignments},
         ambiguous=ambiguous,
+        yardsticks=_yardsticks(run, maps, truth, constant, groups, yardsticks, notes, progress),
         purity=part_purity(counts, identities[truth.found]),
         pictures={t: binary_counts(counts, t, assignments[0].parts_of(t, k)).iou for t in TARGETS} | on_ambiguous,
         paths=tuple(path for path, there in zip(maps.paths, truth.found, strict=True) if there),
@@ -236,6 +243,46 @@ def _agreement(counts: Counts, targets: Labels, constant: ConstantMasks, groups:
         constant_nmi_all_pixels=float(nmi(all_codes)),
         constant_ari_all_pixels=float(ari(all_codes)),
     )
+
+
+def _yardsticks(
+    run: Run,
+    maps: LabelMaps,
+    truth: Truth,
+    constant: ConstantMasks,
+    groups: Groups,
+    names: Sequence[str],
+    notes: list[str],
+    progress: bool,
+) -> tuple[YardstickScore, ...]:
+    """Every yardstick on the images with ground truth; a note where it cannot be computed."""
+    found = []
+    targets, paths = truth.targets[truth.found], tuple(np.array(maps.paths)[truth.found])
+    for name in names:
+        if maps.root is None or not all((maps.root / path).is_file() for path in paths):
+            notes.append(f"{name}, which looks at images, is missing: give the images' data set as --data")
+            continue
+        try:
+            masks = yardstick_masks(name, maps.root, paths, run.info.size, targets.shape[1:], progress)
+        except WeightsError as error:
+            notes.append(f"{name} is missing: {error}")
+            continue
+        labels = masks.astype(np.uint8)
+        own = binary_counts(confusion(labels, targets, 2), "foreground", (1,))
+        there = binary_counts(confusion(labels, only(targets, constant.ambiguous), 2), "foreground", (1,))
+        found.append(
+            YardstickScore(
+                name,
+                bootstrap(own.intersection_and_union, _iou, groups, _RESAMPLES),
+                float(own.sum().mean_iou),
+                float(own.sum().accuracy),
+                bootstrap_interval(own.iou, groups, _RESAMPLES),
+                _mean(own.mean_iou),
+                _mean(own.accuracy),
+                float(there.sum().iou),
+            )
+        )
+    return tuple(found)
 
 
 def _iou(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -90,6 +90,24 @@ class Ambiguous:
 
 
 @dataclass(frozen=True)
+class YardstickScore:
+    """Foreground of one of isp_eval.yardsticks on the evaluated images; it has no parts.
+
+    iou with its interval, mean_iou, accuracy: over all pixels of the set; picture_*: means over images. ambiguous_iou:
+    on the pixels of `Ambiguous`.
+    """
+
+    name: str
+    iou: Interval
+    mean_iou: float
+    accuracy: float
+    picture_iou: Interval
+    picture_mean_iou: float
+    picture_accuracy: float
+    ambiguous_iou: float
+
+
+@dataclass(frozen=True)
 class Presence:
     """Whether a class is seen in the pictures that have it, and only there, under one rule.
 
@@ -118,6 +136,7 @@ class Parsing:
     agreement: Agreement
     presence: dict[Assignment, Presence]
     ambiguous: Ambiguous
+    yardsticks: tuple[YardstickScore, ...]
     purity: Purity
     pictures: dict[str, npt.NDArray[np.float64]]
     paths: tuple[str, ...]
@@ -130,8 +149,8 @@ class Parsing:
         return f"parsing-epoch_{self.epoch:04d}-{what}-{self.space.name}"[:100]
 
     def table(self) -> pd.DataFrame:
-        """One row per rule and class, in per cent."""
-        rows = []
+        """One row per rule and class, and one per yardstick, in per cent."""
+        rows: list[tuple[object, ...]] = []
         for assignment, scores in self.scores.items():
             for s in scores:
                 parts = ", ".join(map(str, s.parts)) if s.target != "foreground" else "all"
@@ -139,6 +158,13 @@ class Parsing:
                 each = (s.picture_iou, s.constant_picture_iou, s.picture_mean_iou, s.constant_picture_mean_iou)
                 rest = (s.picture_accuracy, s.constant_picture_accuracy, s.low, s.high, s.picture_low, s.picture_high)
                 rows.append((assignment.rule, s.target, parts, *(100 * f for f in (*whole, *each, *rest))))
+        c = next(s for scores in self.scores.values() for s in scores if s.target == "foreground")
+        for y in self.yardsticks:
+            whole = (y.iou.mean, c.constant_iou, y.mean_iou, c.constant_mean_iou, y.accuracy, c.constant_accuracy)
+            each = (y.picture_iou.mean, c.constant_picture_iou, y.picture_mean_iou, c.constant_picture_mean_iou)
+            ends = (y.iou.low, y.iou.high, y.picture_iou.low, y.picture_iou.high)
+            rest = (y.picture_accuracy, c.constant_picture_accuracy, *ends)
+            rows.append((y.name, "foreground", "", *(100 * f for f in (*whole, *each, *rest))))
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     @property
@@ -213,6 +239,7 @@ class Parsing:
             "agreement": asdict(self.agreement),
             "rules": rules,
             "ambiguous": _plain(self.ambiguous),
+            "yardsticks": [asdict(each) for each in self.yardsticks],
             "purity": purity.to_dict("records"),
             "pictures": {"path": list(self.paths)} | {name: values.tolist() for name, values in self.pictures.items()},
             "notes": list(self.notes),

@@ -47,7 +47,7 @@ def build(
     """Train, judge and embed the study."""
     if Path.cwd().resolve() != ROOT:  # paths stand in the runs' configuration: they must mean the same everywhere
         raise IspError(f"run this from the project's folder ({ROOT})")
-    bench, truth = Bench(DATA, work, DATA, "walkers", jobs), Truth(DATA, "walkers")
+    bench, truth = Bench(DATA, work, DATA, "walkers", jobs), Truth(DATA, "walkers", DATA)
     contrast = load_config("walkers")
     clustering = load_config("walkers", overrides={"labels.source": "clustering"})
     studies: list[tuple[Study, bool]] = [

@@ -64,6 +64,13 @@ def judge_parsing(
         Literal["identities", "images"],
         typer.Option(help="What intervals resample. Images of one person are alike: drawn one by one, too narrow."),
     ] = "identities",
+    yardsticks: Annotated[
+        bool,
+        typer.Option(
+            help="Also compute foreground masks that use neither identities nor training (an ellipse, position words, "
+            "both with GrabCut); needs the images (--data or --pictures), and a minute or two for 1,000 of them."
+        ),
+    ] = True,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,6 +84,7 @@ def judge_parsing(
     from isp_eval.label_maps import maps_of, maps_of_pictures
     from isp_eval.parsing import TrainingTruth, evaluate
     from isp_eval.tables import text, write_csv, write_table
+    from isp_eval.yardsticks import YARDSTICKS
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     if pictures is not None:
@@ -84,7 +92,17 @@ def judge_parsing(
     else:
         maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
     trained = None if training_truth is None else TrainingTruth(training_truth, load_space(training_space or space))
-    found = evaluate(opened, maps, truth, load_space(space), alarm, trained, resample)
+    found = evaluate(
+        opened,
+        maps,
+        truth,
+        load_space(space),
+        alarm,
+        trained,
+        resample,
+        tuple(YARDSTICKS) if yardsticks else (),
+        progress,
+    )
     opened.write_evaluation(found.name, found.document())
     caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
     caption += f"; {found.resampled}"

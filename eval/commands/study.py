@@ -85,7 +85,7 @@ def run_study(
     missing = [each for each in trained if each.run is None]
     if len(missing) == len(trained):
         raise IspError(f"no row of study {study} could be trained; {missing[0].variant.run}: {missing[0].problem}")
-    judged = None if truth is None else Truth(truth, space)
+    judged = None if truth is None else Truth(truth, space, data)
     tables = tables_of(study, trained, column, judged, Rule(subset=subset, resample=resample))
     files = [
         str(file)

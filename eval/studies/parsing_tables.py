@@ -6,7 +6,7 @@ Not here: metrics (eval.parsing), tables of retrieval (eval.studies.reports).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,21 +23,22 @@ from isp_eval.studies.table import Row, Table
 from isp_eval.tables import range_words
 
 MAPS: Mapping[Split, str] = {"train": "pseudo-labels", "test": "predictions"}
-Parsings = Mapping[tuple[str, Split], Sequence[Parsing]]
+Parsings = dict[tuple[str, Split], list[Parsing]]
 """What every row's maps of a split were found to be, one Parsing per seed."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Ground truth of parts to evaluate label maps by."""
+    """Ground truth of parts to evaluate label maps by; images: the data set's folder, for the yardsticks."""
 
     folder: Path
     space: str
+    images: Path | None = None
 
 
 def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
     """Evaluates all runs' label maps, and writes each evaluation into its run; empty without ground truth."""
-    found: dict[tuple[str, Split], list[Parsing]] = {}
+    found: Parsings = {}
     if truth is None:
         return found
     space = load_space(truth.space)
@@ -46,7 +47,8 @@ def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
             for run in group.runs:
                 if not run.label_epochs(split):
                     continue
-                parsing = evaluate_parsing(run, maps_of(run, split, None), truth.folder, space)
+                maps = replace(maps_of(run, split, None), root=truth.images)
+                parsing = evaluate_parsing(run, maps, truth.folder, space)
                 run.write_evaluation(parsing.name, parsing.document())
                 found.setdefault((group.name, split), []).append(parsing)
     return found
@@ -123,12 +125,27 @@ def _table3(found: Parsings, column: str) -> Table:
                     f"IoU, {paper.holds(of_paper)}": figures.get(score.target, float("nan")),
                 }
                 rows.append(row)
-    frame = mean_over_seeds(pd.DataFrame(rows), ["run", "maps", "rule", "class"], ["IoU"])
+    frame = mean_over_seeds(pd.DataFrame(rows + _yardsticks(found)), ["run", "maps", "rule", "class"], ["IoU"])
     caption = (
         f"Human parsing (Table 3); {_resampled(found)}. The paper's IoU may be the mean with complement, which its "
         "script prints"
     )
     return Table("table3", caption, _with_ranges(frame, "IoU, 95 %"))
+
+
+def _yardsticks(found: Parsings) -> list[Row]:
+    """A row per yardstick and kind of maps: all runs are evaluated on the same images."""
+    return [
+        {"run": yardstick.name, "maps": MAPS[split], "rule": "no parts", "class": "foreground"}
+        | {
+            "IoU": 100 * yardstick.iou.mean,
+            "low": 100 * yardstick.iou.low,
+            "high": 100 * yardstick.iou.high,
+            "mean with complement": 100 * yardstick.mean_iou,
+        }
+        for split, members in {split: members for (_, split), members in reversed(found.items())}.items()
+        for yardstick in members[0].yardsticks
+    ]
 
 
 def _agreement(study: Study, found: Parsings) -> Table:

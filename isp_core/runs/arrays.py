@@ -5,20 +5,27 @@ Not here: what the arrays mean (isp_core.runs.imports).
 
 from __future__ import annotations
 
-import pickle
+import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 
+from isp_core.images import is_hidden
 from isp_core.runs.schema import RunError
+from isp_core.tensor_files import TensorFileError, read_tensor_file
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+MAX_BYTES = 8 * 2**30
+"""More than the distances of any published test set take."""
+_FREE_BYTES = 256 * 2**20  # up to here compression is not looked at
+_MOST_COMPRESSION = 50
 
 
 def read_arrays(file: Path) -> Arrays:
@@ -39,10 +46,6 @@ def read_arrays(file: Path) -> Arrays:
         arrays = reader(file)
     except RunError:
         raise
-    except pickle.UnpicklingError:
-        raise RunError(
-            f"{file} holds more than tensors, and loading it could run foreign code: save a tensor or a dict of tensors"
-        ) from None
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise RunError(f"{file} cannot be read ({str(error).splitlines()[0]})") from error
@@ -50,8 +53,8 @@ def read_arrays(file: Path) -> Arrays:
             f"{file} holds Python objects, and loading them could run foreign code: save numbers as arrays of numbers, "
             "and names as np.array(names, dtype=str)"
         ) from None
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise RunError(f"{file} cannot be read ({str(error).splitlines()[0]})") from error
+    except (OSError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile) as error:
+        raise RunError(f"{file} cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})") from error
     if not arrays:
         raise RunError(f"{file} holds no arrays")
     return arrays
@@ -68,10 +71,10 @@ def held(arrays: Arrays) -> str:
 
 
 def _folder(folder: Path) -> Arrays:
-    files = sorted(folder.rglob("*.npy"))
+    files = sorted(file for file in folder.rglob("*.npy") if not is_hidden(file))
     if not files:
         raise RunError(f"{folder} holds no .npy files: a folder to import has one for each picture")
-    features = [read_arrays(file)["array"].reshape(-1) for file in files]
+    features = [np.array(read_arrays(file)["array"]).reshape(-1) for file in files]
     lengths = sorted({len(feature) for feature in features})
     if len(lengths) > 1:
         raise RunError(f"{folder}: its features have {lengths[0]} to {lengths[-1]} numbers: they are of two networks")
@@ -80,31 +83,83 @@ def _folder(folder: Path) -> Arrays:
 
 
 def _npy(file: Path) -> Arrays:
-    return {"array": np.load(file, allow_pickle=False)}
+    with file.open("rb") as handle:
+        _check_npy(handle, file.stat().st_size, str(file))
+    return {"array": _with_axes(np.load(file, allow_pickle=False), "the array", file)}
 
 
 def _npz(file: Path) -> Arrays:
-    with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        _check_total(file, sum(entry.file_size for entry in entries), file.stat().st_size)
+        for entry in entries:
+            if entry.filename.endswith(".npy"):
+                with archive.open(entry) as member:
+                    _check_npy(member, entry.file_size, f"{file}, {entry.filename}")
+    with np.load(file, allow_pickle=False) as loaded:
+        return {name: loaded[name] for name in loaded.files}
+
+
+def _check_npy(handle: IO[bytes], held: int, where: str) -> None:
+    """The array that a header declares must be there: NumPy would take the memory before it finds that out."""
+    major, _ = np.lib.format.read_magic(handle)
+    read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(handle)
+    declared = math.prod(shape) * dtype.itemsize
+    if declared > held and not dtype.hasobject:
+        raise RunError(
+            f"{where} declares {shape} {dtype}, {declared / 2**20:,.0f} MiB, but holds {held / 2**20:,.1f} MiB"
+        )
+
+
+def _check_total(file: Path, declared: int, held: int) -> None:
+    if declared > MAX_BYTES or declared > max(_FREE_BYTES, _MOST_COMPRESSION * held):
+        raise RunError(
+            f"{file} unpacks from {held / 2**20:,.1f} to {declared / 2**20:,.0f} MiB: features do not compress so far. "
+            "Where they truly do, save them with numpy.savez, uncompressed"
+        )
 
 
 def _pt(file: Path) -> Arrays:
-    content = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        content = read_tensor_file(file)
+    except TensorFileError as error:
+        raise RunError(str(error)) from None
     if isinstance(content, torch.Tensor):
-        return {"array": _numpy(content)}
+        return {"array": _numpy(content, "the tensor", file)}
     if not isinstance(content, dict):
         raise RunError(f"{file} holds a {type(content).__name__}; a tensor or a dict of tensors is needed")
     arrays = {}
     for name, value in content.items():
         if isinstance(value, torch.Tensor):
-            arrays[str(name)] = _numpy(value)
+            arrays[str(name)] = _numpy(value, str(name), file)
         elif isinstance(value, list | tuple) and value and all(isinstance(item, int | float | str) for item in value):
             arrays[str(name)] = np.asarray(value)
     return arrays
 
 
-def _numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+def _numpy(tensor: torch.Tensor, name: str, file: Path) -> npt.NDArray[Any]:
+    """A tensor of any kind that has numbers in it, as an array that takes no more memory than MAX_BYTES."""
+    if tensor.is_meta:
+        raise RunError(f"{file}: {name} is a meta tensor, which has a shape but no numbers; save it from a real device")
+    if tensor.is_nested:
+        raise RunError(f"{file}: {name} is a nested tensor; save one tensor with a row for each image")
+    if tensor.numel() * 4 > MAX_BYTES:
+        raise RunError(f"{file}: {name} has shape {tuple(tensor.shape)}, more than {MAX_BYTES / 2**30:g} GiB")
+    tensor = tensor.detach()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64):
+        tensor = tensor.float()  # bfloat16 and the kinds of float8
+    return _with_axes(tensor.resolve_conj().resolve_neg().numpy(), name, file)
+
+
+def _with_axes(array: npt.NDArray[Any], name: str, file: Path) -> npt.NDArray[Any]:
+    if array.ndim == 0:
+        raise RunError(f"{file}: {name} is a single number; an array with a row for each image is needed")
+    return array
 
 
 def _parquet(file: Path) -> Arrays:

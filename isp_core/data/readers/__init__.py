@@ -75,7 +75,7 @@ def _reader_of(root: Path) -> Reader | None:
 
 def _refuse_single_split(root: Path) -> None:
     parent = root.absolute().parent
-    if root.absolute().name in market.FOLDERS and market.READER.recognises(parent):
+    if root.absolute().name.lower() in market.FOLDERS and market.READER.recognises(parent):
         raise DataError(f"{root}: one split of a data set; give the folder above it, {parent}")
 
 

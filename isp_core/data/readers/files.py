@@ -17,6 +17,11 @@ def subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def by_lower_name(root: Path) -> dict[str, Path]:
+    """The visible folders in `root` by their names in lower case: "Query" and "query" are the same split."""
+    return {folder.name.lower(): folder for folder in subfolders(root)}
+
+
 def name_some(names: Sequence[object], at_most: int = 10) -> str:
     """A list of names for a message, cut where it becomes unreadable.
 

@@ -1,7 +1,8 @@
 """One's own pictures: a folder per identity (with or without splits above), or one folder of names like Market-1501's.
 
     anna/1.jpg  ben/1.jpg                   a folder per identity: split by the rule in splitting.py
-    train/anna/1.jpg  test/ben/1.jpg        with splits: train, and either query and gallery, or test
+    train/anna/1.jpg  test/ben/1.jpg        with splits, see SPLIT_NAMES: train, and query and gallery, or test
+    train_all/ train/ val/ query/ gallery/  as Person_reID_baseline_pytorch makes them of Market-1501
     0002_c1s1_000451_03.jpg                 one folder: identity and camera from the names
 
 A camera is read where a file's name holds one ("c2_walk.jpg", "0001_c2_07.jpg").
@@ -9,21 +10,37 @@ A camera is read where a file's name holds one ("c2_walk.jpg", "0001_c2_07.jpg")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from isp_core.data.readers.files import subfolders
+from isp_core.data.readers.files import by_lower_name, name_some, subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import number_people, parse_camera, parse_name
 from isp_core.data.readers.splitting import QUERY_RULE, choose_queries, split_identities
+from isp_core.data.records import UNKNOWN_CAMERA
 from isp_core.images import has_images, images_in
 
 MAPS = frozenset({"masks", "mask", "labels", "label", "annotations"})
 # folders of these names hold kinds of files, not people: a folder of pictures beside a folder of their label maps
 _NOT_PEOPLE = frozenset({"images", "image", "img", "imgs", "pictures"}) | MAPS
-_SPLITS = frozenset({"train", "query", "gallery", "test"})
+SPLIT_NAMES: Mapping[str, str] = {
+    # a folder's name in lower case -> its split; "test" is divided
+    "train": "train",
+    "train_all": "train",
+    "training": "train",
+    "val": "train",
+    "valid": "train",
+    "validation": "train",
+    "query": "query",
+    "probe": "query",
+    "gallery": "gallery",
+    "test": "test",
+    "testing": "test",
+}
+_TRAIN_WHOLE = "train_all"
+_HELD_OUT = frozenset({"val", "valid", "validation"})
 
 
 def _is_folder_per_identity(root: Path) -> bool:
@@ -39,9 +56,13 @@ def _recognises_people(root: Path) -> bool:
 
 
 def _recognises_splits(root: Path) -> bool:
-    names = {folder.name for folder in subfolders(root)}
-    present = names & _SPLITS
-    return bool(present) and names == present and all(_is_folder_per_identity(root / name) for name in present)
+    return bool(_split_folders(root))
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """The folders of splits by their names in lower case; what lies beside them may be anything."""
+    named = {name: folder for name, folder in by_lower_name(root).items() if name in SPLIT_NAMES}
+    return {name: place for name, place in named.items() if _is_folder_per_identity(place) or _recognises_flat(place)}
 
 
 def _recognises_flat(root: Path) -> bool:
@@ -77,13 +98,13 @@ def _split_by_rule(root: Path, pictures: Sequence[Path], people: Sequence[int], 
 
 
 def _read_splits(root: Path) -> Found:
-    pictures = [
-        (path, place.name) for place in subfolders(root) for person in subfolders(place) for path in images_in(person)
-    ]
-    numbers, notes = number_people([path.parent.name for path, _ in pictures])
+    present = _split_folders(root)
+    used, more = _assign_splits(present)
+    pictures = [(path, split, *_person(path, place)) for place, split in used for path in _images_of(place)]
+    numbers, notes = number_people([person for _, _, person, _ in pictures])
     collector = Collector(root)
-    for path, split in pictures:
-        collector.add(path, numbers[path.parent.name], parse_camera(path.name), split)
+    for path, split, person, camera in pictures:
+        collector.add(path, numbers[person], camera, split)
     test = [i for i, split in enumerate(collector.splits) if split == "test"]
     if test:
         queries = choose_queries(
@@ -94,7 +115,49 @@ def _read_splits(root: Path) -> Found:
         for i, split in zip(test, queries, strict=True):
             collector.splits[i] = split
         notes = (*notes, f"The folder test is divided: {QUERY_RULE}")
-    return collector.found(*notes)
+    beside = [folder.name for folder in subfolders(root) if folder not in present.values()]
+    if beside:
+        notes = (*notes, f"Folders that are no split are left out: {name_some(beside)}.")
+    return collector.found(*notes, *more)
+
+
+def _images_of(place: Path) -> list[Path]:
+    return images_in(place) or [path for person in subfolders(place) for path in images_in(person)]
+
+
+def _person(path: Path, place: Path) -> tuple[str, int]:
+    """Who is on an image of a split's folder, and its camera: by its own folder, or by its name alone."""
+    if path.parent != place:
+        return path.parent.name, parse_camera(path.name)
+    named = parse_name(path.name)
+    return path.name.partition("_")[0], UNKNOWN_CAMERA if named is None else named.camera
+
+
+def _people_of(place: Path) -> set[str]:
+    return {_person(path, place)[0] for path in _images_of(place)}
+
+
+def _assign_splits(present: Mapping[str, Path]) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
+    """Which folder is which split: train_all holds the images of train and val once more; val is for training where
+    there is a test set, or where its people are training's."""
+    splits = {name: SPLIT_NAMES[name] for name in present}
+    notes: list[str] = []
+    held_out = [name for name in present if name in _HELD_OUT]
+    if _TRAIN_WHOLE in present:
+        twice = [name for name in present if splits[name] == "train" and name != _TRAIN_WHOLE]
+        for name in twice:
+            del splits[name]
+        if twice:
+            notes.append(f"train_all is read for training; {' and '.join(twice)} are parts of it.")
+    elif held_out:
+        name = held_out[0]
+        own = _people_of(present[name])
+        others = set().union(*(_people_of(place) for other, place in present.items() if other != name))
+        if "test" not in splits.values() and "query" not in splits.values() and not own & others:
+            splits[name] = "test"
+        else:
+            notes.append(f"{name} is read for training.")
+    return [(present[name], split) for name, split in splits.items()], tuple(notes)
 
 
 PEOPLE = Reader("folder per identity", "PERSON/", _recognises_people, _read_people)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isp_core.data.readers.files import name_some
+from isp_core.data.readers.files import by_lower_name, name_some
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import parse_name
 from isp_core.data.records import DataError, Split
@@ -22,14 +22,16 @@ FOLDERS: dict[str, Split] = {"bounding_box_train": "train", "query": "query", "b
 
 def _recognises(root: Path) -> bool:
     # "query" alone is too common a name to decide
-    return has_images(root / "bounding_box_train") or has_images(root / "bounding_box_test")
+    present = by_lower_name(root)
+    return any(name in present and has_images(present[name]) for name in ("bounding_box_train", "bounding_box_test"))
 
 
 def _read(root: Path) -> Found:
     collector = Collector(root)
     unread: list[str] = []
+    present = by_lower_name(root)
     for folder, split in FOLDERS.items():
-        for path in images_in(root / folder):
+        for path in images_in(present[folder]) if folder in present else []:
             parts = parse_name(path.name)
             if parts is None:
                 unread.append(f"{folder}/{path.name}")

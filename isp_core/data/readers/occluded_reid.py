@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isp_core.data.readers.files import subfolders
+from isp_core.data.readers.files import by_lower_name, subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
 from isp_core.data.readers.naming import number_people
 from isp_core.data.records import UNKNOWN_CAMERA, DataError, Split
@@ -23,15 +23,17 @@ FOLDERS: dict[str, tuple[Split, str]] = {
 
 
 def _recognises(root: Path) -> bool:
-    return all((root / folder).is_dir() for folder in FOLDERS)
+    return set(FOLDERS) <= set(by_lower_name(root))
 
 
 def _read(root: Path) -> Found:
+    present = by_lower_name(root)
     # some copies are flat: then the name says who it is ("001_01.tif")
     pictures = [
-        (path, path.parent.name if path.parent.parent == root / folder else path.name.partition("_")[0], folder)
+        (path, path.parent.name if path.parent.parent == top else path.name.partition("_")[0], folder)
         for folder in FOLDERS
-        for place in (root / folder, *subfolders(root / folder))
+        for top in (present[folder],)
+        for place in (top, *subfolders(top))
         for path in images_in(place)
     ]
     if not pictures:

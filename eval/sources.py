@@ -18,7 +18,7 @@ from isp_core.data.records import TEST, VALIDATION, DataSet, leave_one_out
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings
 from isp_core.runs import Run, RunError
-from isp_core.runs.imports import stored_distances
+from isp_core.runs.distances import stored_distances
 
 if TYPE_CHECKING:
     from isp_core.parser import HumanParser

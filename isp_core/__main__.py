@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 
 from isp_core.commands import data, doctor, matching, networks, runs, search, training
+from isp_core.commands.options import printable
 from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
 from isp_core.version import describe_version
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, prog_name="isp")
     except IspError as error:
-        print(f"isp: {error}", file=sys.stderr)
+        lines = "\n".join(printable(line) for line in str(error).split("\n"))
+        print(f"isp: {lines}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("isp: interrupted; finished epochs are kept (isp train --resume)", file=sys.stderr)

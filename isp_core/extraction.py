@@ -19,6 +19,7 @@ from isp_core.parser import HumanParser
 from isp_core.progress import counted
 from isp_core.runs import Run, RunWriter, open_run
 from isp_core.runs.schema import Split
+from isp_core.runs.writer import sole_writer
 
 
 def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, int]]:
@@ -31,21 +32,21 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
     if data_set.split("query").empty or data_set.split("gallery").empty:
         raise IspError(f"{data_set.root} has no query or no gallery: there is nothing to extract embeddings of")
     epoch = _epoch(opened, epoch)
-    parser = HumanParser.load(opened, epoch)
-    writer = RunWriter(run)
-    splits: tuple[Split, ...] = ("query", "gallery")
-    readings = {}
-    for split in splits:
-        pictures = PictureCache(data_set.paths(data_set.split(split)), parser.size, 0)
-        by = normalisation(parser.network.spec.backbone)
-        reads = read_all(parser.network, pictures, by, parser.device, parser.matching)
-        shown = counted(reads, split, len(pictures), lambda read: len(read[0]))
-        readings[split] = join([reading for _, reading in shown])
-        writer.write_embeddings(split, epoch, readings[split].embeddings)
-    if parser.parts:
-        maps = np.concatenate([readings[split].labels for split in splits])
-        writer.write_maps("test", epoch, [(np.arange(len(maps)), maps)], len(maps))
-    return epoch, {split: len(readings[split].labels) for split in splits}
+    with sole_writer(run):
+        parser, writer = HumanParser.load(opened, epoch), RunWriter(run)
+        splits: tuple[Split, ...] = ("query", "gallery")
+        readings = {}
+        for split in splits:
+            pictures = PictureCache(data_set.paths(data_set.split(split)), parser.size, 0)
+            by = normalisation(parser.network.spec.backbone)
+            reads = read_all(parser.network, pictures, by, parser.device, parser.matching)
+            shown = counted(reads, split, len(pictures), lambda read: len(read[0]))
+            readings[split] = join([reading for _, reading in shown])
+            writer.write_embeddings(split, epoch, readings[split].embeddings)
+        if parser.parts:
+            maps = np.concatenate([readings[split].labels for split in splits])
+            writer.write_maps("test", epoch, [(np.arange(len(maps)), maps)], len(maps))
+        return epoch, {split: len(readings[split].labels) for split in splits}
 
 
 def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, Labels]]:

@@ -25,9 +25,11 @@ from isp_core.errors import IspError
 from isp_core.inference import BATCH, Matching, join, read
 from isp_core.matching import Embeddings, Explanation, explain
 from isp_core.models import ISPNet, normalisation
-from isp_core.models.build import load_checkpoint, network_spec
+from isp_core.models.build import load_checkpoint, network_spec, require_fitting
 from isp_core.runs import Run, open_run
 from isp_core.runs import schema as run_schema
+from isp_core.runs.checksums import require_unchanged
+from isp_core.runs.untrusted import regular_file
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,14 @@ class HumanParser:
         if folder is None:
             raise IspError(f"{run.path} has no weights of epoch {epoch}; it has those of {_spans(epochs)}")
         config = check_config(run.info.config)
-        identities = run.info.data.splits["train"].identities
-        network = ISPNet(network_spec(config, identities), weights="none")
-        load_checkpoint(network, folder / run_schema.WEIGHTS_FILE)
+        if "train" not in run.info.data.splits:
+            raise IspError(f"{run.path / run_schema.RUN_FILE} names no training split: its network cannot be built")
+        spec = network_spec(config, run.info.data.splits["train"].identities)
+        weights = regular_file(folder / run_schema.WEIGHTS_FILE, run.path)
+        require_fitting(spec, weights)  # before a network of whatever size run.json claims is built
+        network = ISPNet(spec, weights="none")
+        load_checkpoint(network, weights)
+        require_unchanged(run.path, weights)
         return cls(network, run.info.size, device or default_device(), config.run.matching)
 
     def read(self, images: Picture | Sequence[Picture]) -> Prediction:

@@ -16,7 +16,8 @@ from isp_core.matching import MATCHINGS, Explanation, distances, explain
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
 from isp_core.runs import Run, RunError, open_run
-from isp_core.runs.imports import DISTANCES_FILE, TEST, stored_distances
+from isp_core.runs.distances import DISTANCES_FILE, stored_distances
+from isp_core.runs.imports import TEST
 
 Integers = npt.NDArray[np.int64]
 

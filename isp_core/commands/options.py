@@ -20,6 +20,15 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def printable(text: object) -> str:
+    """Text from a run or a file name as one line for a terminal: control characters are written as escapes.
+
+    >>> printable("a\\x1b[31mred\\n")
+    'a\\\\x1b[31mred\\\\n'
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(text))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

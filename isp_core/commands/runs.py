@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from isp_core.commands.imports import import_results
-from isp_core.commands.options import JsonOption, print_json
+from isp_core.commands.options import JsonOption, print_json, printable
 from isp_core.progress import counted
 from isp_core.runs import list_runs, open_run
-from isp_core.runs.maintenance import Keep, prune, verify
+from isp_core.runs.maintenance import Keep, notes, prune, verify
 
 app = typer.Typer(help="Look after run directories.", no_args_is_help=True)
 app.command("import")(import_results)
@@ -30,7 +30,7 @@ def list_folder(folder: Annotated[Path, typer.Argument(help="A folder of runs.")
         typer.echo(f"{folder} holds no runs")
     for run in runs:
         what = run.problem or f"epoch {run.epochs}  K = {run.parts or '-'}  {run.backbone}  {run.data}  {run.labels}"
-        typer.echo(f"{run.name:30}  {what}")
+        typer.echo(printable(f"{run.name:30}  {what}"))
 
 
 @app.command("show")
@@ -42,23 +42,29 @@ def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
         print_json({"info": opened.info.model_dump(mode="json", by_alias=True), "metrics": metrics.to_dict("records")})
         return
     info = opened.info
-    typer.echo(f"{opened.name}: {info.backbone}, K = {info.parts or '-'}, input {info.size[0]}x{info.size[1]}")
+    lines = [f"{opened.name}: {info.backbone}, K = {info.parts or '-'}, input {info.size[0]}x{info.size[1]}"]
     if info.parameters:
         counts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in info.parameters.items())
-        typer.echo(f"parameters: {counts}; initial weights: {info.weights}")
-    typer.echo(f"data {info.data.name} ({info.data.fingerprint[:12]}), labels {info.labels}, seed {info.seed}")
-    typer.echo(metrics.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
+        lines.append(f"parameters: {counts}; initial weights: {info.weights}")
+    lines.append(f"data {info.data.name} ({info.data.fingerprint[:12]}), labels {info.labels}, seed {info.seed}")
+    for line in lines:
+        typer.echo(printable(line))
+    shown = metrics.rename(columns=printable)
+    typer.echo(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
 
 
 @app.command("verify")
 def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
     """Read every file of a run and name what is damaged; exit status 1 where anything is."""
-    findings = verify(open_run(run), lambda files: counted(files, "files", len(files)))
+    opened = open_run(run)
+    findings = verify(opened, lambda files: counted(files, "files", len(files)))
+    for note in [] if findings else notes(opened):
+        typer.echo(f"note: {note}", err=as_json)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{finding.file}: {finding.problem}")
+            typer.echo(printable(f"{finding.file}: {finding.problem}"))
         typer.echo(f"{run}: {len(findings) or 'no'} problem{'' if len(findings) == 1 else 's'}")
     if findings:
         raise typer.Exit(1)

@@ -86,20 +86,33 @@ class DilatedDepthwise(nn.Conv2d):
 
 
 def _encoder(name: str, output_stride: int) -> nn.Module:
+    known = _known(name)
     try:
-        timm_name = timm.is_model(name)
-        known = f"tu-{name}" if timm_name else name
         return cast(
             nn.Module,
             smp.encoders.get_encoder(known, in_channels=3, depth=DEPTH, weights=None, output_stride=output_stride),
         )
-    except KeyError:
-        raise IspError(
-            f"no backbone is called {name!r}: give a timm name (mobilenetv2_100, resnet50, hrnet_w32, ...) "
-            "or one of segmentation-models-pytorch (mit_b0, ...)"
-        ) from None
-    except (ValueError, NotImplementedError, TypeError, RuntimeError) as error:
+    except (KeyError, ValueError, NotImplementedError, TypeError, RuntimeError) as error:
         raise IspError(f"backbone {name} does not allow output stride {output_stride}: {error}") from error
+
+
+def _known(name: str) -> str:
+    """The name under which segmentation-models-pytorch builds the encoder.
+
+    Only what the installed libraries list: timm also takes addresses (hf-hub:..., local-dir:...), with which a run's
+    configuration would ask the network or read another folder.
+    """
+    bare = name.removeprefix("tu-")
+    if ":" not in name and "/" not in name:
+        if timm.is_model(bare):
+            return f"tu-{bare}"
+        if name in smp.encoders.get_encoder_names():
+            return name
+    raise IspError(
+        f"no backbone is called {name[:80]!r}: give a timm name (mobilenetv2_100, resnet50, hrnet_w32, ...) "
+        "or one of segmentation-models-pytorch (mit_b0, ...). Addresses such as hf-hub:... are not followed; "
+        "model.weights takes a file"
+    )
 
 
 def normalisation(name: str) -> Normalisation:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from isp_core.config import Config
@@ -32,23 +33,51 @@ def network_spec(config: Config, identities: int) -> NetworkSpec:
 
 
 def load_checkpoint(network: ISPNet, file: Path) -> None:
-    """Fills the network from a checkpoint's weights; WeightsError where they are another network's or damaged."""
+    """Fills the network from a checkpoint's weights; WeightsError where they are another network's, damaged or not
+    finite."""
+    own = network.state_dict()
+    _compare(network.spec, {name: tuple(tensor.shape) for name, tensor in own.items()}, file)
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{file} cannot be read: {error}. Choose another epoch, or see `isp runs verify`") from error
-    own = network.state_dict()
-    missing = sorted(set(own) - set(tensors))
-    surplus = sorted(set(tensors) - set(own))
-    wrong = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+        raise _unreadable(file, error) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(f"{file}: {name} holds values that are not finite; choose another epoch with --epoch")
+    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
+
+
+def require_fitting(spec: NetworkSpec, file: Path) -> None:
+    """WeightsError where a checkpoint's header does not list the weights of `spec`; builds it without memory."""
+    try:
+        with torch.device("meta"):
+            bare = ISPNet(spec, weights="none")
+    except (NotImplementedError, RuntimeError):  # backbones that compute while they are built; load_checkpoint compares
+        return
+    _compare(spec, {name: tuple(tensor.shape) for name, tensor in bare.state_dict().items()}, file)
+
+
+def _compare(spec: NetworkSpec, own: Mapping[str, tuple[int, ...]], file: Path) -> None:
+    """WeightsError where the file's header lists other tensors than `own`."""
+    try:
+        with safe_open(file, framework="pt") as handle:
+            given = {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(file, error) from error
+    missing = sorted(set(own) - set(given))
+    surplus = sorted(set(given) - set(own))
+    wrong = [name for name in own if name in given and own[name] != given[name]]
     if missing or surplus or wrong:
         example = (wrong or missing or surplus)[0]
         raise WeightsError(
             f"{file} holds another network's weights than the run's configuration describes "
-            f"({network.spec.backbone}, K = {network.spec.parts}): {len(missing)} tensors missing, {len(surplus)} too "
+            f"({spec.backbone}, K = {spec.parts}): {len(missing)} tensors missing, {len(surplus)} too "
             f"many, {len(wrong)} of another shape, such as {example}"
         )
-    network.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
+
+
+def _unreadable(file: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{file} cannot be read: {error}. Choose another epoch, or see `isp runs verify`")
 
 
 def weight_bytes(network: torch.nn.Module) -> int:

@@ -8,39 +8,33 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import pandas as pd
-
-from isp_core.runs.schema import RunError
-
-Content = TypeVar("Content")
+from isp_core.runs.errors import RunError
 
 
 @contextlib.contextmanager
-def atomic(target: Path) -> Iterator[Path]:
+def atomic(
+    target: Path, around: Callable[[Path], AbstractContextManager[None]] = lambda _: contextlib.nullcontext()
+) -> Iterator[Path]:
     """Yields a temporary path (a file, or a folder the block makes) that replaces `target` when the block succeeds.
 
     Whatever fails, `target` stays as it was and the temporary is removed. RunError where the disk is full or read-only.
+    around: takes the finished temporary; what it gives is entered for the moment in which it becomes `target`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    remove(temporary)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove(temporary)
         yield temporary
         sync(temporary)
-        if target.is_dir():  # a folder cannot be renamed over a full one
-            old = target.with_name(f".{target.name}.old.tmp")
-            remove(old)
-            target.rename(old)
-            temporary.rename(target)
-            remove(old)
-        else:
-            temporary.replace(target)
-        sync_folder(target.parent)
+        with around(temporary):
+            _exchange(temporary, target)
     except OSError as error:
-        remove(temporary)
+        with contextlib.suppress(OSError):
+            remove(temporary)
         raise RunError(
             f"{target} could not be written ({_reason(error)}). What was finished before is intact: "
             "make room or choose another folder, then resume"
@@ -48,6 +42,18 @@ def atomic(target: Path) -> Iterator[Path]:
     except BaseException:
         remove(temporary)
         raise
+
+
+def _exchange(temporary: Path, target: Path) -> None:
+    if target.is_dir():  # a folder cannot be renamed over a full one
+        old = target.with_name(f".{target.name}.old.tmp")
+        remove(old)
+        target.rename(old)
+        temporary.rename(target)
+        remove(old)
+    else:
+        temporary.replace(target)
+    sync_folder(target.parent)
 
 
 def _reason(error: OSError) -> str:
@@ -83,39 +89,9 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(target: Path, document: dict[str, Any]) -> None:
+def json_text(document: dict[str, Any]) -> str:
     """One JSON document; NaN is written as null, since JSON has none."""
-    text = json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic(target) as path:
-        path.write_text(text + "\n", encoding="utf-8")
-
-
-def write_table(target: Path, frame: pd.DataFrame) -> None:
-    """One Parquet table, its index included when it has a name."""
-    with atomic(target) as path:
-        frame.to_parquet(path, index=frame.index.name is not None)
-
-
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """A Parquet table, or some of its columns; RunError where it is missing or broken."""
-    try:
-        return pd.read_parquet(path, columns=columns)
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except Exception as error:  # pyarrow's errors have no common root
-        raise RunError(f"{path} is broken ({error}). `isp runs verify` tells what else is") from error
-
-
-def read_checked(path: Path, read: Callable[[Path], Content]) -> Content:
-    """`read(path)`, with missing and broken files told apart as RunError."""
-    if not path.exists():
-        raise RunError(f"{path} is missing")
-    try:
-        return read(path)
-    except RunError:
-        raise
-    except Exception as error:
-        raise RunError(f"{path} is broken ({error}). `isp runs verify` tells what else is") from error
+    return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _without_nan(value: Any) -> Any:

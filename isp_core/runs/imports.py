@@ -6,6 +6,7 @@ Not here: the command line (`isp runs import`) and what is made of an imported r
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors.numpy import load_file, save_file
 
 from isp_core.data.records import DataError, DataSet
 from isp_core.matching import Embeddings
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space
 from isp_core.metrics.truth import read_truth
 from isp_core.runs.arrays import Arrays, first, held, read_arrays
-from isp_core.runs.files import atomic, read_checked, remove
+from isp_core.runs.distances import stored_distances as stored_distances
+from isp_core.runs.distances import write_distances
+from isp_core.runs.files import remove
 from isp_core.runs.import_records import (
     TEST as TEST,
 )
@@ -37,8 +39,6 @@ from isp_core.runs.import_records import (
 from isp_core.runs.reader import Run, open_run
 from isp_core.runs.schema import DataInfo, RunError, RunInfo, Split, SplitCount
 from isp_core.runs.writer import RunWriter
-
-DISTANCES_FILE = "distances/query_gallery.safetensors"
 
 _HALF_MAX = 65504.0
 # what tools call the two halves of a test set in one file
@@ -107,39 +107,25 @@ def import_run(
         imported=True,
     )
     existed = out.exists()
-    writer = RunWriter.create(out, info, table.frame)
-    try:
-        for split, half in zip(TEST, halves or (), strict=False):
-            writer.write_embeddings(split, 0, half)
-        if matrix is not None:
-            with atomic(out / DISTANCES_FILE) as path:
-                save_file({"distances": matrix}, path)
-        for kind, some in (maps or {}).items():
-            writer.write_maps(kind, 0, [(np.arange(len(some)), some)], len(some))  # type: ignore[arg-type]
-        writer.finish_epoch(0, {})
-    except BaseException:
-        if not existed:
-            remove(out)
-        raise
-    run = open_run(out)
     sources = {"embeddings": embeddings, "distances": distances, "labels": labels}
     files = {what: file.name for what, file in sources.items() if file is not None}
-    run.write_evaluation("import", {"kind": "import", "tool": tool, "files": files, "notes": notes})
+    with contextlib.ExitStack() as held:
+        writer = RunWriter.create(out, info, table.frame, held)
+        try:
+            for split, half in zip(TEST, halves or (), strict=False):
+                writer.write_embeddings(split, 0, half)
+            if matrix is not None:
+                write_distances(out, matrix)
+            for kind, some in (maps or {}).items():
+                writer.write_maps(kind, 0, [(np.arange(len(some)), some)], len(some))  # type: ignore[arg-type]
+            writer.finish_epoch(0, {})
+            run = open_run(out)
+            run.write_evaluation("import", {"kind": "import", "tool": tool, "files": files, "notes": notes})
+        except BaseException:
+            if not existed:
+                remove(out)
+            raise
     return run, tuple(notes)
-
-
-def stored_distances(run: Run) -> npt.NDArray[np.float32] | None:
-    """The distance matrix (queries, gallery) of a run imported as one, or None."""
-    file = run.path / DISTANCES_FILE
-    if not file.exists():
-        return None
-    found: npt.NDArray[np.float32] | None = read_checked(file, load_file).get("distances")
-    expected = (run.count("query"), run.count("gallery"))
-    if found is None or found.shape != expected:
-        raise RunError(
-            f"{file} does not hold a matrix {expected}, one row per query and one column per gallery picture"
-        )
-    return found
 
 
 def _test_embeddings(arrays: Arrays, table: Records, file: Path) -> tuple[Embeddings, Embeddings]:

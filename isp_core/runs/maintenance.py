@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +12,13 @@ from typing import Literal
 
 from safetensors import safe_open
 
-from isp_core.runs import schema
-from isp_core.runs.files import remove
-from isp_core.runs.maps import read_maps
+from isp_core.runs import checksums, schema
+from isp_core.runs.distances import DISTANCES_FILE, stored_distances
+from isp_core.runs.errors import RunError
 from isp_core.runs.reader import Run
-from isp_core.runs.schema import MapKind, RunError, epoch_name
-from isp_core.runs.writer import RunWriter, remove_temporaries
+from isp_core.runs.schema import MapKind, epoch_name
+from isp_core.runs.untrusted import is_regular, regular_file
+from isp_core.runs.writer import RunWriter, sole_writer
 
 Keep = Literal["all", "last", "best"]
 Watch = Callable[[Sequence[Path]], Iterable[Path]]
@@ -31,7 +34,10 @@ class Finding:
 
 
 def verify(run: Run, watch: Watch = iter) -> list[Finding]:
-    """Reads every file of the run; returns what is damaged, of the wrong size or left behind (nothing: all is well)."""
+    """Reads every file of the run; returns what is damaged, not the run's, changed since or left behind.
+
+    Nothing: all is well, as far as `notes` does not restrict it.
+    """
     findings = _try(
         {run.path / schema.RECORDS_FILE: run.records, run.path / schema.METRICS_FILE: run.metrics}, run.path, iter
     )
@@ -39,10 +45,66 @@ def verify(run: Run, watch: Watch = iter) -> list[Finding]:
         return findings
     if run.epochs != list(range(len(run.epochs))) and not run.info.imported:
         findings.append(Finding(schema.METRICS_FILE, f"epochs are not consecutive: {run.epochs}"))
+    findings += _misplaced(run)
     findings += _try(_reads(run), run.path, watch)
+    findings += _changed(run, {finding.file for finding in findings})
     for entry in sorted(run.path.rglob(".*.tmp")):
         findings.append(Finding(str(entry.relative_to(run.path)), "left by a killed writer; resuming removes it"))
     return findings
+
+
+def notes(run: Run) -> list[str]:
+    """What `verify` could not check, in sentences: files without a noted checksum."""
+    sums = checksums.read_sums(run.path)
+    if not sums:
+        return ["no checksums recorded: an older or foreign run, of which changed bytes that still read go unnoticed"]
+    without = [name for name in _own_files(run) if name not in sums]
+    if not without:
+        return []
+    return [f"{len(without)} files have no checksum recorded, such as {without[0]}"]
+
+
+def _misplaced(run: Run) -> list[Finding]:
+    """Records are written in order of path within each split; older runs note no fingerprint of them."""
+    if run.info.records:
+        return []  # reading them has compared the fingerprint
+    for split in (*schema.SPLITS, schema.VALIDATION):
+        paths = run.records(split)["path"]
+        if not paths.is_monotonic_increasing:
+            row = int((paths.to_numpy()[1:] < paths.to_numpy()[:-1]).argmax()) + 1
+            return [
+                Finding(
+                    schema.RECORDS_FILE,
+                    f"{split} pictures are not in the order of their paths (row {row}, {paths.iloc[row]}): rows were "
+                    "moved, and maps and embeddings are other pictures'",
+                )
+            ]
+    return []
+
+
+def _changed(run: Run, known: set[str]) -> list[Finding]:
+    """Files whose bytes are not those that were noted when they were written, and noted files that are gone."""
+    findings = []
+    for name, valid in sorted(checksums.read_sums(run.path).items()):
+        epoch = next((schema.epoch_of(part) for part in Path(name).parts if schema.epoch_of(part) is not None), None)
+        if name in known or (epoch is not None and epoch > max(run.epochs, default=-1)):
+            continue  # named already; or of an epoch that was not finished
+        file = run.path / name
+        try:
+            if not os.path.lexists(file):
+                if checksums.NOTHING not in valid:
+                    findings.append(Finding(name, f"is missing; {checksums.SUMS_FILE} lists it"))
+            elif checksums.sha256(regular_file(file, run.path)) not in valid:
+                findings.append(Finding(name, f"was changed since it was written (SHA-256, {checksums.SUMS_FILE})"))
+        except (RunError, OSError) as error:
+            findings.append(Finding(name, str(error)))
+    return findings
+
+
+def _own_files(run: Run) -> list[str]:
+    files = [file for file in _reads(run) if is_regular(file)]
+    tables = [run.path / name for name in (schema.RUN_FILE, schema.RECORDS_FILE, schema.METRICS_FILE)]
+    return [file.relative_to(run.path).as_posix() for file in (*tables, *files)]
 
 
 def _reads(run: Run) -> dict[Path, Callable[[], object]]:
@@ -53,18 +115,20 @@ def _reads(run: Run) -> dict[Path, Callable[[], object]]:
     for kind, count in counts.items():
         for epoch in run.label_epochs(kind):
             file = run.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
-            reads[file] = partial(_maps_of, file, count)
+            reads[file] = partial(_maps_of, run, kind, epoch, count)
     for split in schema.EMBEDDED:
         for epoch in run.embedding_epochs(split):
             file = run.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
             reads[file] = partial(run.embeddings, split, epoch)
     for epoch in run.weight_epochs():
         folder = run.path / schema.CHECKPOINTS / epoch_name(epoch)
-        reads[folder / schema.WEIGHTS_FILE] = partial(_weights_of, folder / schema.WEIGHTS_FILE)
-        if (folder / schema.STATE_FILE).exists():
-            reads[folder / schema.STATE_FILE] = partial(_load_state, folder / schema.STATE_FILE)
+        reads[folder / schema.WEIGHTS_FILE] = partial(_weights_of, folder / schema.WEIGHTS_FILE, run.path)
+        if os.path.lexists(folder / schema.STATE_FILE):
+            reads[folder / schema.STATE_FILE] = partial(_load_state, folder / schema.STATE_FILE, run.path)
     for name in run.evaluation_names():
         reads[run.path / schema.EVALUATION / f"{name}.json"] = partial(run.read_evaluation, name)
+    if os.path.lexists(run.path / DISTANCES_FILE):
+        reads[run.path / DISTANCES_FILE] = partial(stored_distances, run)
     return reads
 
 
@@ -84,34 +148,53 @@ def prune(run: Run, keep: Keep, metric: str | None = None) -> int:
     keep "last" leaves the last epoch's weights and resume state, "best" also those of the best `metric` (None: as
     Run.best_epoch chooses); "all" removes nothing but what killed writers left.
     """
-    before = _bytes(run.path)
-    remove_temporaries(run.path)
-    if keep != "all":
-        kept = {run.last_epoch}
-        if keep == "best":
-            kept.add(run.best_epoch(metric))
-        RunWriter(run.path).keep_weights(kept)
-        for epoch in kept - {run.last_epoch}:
-            remove(run.path / schema.CHECKPOINTS / epoch_name(epoch) / schema.STATE_FILE)
-    return before - _bytes(run.path)
+    with sole_writer(run.path):
+        before, writer = _bytes(run.path), RunWriter(run.path)
+        writer.remove_temporaries()
+        if keep != "all":
+            last = run.last_epoch
+            # what lies beyond the last finished epoch is no epoch yet, but a killed training's; resuming drops it
+            later = {epoch for epoch in _kept_epochs(run) if epoch > last}
+            best = {run.best_epoch(metric)} if keep == "best" else set()
+            writer.keep_weights({last} | later | best)
+            for epoch in best - {last}:
+                writer.drop_state(epoch)
+        return before - _bytes(run.path)
 
 
-def _maps_of(file: Path, count: int) -> None:
-    maps = read_maps(file)
-    if len(maps) != count:
-        raise RunError(f"holds {len(maps)} maps where the records have {count} pictures")
+def _kept_epochs(run: Run) -> list[int]:
+    folder = run.path / schema.CHECKPOINTS
+    found = [schema.epoch_of(entry.name) for entry in folder.iterdir()] if folder.is_dir() else []
+    return [epoch for epoch in found if epoch is not None]
 
 
-def _load_state(file: Path) -> object:
+def _maps_of(run: Run, kind: MapKind, epoch: int, count: int) -> None:
+    if kind != "activation":
+        for start in range(0, count, 4096):
+            run.labels(kind, epoch, range(start, min(start + 4096, count)))
+    else:
+        for start in range(0, count, 4096):
+            run.activation(epoch, range(start, min(start + 4096, count)))
+
+
+def _load_state(file: Path, root: Path) -> object:
     import torch  # takes seconds; listing and pruning need not wait for it
 
+    regular_file(file, root)
+    with zipfile.ZipFile(file) as archive:  # PyTorch stores without compression: what unfolds was not written by it
+        unfolded = sum(entry.file_size for entry in archive.infolist())
+    if unfolded > file.stat().st_size:
+        raise RunError(f"{file} unfolds to {unfolded:,} bytes: it is no state of a training")
     return torch.load(file, weights_only=True, map_location="cpu")
 
 
-def _weights_of(file: Path) -> None:
+def _weights_of(file: Path, root: Path) -> None:
+    regular_file(file, root)
     with safe_open(file, framework="pt") as handle:
         for name in handle.keys():  # noqa: SIM118 - not a dict
-            handle.get_tensor(name)
+            tensor = handle.get_tensor(name)
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise RunError(f"{file}: {name} holds values that are not finite")
 
 
 def _bytes(path: Path) -> int:

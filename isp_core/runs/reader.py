@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,34 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.runs import schema
+from isp_core.runs.checksums import recorded, require_unchanged
 from isp_core.runs.embeddings import read_embeddings
-from isp_core.runs.files import read_checked, read_table, write_json
+from isp_core.runs.errors import RunError
+from isp_core.runs.files import json_text
 from isp_core.runs.maps import Maps, read_history, read_maps
-from isp_core.runs.schema import MapKind, RunError, RunInfo, Split, epoch_name, epoch_of, read_info
+from isp_core.runs.parquet import read_table
+from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, read_info
+from isp_core.runs.untrusted import is_regular, read_json, regular_file
 
 if TYPE_CHECKING:
     from isp_core.matching import Embeddings
 
+IGNORED = 255
+_MAX_EPOCHS = 100_000  # rows of metrics
+_FOLDERS = (
+    schema.CHECKPOINTS,
+    schema.EMBEDDINGS,
+    schema.EVALUATION,
+    "distances",
+    *(f"{schema.LABELS}/{kind}" for kind in schema.MAP_KINDS),
+)
+_SPLITS: tuple[Split, ...] = (*schema.SPLITS, schema.VALIDATION)
+_SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
+    "train": ("train",),
+    "activation": ("train",),
+    "test": schema.TEST,
+    "validation": (schema.VALIDATION,),
+}
 _EVALUATION_NAME = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
 
 
@@ -66,27 +87,26 @@ class Run:
 
     def metrics(self) -> pd.DataFrame:
         """One row per finished epoch, indexed by `epoch`; empty before the first."""
-        file = self.path / schema.METRICS_FILE
-        if not file.exists():
-            return pd.DataFrame(index=pd.Index([], name="epoch", dtype="int64"))
-        return read_table(file)
+        return read_metrics(self.path)
 
     def records(self, split: Split | None = None) -> pd.DataFrame:
         """The data set's pictures: path, identity, camera, split, subset; of one split, or of all."""
-        file = self.path / schema.RECORDS_FILE
-        frame = read_table(file)
-        missing = [column for column in schema.RECORD_COLUMNS if column not in frame]
-        if missing:
-            raise RunError(f"{file} has no column {', '.join(missing)}: copy it anew from where the run was made")
+        frame = _records(self.path)
+        noted = self.info.records
+        if noted and noted != records_digest(frame):
+            raise RunError(
+                f"{self.path / schema.RECORDS_FILE} is not the table that the run was made with: rows were changed or "
+                "moved, so that maps and embeddings would be other pictures'. Copy it again from where the run was made"
+            )
         return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
     def count(self, split: Split) -> int:
         """How many pictures a split has by the records; a fraction of the time that reading them takes."""
         try:
-            table = read_table(self.path / schema.RECORDS_FILE, ["split"])
-        except RunError:
-            table = self.records()  # says what is wrong with the file
-        return int((table["split"] == split).sum())
+            table = read_table(self.path / schema.RECORDS_FILE, ["split"], root=self.path)
+            return int((table["split"] == split).sum())
+        except (RunError, KeyError):
+            return len(self.records(split))  # says what is wrong with the file
 
     def test_records(self) -> pd.DataFrame:
         """Query, then gallery: the order of the "test" maps."""
@@ -98,21 +118,28 @@ class Run:
 
     def labels(self, kind: MapKind, epoch: int, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> Maps:
         """Maps (n, h, w) uint8: 0 background, 1..K-1 parts, 255 ignored. Rows are positions in the kind's records."""
-        return read_maps(self._map_file(kind, epoch), rows)
+        file = self._map_file(kind, epoch)
+        maps = read_maps(file, rows, self._pictures(kind))
+        if rows is None:
+            require_unchanged(self.path, file)
+        return self._of_parts(file, maps)
 
     def label_history(self, kind: MapKind, row: int) -> tuple[list[int], Maps]:
         """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
         epochs = self.label_epochs(kind)
         if not epochs:
             raise RunError(f"{self.path} has no label maps of the {kind} pictures")
-        return epochs, read_history([self._map_file(kind, epoch) for epoch in epochs], row)
+        files = [self._map_file(kind, epoch) for epoch in epochs]
+        return epochs, self._of_parts(files[0].parent, read_history(files, row, self._pictures(kind)))
 
     def activation(
         self, epoch: int, rows: Sequence[int] | npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.float32] | None:
         """Eq. 3 of training pictures in [0, 1], or None where the run did not store it."""
-        file = self._map_file("activation", epoch)
-        return np.divide(read_maps(file, rows), 255, dtype=np.float32) if file.exists() else None
+        if not os.path.lexists(self._place("activation", epoch)):
+            return None
+        maps = read_maps(self._map_file("activation", epoch), rows, self._pictures("activation"))
+        return np.divide(maps, 255, dtype=np.float32)
 
     def embedding_epochs(self, split: Split = "query") -> list[int]:
         """The finished epochs that have embeddings of the test set (query, gallery), or of validation identities."""
@@ -125,17 +152,20 @@ class Run:
     def embeddings(self, split: Split, epoch: int) -> Embeddings:
         """Embeddings of a split in the order of its records."""
         file = self._embeddings_file(split, epoch)
-        if not file.exists():
+        if not os.path.lexists(file):
             raise RunError(
                 f"{self.path} has no embeddings of {split} at epoch {epoch}: make them with "
                 f"`isp extract --run {self.path} --epoch {epoch} --data DIR`"
             )
-        return read_embeddings(file, self.count(split))
+        regular_file(file, self.path)
+        found = read_embeddings(file, self.count(split), max(self.info.parts - 1, 0))
+        require_unchanged(self.path, file)
+        return found
 
     def checkpoint(self, epoch: int) -> Path | None:
         """The folder with the weights of an epoch, or None where they were not kept."""
         folder = self.path / schema.CHECKPOINTS / epoch_name(epoch)
-        return folder if (folder / schema.WEIGHTS_FILE).exists() else None
+        return folder if is_regular(folder / schema.WEIGHTS_FILE) else None
 
     def weight_epochs(self) -> list[int]:
         """The finished epochs whose weights were kept."""
@@ -148,35 +178,47 @@ class Run:
     def evaluation_names(self) -> list[str]:
         """The names of the stored evaluation documents."""
         folder = self.path / schema.EVALUATION
-        return sorted(file.stem for file in folder.glob("*.json")) if folder.is_dir() else []
+        names = [file.stem for file in folder.glob("*.json")] if folder.is_dir() else []
+        return sorted(name for name in names if _EVALUATION_NAME.match(name))
 
     def read_evaluation(self, name: str) -> dict[str, Any]:
         """One evaluation document."""
-
-        def read(file: Path) -> dict[str, Any]:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(document, dict):
-                raise RunError(f"{file} is not an evaluation: it holds no JSON object")
-            return document
-
-        return read_checked(self._evaluation_file(name), read)
+        return read_json(self._evaluation_file(name), self.path)
 
     def write_evaluation(self, name: str, document: dict[str, Any]) -> Path:
-        """Stores an evaluation document as evaluation/NAME.json; returns the file."""
+        """Stores an evaluation document as evaluation/NAME.json; returns the file. A run in training takes them too."""
         file = self._evaluation_file(name)
-        write_json(file, document)
+        with recorded(file, self.path) as path:
+            path.write_text(json_text(document), encoding="utf-8")
         return file
 
     def token(self) -> str:
-        """Changes whenever the run's tables, epochs or evaluations change: a key for caches."""
-        files = [self.path / schema.RUN_FILE, self.path / schema.METRICS_FILE, self.path / schema.RECORDS_FILE]
-        folders = [self.path / schema.EVALUATION, self.path / schema.EMBEDDINGS, self.path / schema.CHECKPOINTS]
-        folders += [self.path / schema.LABELS / kind for kind in schema.MAP_KINDS]
-        stats = [entry.stat() for entry in (*files, *folders) if entry.exists()]
-        return "-".join(f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}" for stat in stats)
+        """Changes whenever a file of the run does: a key for caches."""
+        digest = hashlib.sha256()
+        for folder in (self.path, *(self.path / name for name in _FOLDERS)):
+            for name, status in _stats(folder):
+                digest.update(
+                    f"{folder.name}/{name} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} "
+                    f"{status.st_ino}\n".encode("utf-8", "surrogateescape")
+                )
+        return digest.hexdigest()
+
+    def _place(self, kind: MapKind, epoch: int) -> Path:
+        return self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
 
     def _map_file(self, kind: MapKind, epoch: int) -> Path:
-        return self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
+        return regular_file(self._place(kind, epoch), self.path)
+
+    def _pictures(self, kind: MapKind) -> int:
+        """How many pictures the maps of a kind are of."""
+        return sum(self.count(split) for split in _SPLITS_OF[kind])
+
+    def _of_parts(self, where: Path, maps: Maps) -> Maps:
+        """The maps, where they hold nothing but the run's parts and 255."""
+        strange = maps[(maps >= max(self.info.parts, 1)) & (maps != IGNORED)]
+        if len(strange):
+            raise RunError(f"{where} holds part {strange.max()} where the run has K = {self.info.parts}: another run's")
+        return maps
 
     def _embeddings_file(self, split: Split, epoch: int) -> Path:
         return self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
@@ -221,6 +263,8 @@ def summarise(path: Path) -> RunSummary:
         epochs = run.epochs
     except RunError as error:
         return RunSummary(path.name, str(path), problem=str(error))
+    except Exception as error:  # a folder of runs is read whole, whatever one of them holds
+        return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({type(error).__name__}: {error})")
     info = run.info
     last = epochs[-1] if epochs else 0
     return RunSummary(run.name, str(path), last, info.parts, info.backbone, info.data.name, info.labels, info.imported)
@@ -228,12 +272,86 @@ def summarise(path: Path) -> RunSummary:
 
 def list_runs(root: str | Path) -> list[RunSummary]:
     """The runs directly in `root` (or `root` itself where it is one), by name; broken ones with their problem."""
+    return [summarise(entry) for entry in run_folders(root)]
+
+
+def run_folders(root: str | Path) -> list[Path]:
+    """The folders that hold a run.json, whatever it is: those directly in `root`, or `root` itself."""
     folder = Path(root)
-    if not folder.is_dir():
-        raise RunError(f"{folder} does not exist")
-    if (folder / schema.RUN_FILE).exists():
-        return [summarise(folder)]
-    return [summarise(entry) for entry in sorted(folder.iterdir()) if (entry / schema.RUN_FILE).exists()]
+    try:
+        if not folder.is_dir():
+            raise RunError(f"{folder} does not exist")
+        if os.path.lexists(folder / schema.RUN_FILE):
+            return [folder]
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read ({error.strerror or error})") from error
+    return [entry for entry in entries if os.path.lexists(entry / schema.RUN_FILE)]
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """The metrics of the run at `path`: numbers, one row per finished epoch, indexed by `epoch` in rising order."""
+    file = path / schema.METRICS_FILE
+    if not os.path.lexists(file):
+        return pd.DataFrame(index=pd.Index([], name="epoch", dtype="int64"))
+    table = read_table(file, root=path, rows=_MAX_EPOCHS)
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any()]
+    if "epoch" not in table or texts:
+        what = f"column {texts[0]!r} holds no numbers" if texts else "it has no column 'epoch'"
+        raise RunError(f"{file} is not a table of metrics: {what}")
+    epochs = table["epoch"]
+    whole = pd.api.types.is_integer_dtype(epochs) and not epochs.isna().any()
+    if not whole or not epochs.between(0, schema.MAX_EPOCH).all() or not epochs.is_monotonic_increasing:
+        raise RunError(f"{file}: its epochs are not rising whole numbers from 0 to {schema.MAX_EPOCH}")
+    if epochs.duplicated().any():
+        raise RunError(f"{file} has two rows of epoch {epochs[epochs.duplicated()].iloc[0]}")
+    numbers = table.drop(columns="epoch").set_index(pd.Index(epochs.astype("int64"), name="epoch"))
+    return numbers.astype({name: "float64" for name in numbers if numbers[name].dtype == object})
+
+
+def records_digest(records: pd.DataFrame) -> str:
+    """SHA-256 of records row by row: maps and embeddings belong to pictures by their place in this table."""
+    digest = hashlib.sha256()
+    for row in zip(*(records[column].tolist() for column in schema.RECORD_COLUMNS), strict=True):
+        digest.update("\t".join(map(str, row)).encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def _records(path: Path) -> pd.DataFrame:
+    file = path / schema.RECORDS_FILE
+    frame = read_table(file, root=path)
+    missing = [column for column in schema.RECORD_COLUMNS if column not in frame]
+    if missing:
+        raise RunError(f"{file} has no column {', '.join(missing)}: copy it again from where the run was made")
+    for column in ("identity", "camera"):
+        if not pd.api.types.is_integer_dtype(frame[column]):
+            raise RunError(f"{file}: column {column} holds {frame[column].dtype} values; whole numbers are needed")
+    for column in ("path", "split", "subset"):
+        if pd.api.types.is_numeric_dtype(frame[column]) or frame[column].isna().any():
+            raise RunError(f"{file}: column {column} must hold a text in every row")
+    strange = ~frame["split"].isin(_SPLITS)
+    if strange.any():
+        raise RunError(
+            f"{file}: {str(frame['split'][strange].iloc[0])[:40]!r} is no split ({', '.join(_SPLITS)})"
+        )
+    return frame
+
+
+def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Name and state of what lies in a folder, and in the folders of epochs in it; hidden files left out."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        try:
+            yield entry.name, entry.stat()
+            if epoch_of(entry.name) is not None and entry.is_dir():
+                yield from ((f"{entry.name}/{name}", status) for name, status in _stats(folder / entry.name))
+        except OSError:  # it vanished meanwhile
+            continue
 
 
 def _epochs_in(folder: Path, suffix: str) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from isp_core.errors import IspError
+from isp_core.runs.errors import RunError as RunError
+from isp_core.runs.untrusted import MAX_ROWS, read_checked
 
 SCHEMA = "isp-run/1"
 
@@ -23,6 +25,12 @@ EVALUATION = "evaluation"
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 LOCK_FILE = ".lock"
+
+MAX_DESCRIPTION = 4 * 2**20  # bytes of run.json; what training writes has 3 kB
+MAX_PARTS = 255  # label maps have 8 bits a pixel, and 255 means ignored
+MAX_SIDE = 8_192  # pixels of the network's input
+MAX_ASPECT = 16  # height to width, or width to height
+MAX_EPOCH = 1_000_000
 
 MapKind = Literal["train", "test", "validation", "activation"]
 """Stores of one map an image: pseudo-labels of the training set, predictions of query + gallery and of the identities
@@ -39,8 +47,9 @@ CHOICE = ("validation_mAP", "mAP")
 """What the best epoch is chosen by: the first of these that a run has measured."""
 
 
-class RunError(IspError):
-    """A run directory that is missing, broken, of another schema, or lacks what was asked for."""
+Count = Annotated[int, Field(ge=0, le=MAX_ROWS)]
+Text = Annotated[str, Field(max_length=500)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class SplitCount(BaseModel):
@@ -48,9 +57,9 @@ class SplitCount(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pictures: int
-    identities: int
-    cameras: int
+    pictures: Count
+    identities: Count
+    cameras: Count
 
 
 class DataInfo(BaseModel):
@@ -58,9 +67,9 @@ class DataInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    fingerprint: str
-    splits: dict[str, SplitCount]
+    name: Text
+    fingerprint: Text
+    splits: dict[Text, SplitCount] = Field(max_length=100)
 
 
 class RunInfo(BaseModel):
@@ -73,27 +82,38 @@ class RunInfo(BaseModel):
     created: dt.datetime
     data: DataInfo
     config: dict[str, Any]
-    parts: int = Field(description="K: the parts of Eq. 5, background included; 0 where there are none")
-    backbone: str = ""
-    parameters: dict[str, int] = Field(default={}, description="numbers of weights: backbone, network (all trained)")
-    size: tuple[int, int] = Field(description="height and width of the network's input")
-    labels: str = Field(default="", description="where pseudo-labels came from: clustering, contrast, none, a folder")
+    parts: int = Field(
+        ge=0, le=MAX_PARTS, description="K: the parts of Eq. 5, background included; 0 where there are none"
+    )
+    backbone: Text = ""
+    parameters: dict[Text, Annotated[int, Field(ge=0, le=10**12)]] = Field(
+        default={}, max_length=100, description="numbers of weights: backbone, network (all trained)"
+    )
+    size: tuple[Side, Side] = Field(description="height and width of the network's input")
+    labels: Text = Field(default="", description="where pseudo-labels came from: clustering, contrast, none, a folder")
     seed: int = 0
-    weights: str = Field(default="", description="where the initial weights came from")
-    versions: dict[str, str] = {}
+    weights: Text = Field(default="", description="where the initial weights came from")
+    versions: dict[Text, Text] = Field(default={}, max_length=500)
     imported: bool = False
-    parent: str | None = None
+    parent: Text | None = None
+    records: Text = Field(
+        default="", description="SHA-256 of the records row by row (isp_core.runs.reader); empty in older runs"
+    )
+
+    @field_validator("size")
+    @classmethod
+    def _shaped(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if max(size) > MAX_ASPECT * min(size):
+            raise ValueError(f"height and width differ by more than {MAX_ASPECT} times")
+        return size
 
 
 def read_info(path: Path) -> RunInfo:
     """run.json of the run directory `path`; RunError says what is wrong with it and what to do."""
     file = path / RUN_FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise RunError(f"{path} is not a run: it has no {RUN_FILE}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{file} cannot be read: {error}") from error
+    if not os.path.lexists(file):
+        raise RunError(f"{path} is not a run: it has no {RUN_FILE}")
+    text = read_checked(file, lambda found: found.read_text(encoding="utf-8"), path, MAX_DESCRIPTION)
     try:
         info = RunInfo.model_validate_json(text)
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from isp_core.runs import schema
+from isp_core.runs import checksums, schema
+from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
-from isp_core.runs.files import atomic, read_table, remove, write_json, write_table
+from isp_core.runs.errors import RunError
+from isp_core.runs.files import json_text, remove
 from isp_core.runs.maps import Maps, write_maps
-from isp_core.runs.schema import MapKind, RunError, RunInfo, Split, epoch_name
+from isp_core.runs.reader import read_metrics, records_digest
+from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
     import torch
@@ -35,26 +39,30 @@ class RunWriter:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, info: RunInfo, records: pd.DataFrame) -> RunWriter:
+    def create(
+        cls, path: Path, info: RunInfo, records: pd.DataFrame, held: contextlib.ExitStack | None = None
+    ) -> RunWriter:
         """A new run at `path`, which must not hold one already.
 
-        What a creation that was killed left behind is no obstacle.
+        held: takes the run's lock, so that no other process writes into it until the stack is closed; without one, the
+        lock is held while the run is created. What a creation that was killed left behind is no obstacle.
         """
-        if (path / schema.RUN_FILE).exists():
-            raise RunError(f"{path} holds a run already: resume it with --resume, or choose another --out")
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file: choose another --out")
-        held = [entry for entry in path.iterdir() if not _left_by_creation(entry)] if path.exists() else []
-        if held:
-            raise RunError(f"{path} is not empty and not a run (it holds {held[0].name}): choose another --out")
-        writer = cls(path)
-        write_table(path / schema.RECORDS_FILE, records)
-        writer.write_info(info)  # last: with run.json the folder becomes a run
+        _require_empty(path)  # first without the lock, which would leave a file in the folder
+        with contextlib.ExitStack() as own:
+            (own if held is None else held).enter_context(sole_writer(path))
+            _require_empty(path)  # as it is now that no other process creates a run here
+            writer = cls(path)
+            with recorded(path / schema.RECORDS_FILE, path) as file:
+                records.to_parquet(file, index=False)
+            writer.write_info(info.model_copy(update={"records": records_digest(records)}))  # last: now it is a run
         return writer
 
     def write_info(self, info: RunInfo) -> None:
         """Writes run.json."""
-        write_json(self.path / schema.RUN_FILE, info.model_dump(mode="json", by_alias=True))
+        with recorded(self.path / schema.RUN_FILE, self.path) as file:
+            file.write_text(json_text(info.model_dump(mode="json", by_alias=True)), encoding="utf-8")
 
     def write_maps(
         self,
@@ -64,11 +72,13 @@ class RunWriter:
         count: int,
     ) -> None:
         """Streams the maps of one kind and epoch: pairs of rows and maps (n, h, w)."""
-        write_maps(self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5", batches, count)
+        write_maps(self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5", batches, count, self.path)
 
     def write_embeddings(self, split: Split, epoch: int, embeddings: Embeddings) -> None:
         """Embeddings of one split in the order of its records."""
-        write_embeddings(self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors", embeddings)
+        write_embeddings(
+            self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors", embeddings, self.path
+        )
 
     def write_checkpoint(self, epoch: int, weights: Tensors, state: Mapping[str, Any] | None) -> None:
         """Weights (safetensors) and, where given, all else that a bit-exact resume needs (loadable weights-only)."""
@@ -76,7 +86,7 @@ class RunWriter:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
-        with atomic(self.path / schema.CHECKPOINTS / epoch_name(epoch)) as folder:
+        with recorded(self.path / schema.CHECKPOINTS / epoch_name(epoch), self.path) as folder:
             folder.mkdir()
             tensors = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
             try:
@@ -88,35 +98,45 @@ class RunWriter:
 
     def finish_epoch(self, epoch: int, row: Mapping[str, float | int]) -> None:
         """Adds the epoch's row to the metrics; from here on it is finished."""
-        file = self.path / schema.METRICS_FILE
         new = pd.DataFrame([dict(row)], index=pd.Index([epoch], name="epoch"))
-        if file.exists():
-            old = read_table(file)
+        old = read_metrics(self.path)
+        if len(old):
             new = pd.concat([old[old.index < epoch], new])
-        write_table(file, new)
+        with recorded(self.path / schema.METRICS_FILE, self.path) as file:
+            new.to_parquet(file, index=True)
 
     def keep_states(self, epoch: int) -> None:
         """Drops the resume state of all but the last two epochs up to `epoch`."""
-        for folder in self._checkpoints():
-            number = schema.epoch_of(folder.name)
-            if number is not None and number <= epoch - STATES_KEPT:
-                (folder / schema.STATE_FILE).unlink(missing_ok=True)
+        folders = [folder for folder in self._checkpoints() if _number(folder) <= epoch - STATES_KEPT]
+        self._remove([folder / schema.STATE_FILE for folder in folders])
 
     def keep_weights(self, epochs: Iterable[int]) -> None:
         """Drops the checkpoints of all other epochs."""
         kept = {epoch_name(epoch) for epoch in epochs}
-        for folder in self._checkpoints():
-            if folder.name not in kept:
-                remove(folder)
+        self._remove([folder for folder in self._checkpoints() if folder.name not in kept])
+
+    def drop_state(self, epoch: int) -> None:
+        """Drops the resume state of one epoch; its weights stay."""
+        self._remove([self.path / schema.CHECKPOINTS / epoch_name(epoch) / schema.STATE_FILE])
 
     def drop_after(self, epoch: int) -> None:
         """Removes what an interrupted epoch left behind."""
-        remove_temporaries(self.path)
-        for folder in [self.path / schema.CHECKPOINTS, self.path / schema.EMBEDDINGS, *self._map_folders()]:
-            for entry in folder.iterdir() if folder.is_dir() else []:
-                number = schema.epoch_of(entry.name)
-                if number is not None and number > epoch:
-                    remove(entry)
+        self.remove_temporaries()
+        folders = [self.path / schema.CHECKPOINTS, self.path / schema.EMBEDDINGS, *self._map_folders()]
+        entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+        self._remove([entry for entry in entries if _number(entry) > epoch])
+
+    def remove_temporaries(self) -> None:
+        """Removes what a killed writer left half-written. Only for the holder of the run's lock."""
+        with checksums.writing(self.path):  # evaluations are written without the run's lock, but with this one
+            for entry in list(self.path.rglob(".*.tmp")):
+                remove(entry)
+
+    def _remove(self, entries: Sequence[Path]) -> None:
+        there = [entry for entry in entries if os.path.lexists(entry)]
+        for entry in there:
+            remove(entry)
+        checksums.forget(self.path, there)
 
     def _checkpoints(self) -> list[Path]:
         folder = self.path / schema.CHECKPOINTS
@@ -129,11 +149,13 @@ class RunWriter:
 
 @contextlib.contextmanager
 def sole_writer(path: Path) -> Iterator[None]:
-    """Keeps others from training into the run at `path` meanwhile; RunError where somebody does already.
+    """Keeps other processes from writing into the run at `path`; RunError where one is.
 
-    The lock is the process's, so that it ends with it, however it ends.
+    Whatever writes epochs holds it: training, extraction, pruning, import. The lock is the process's and ends with it,
+    however it ends. The folder is made where there is none.
     """
     try:
+        path.mkdir(parents=True, exist_ok=True)
         handle = (path / schema.LOCK_FILE).open("w")
     except OSError as error:
         raise RunError(f"{path} cannot be written to ({error.strerror or error})") from error
@@ -141,20 +163,32 @@ def sole_writer(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"{path} is being trained by another process: wait for it, or stop it first") from None
+            raise RunError(
+                f"{path} is being trained by another process, or another command writes into it: wait for it, or stop "
+                "it first"
+            ) from None
         except OSError:  # some network file systems know no locks; then nothing is kept
             pass
         yield
 
 
+def _require_empty(path: Path) -> None:
+    if (path / schema.RUN_FILE).exists():
+        raise RunError(f"{path} holds a run already: resume it with --resume, or choose another --out")
+    held = [entry for entry in path.iterdir() if not _left_by_creation(entry)] if path.exists() else []
+    if held:
+        raise RunError(f"{path} is not empty and not a run (it holds {held[0].name}): choose another --out")
+
+
 def _left_by_creation(entry: Path) -> bool:
-    return entry.name in (schema.RECORDS_FILE, schema.LOCK_FILE) or entry.match(".*.tmp")
+    own = (schema.RECORDS_FILE, schema.LOCK_FILE, checksums.SUMS_FILE, checksums.SUMS_LOCK)
+    return entry.name in own or entry.match(".*.tmp")
 
 
-def remove_temporaries(path: Path) -> None:
-    """Removes what a killed writer left half-written below `path`."""
-    for entry in list(path.rglob(".*.tmp")):
-        remove(entry)
+def _number(entry: Path) -> int:
+    """The epoch that an entry belongs to, -1 where it belongs to none."""
+    number = schema.epoch_of(entry.name)
+    return -1 if number is None else number
 
 
 def require_room(path: Path, needed: int) -> None:

@@ -36,6 +36,8 @@ from isp_core.models.build import load_checkpoint, network_spec
 from isp_core.progress import counted, progress_bar
 from isp_core.runs import Run, RunError, RunWriter, open_run
 from isp_core.runs import schema as run_schema
+from isp_core.runs.checksums import require_unchanged
+from isp_core.runs.untrusted import is_regular
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.training.description import bytes_needed, empty_parts_line, epoch_line, opening_line, run_info
 from isp_core.training.evaluation import Evaluator
@@ -295,8 +297,7 @@ class _Training:
             needed = bytes_needed(self.config, self.data, self.network)
             require_room(self.out, needed)
             info = run_info(self.config, self.data, self.network)
-            writer = RunWriter.create(self.out, info, self.data.records[list(run_schema.RECORD_COLUMNS)])
-            self.held.enter_context(sole_writer(self.out))
+            writer = RunWriter.create(self.out, info, self.data.records[list(run_schema.RECORD_COLUMNS)], self.held)
             self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
             if self.truth is not None:
                 open_run(self.out).write_evaluation("constant", self.truth.baseline())
@@ -322,9 +323,11 @@ class _Training:
         if self.epoch < 0:
             return writer
         folder = run.checkpoint(self.epoch)
-        if folder is None or not (folder / run_schema.STATE_FILE).exists():
+        if folder is None or not is_regular(folder / run_schema.STATE_FILE):
             raise IspError(f"{self.out}: the state of epoch {self.epoch} was pruned; it cannot be resumed")
         load_checkpoint(self.network, folder / run_schema.WEIGHTS_FILE)
+        for name in (run_schema.WEIGHTS_FILE, run_schema.STATE_FILE):
+            require_unchanged(run.path, folder / name)
         state = torch.load(folder / run_schema.STATE_FILE, weights_only=True, map_location=self.device)
         self.optimisation.load_state_dict(state)
         self.objective.load_state_dict(state["objective"])

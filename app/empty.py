@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+
 import streamlit as st
 
+from isp_app.safety.names import plain
 from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
 from isp_app.state.links import link
 from isp_app.state.sidebar import Selection
@@ -14,7 +18,7 @@ WALKERS = EMBEDDED_DATA / "walkers"
 
 def train_command(settings: Settings, data: object = "DATA", name: str = "NAME", more: str = "") -> str:
     """The command that trains a run which this server shows."""
-    return f"isp train --data {_short(data)} --out {_short(settings.own_runs / name)}{more}"
+    return f"isp train --data {argument(data)} --out {argument(settings.own_runs / name)}{more}"
 
 
 def say(message: str, command: str | None = None) -> None:
@@ -29,17 +33,20 @@ def run_or_reason(selection: Selection) -> Run | None:
     if selection.run is not None:
         return selection.run
     if selection.chosen is None:
+        if selection.problem:
+            st.warning("The list of runs could not be read.")
+            st.text(short(selection.problem))
         no_runs(selection.settings)
     else:
-        st.warning(f"The run {selection.chosen.id} cannot be opened.")
-        st.text(_short(selection.problem))
-        st.code(f"isp runs verify {_short(selection.chosen.path)}", language="bash")
+        st.warning(f"The run {plain(selection.chosen.id)} cannot be opened.")
+        st.text(short(selection.problem))
+        st.code(f"isp runs verify {argument(selection.chosen.path)}", language="bash")
     return None
 
 
 def no_runs(settings: Settings) -> None:
     """No run lies in the server's folders: where it looks, and how to make one."""
-    roots = " and ".join(_short(root) for root in settings.run_roots)
+    roots = " and ".join(plain(short(root)) for root in settings.run_roots)
     data = WALKERS if WALKERS.is_dir() else "DATA"
     say(f"There is no run in {roots} yet. Train one, then reload this page:", train_command(settings, data))
     if settings.trusted:
@@ -54,21 +61,21 @@ def no_maps(run: Run, split: str) -> None:
     """Nothing to look at in this split."""
     if not run.epochs:
         say(
-            f"{run.name} has not finished an epoch yet. If it is training right now, come back: the page reads the "
-            "disk anew at each click. If it was stopped, go on with it:",
-            f"isp train --data DATA --out {_short(run.path)} --resume",
+            f"{plain(run.name)} has not finished an epoch yet. If it is still training, reload the page later. "
+            "If it was stopped, continue it:",
+            f"isp train --data DATA --out {argument(run.path)} --resume",
         )
     elif run.info.parts == 0:
-        say(f"{run.name} is a baseline: it has no parts, so there are no label maps. Choose another run.")
+        say(f"{plain(run.name)} is a baseline: it has no parts, so there are no label maps. Choose another run.")
     elif split == "train":
         say(
-            f"{run.name} has no pseudo-labels stored. Label its training pictures:",
-            f"isp label --run {_short(run.path)} --data DATA --out LABELS",
+            f"{plain(run.name)} has no pseudo-labels stored. Label its training pictures:",
+            f"isp label --run {argument(run.path)} --data DATA --out LABELS",
         )
     else:
         say(
-            f"{run.name} has no predictions of query and gallery stored. Make them:",
-            f"isp extract --run {_short(run.path)} --data DATA",
+            f"{plain(run.name)} has no predictions of query and gallery stored. Make them:",
+            f"isp extract --run {argument(run.path)} --data DATA",
         )
 
 
@@ -78,18 +85,18 @@ def no_embeddings(run: Run) -> None:
         no_maps(run, "gallery")
         return
     say(
-        f"{run.name} has no embeddings of query and gallery. Make them:",
-        f"isp extract --run {_short(run.path)} --data DATA",
+        f"{plain(run.name)} has no embeddings of query and gallery. Make them:",
+        f"isp extract --run {argument(run.path)} --data DATA",
     )
 
 
 def no_truth(run: Run) -> None:
     """No label maps to judge by."""
     say(
-        f"No truth was found beside the pictures of {run.name}, so its maps cannot be scored. Label maps such as "
-        "SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
+        f"No truth was found beside the pictures of {plain(run.name)}, so its maps cannot be scored. Label maps such "
+        "as SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
         "Measure by maps from elsewhere, or make them with a parser (python -m eval truth --help):",
-        f"python -m eval parsing --run {_short(run.path)} --truth MAPS --space lip",
+        f"python -m eval parsing --run {argument(run.path)} --truth MAPS --space lip",
     )
 
 
@@ -101,10 +108,18 @@ def no_pictures() -> None:
     )
 
 
+def left_out(reasons: Mapping[str, str]) -> None:
+    """Runs that a page leaves out because they could not be read."""
+    for name, reason in reasons.items():
+        st.warning(f"{plain(name)} is left out.")
+        st.text(short(reason))
+
+
 def short(path: object) -> str:
     """A path as the user would type it in the project folder; keeps other parts of the machine out of the page."""
-    return _short(path)
-
-
-def _short(path: object) -> str:
     return str(path).replace(f"{PROJECT}/", "")
+
+
+def argument(path: object) -> str:
+    """A path as one word of a command to copy, whatever characters a folder's name has."""
+    return shlex.quote(short(path))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from isp_app.empty import short
+from isp_app.empty import argument, short
 from isp_app.safety.names import plain
 from isp_app.state.controls import notices
 from isp_app.state.sidebar import Selection
@@ -27,7 +27,7 @@ def run(show: Callable[[Selection], None], selection: Selection) -> None:
     except IspError as error:
         st.warning("This could not be shown.")
         st.text(short(error))
-        st.caption("The page reads the disk anew at the next click or reload.")
+        st.caption("The page reads the disk again at the next click or reload.")
         _LOG.info("page %s: %s", show.__module__, error)
     except OSError as error:
         st.warning("A file of this run could not be read; it may be changing right now. Reload the page.")
@@ -35,7 +35,7 @@ def run(show: Callable[[Selection], None], selection: Selection) -> None:
     except Exception:  # a table with other columns, a document of another shape: runs come from anywhere
         st.warning("Something in this run's files is not as expected, so the page cannot be shown.")
         if selection.chosen is not None:
-            st.code(f"isp runs verify {short(selection.chosen.path)}", language="bash")
+            st.code(f"isp runs verify {argument(selection.chosen.path)}", language="bash")
         _LOG.exception("page %s", show.__module__)
     finally:
         with above:

@@ -3,9 +3,12 @@ grows, changes or breaks on the disk is seen at the next rerun. No drawing, no w
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,11 +16,13 @@ import streamlit as st
 
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings
+from isp_core.errors import IspError
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
 from isp_core.runs.maps import CHUNK, Maps
-from isp_core.runs.schema import METRICS_FILE, MapKind, Split
+from isp_core.runs.reader import run_folders
+from isp_core.runs.schema import METRICS_FILE, RECORDS_FILE, RUN_FILE, MapKind, Split
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
@@ -25,6 +30,7 @@ if TYPE_CHECKING:  # the type alone; matching loads torch
 HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
 IMAGE = "image"  # the column with each image's name: its file's, with its folders where others have the same
 _SEED = 0
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,24 +45,54 @@ class Listed:
         return Path(self.summary.path)
 
 
+Result = TypeVar("Result")
+
+
+def read_each(
+    runs: Iterable[tuple[str, Run]], read: Callable[[str, Run], Result]
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """`read(identifier, run)` of every run: results by identifier, and the reasons of those that cannot be read.
+
+    Runs come from anywhere: whatever one of them raises, the others are read.
+    """
+    results, reasons = {}, {}
+    for identifier, run in runs:
+        try:
+            results[identifier] = read(identifier, run)
+        except Exception as error:
+            reasons[identifier] = reason(error)
+            if not isinstance(error, IspError):
+                _LOG.exception("run %s", identifier)
+    return results, reasons
+
+
+def reason(error: Exception) -> str:
+    """Why a run could not be read, for its reader."""
+    if isinstance(error, IspError):
+        return str(error)
+    return f"its files are not as expected ({type(error).__name__})"
+
+
 def find_runs(settings: Settings) -> list[Listed]:
     """All runs below the configured folders, broken ones included. Cheap: read again at every rerun."""
     found: dict[str, RunSummary] = {}
     for root in settings.run_roots:
-        if root.is_dir():
-            found |= {str(Path(summary.path).resolve()): summary for summary in _list(root, _folder_token(root))}
+        try:
+            if root.is_dir():
+                found |= {str(Path(summary.path).resolve()): summary for summary in _list(root, _folder_token(root))}
+        except (RunError, OSError) as error:  # a folder that this server may not read hides no other
+            found[str(root)] = RunSummary(root.name, str(root), problem=reason(error))
     return [Listed(name, run) for name, run in zip(distinct(list(found), "~"), found.values(), strict=True)]
 
 
 def _folder_token(root: Path) -> str:
     """Changes when a run below `root` appears, vanishes, or finishes an epoch."""
     parts = []
-    for entry in sorted([root, *root.iterdir()]):
-        for name in ("run.json", "metrics.parquet"):
-            file = entry / name
-            if file.is_file():
-                stat = file.stat()
-                parts.append(f"{entry.name}:{stat.st_mtime_ns:x}.{stat.st_size:x}")
+    for entry in run_folders(root):
+        for name in (RUN_FILE, METRICS_FILE, RECORDS_FILE):
+            with contextlib.suppress(OSError):
+                stat = (entry / name).stat()
+                parts.append(f"{entry.name}/{name}:{stat.st_mtime_ns:x}.{stat.st_ctime_ns:x}.{stat.st_size:x}")
     return "|".join(parts)
 
 
@@ -263,7 +299,7 @@ def _file_token(file: Path) -> str:
         stat = file.stat()
     except OSError:
         raise RunError(f"{file} is missing") from None
-    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+    return f"{stat.st_mtime_ns:x}.{stat.st_ctime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
 
 
 def map_token(run: Run, kind: MapKind, epoch: int) -> str:

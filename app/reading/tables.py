@@ -138,27 +138,33 @@ def _noted(head: Mapping[str, Any], run: Run, kind: str) -> list[dict[str, Any]]
     return [row]
 
 
-def build(which: str, runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:
-    """One of TABLES for (identifier, run) pairs; empty where no run belongs into it."""
-    if which == "Table 3":
-        return pd.DataFrame(
-            [row for identifier, run in runs if run.info.parts for row in parsing_rows(identifier, run)]
-        )
-    rows = []
-    for identifier, run in runs:
-        head = _head(which, run)
-        if head is None:
-            continue
-        found = retrieval(run)
-        row = {**head, "run": identifier, "data": run.info.data.name, "epoch": found.epoch, **found.values}
-        row["mAP, 95 % by identity"] = found.interval
-        column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
-        known = _papers(which, run, column)
-        row |= {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}
-        rows.append(row)
-    order = {"baseline": 0, "+extra info": 1, "ISP": 2}
-    rows.sort(key=lambda row: (row.get("K", 0), order.get(str(row.get("model")), 0), str(row.get("backbone", ""))))
+def build(which: str, runs: Sequence[tuple[str, Run]], left_out: dict[str, str] | None = None) -> pd.DataFrame:
+    """One of TABLES for (identifier, run) pairs; empty where no run belongs into it.
+
+    left_out: takes the runs that could not be read, with the reason.
+    """
+    found, reasons = runs_access.read_each(runs, lambda identifier, run: _rows(which, identifier, run))
+    if left_out is not None:
+        left_out.update(reasons)
+    rows = [row for several in found.values() for row in several]
+    if which != "Table 3":
+        order = {"baseline": 0, "+extra info": 1, "ISP": 2}
+        rows.sort(key=lambda row: (row.get("K", 0), order.get(str(row.get("model")), 0), str(row.get("backbone", ""))))
     return pd.DataFrame(rows)
+
+
+def _rows(which: str, identifier: str, run: Run) -> list[dict[str, Any]]:
+    if which == "Table 3":
+        return parsing_rows(identifier, run) if run.info.parts else []
+    head = _head(which, run)
+    if head is None:
+        return []
+    found = retrieval(run)
+    row = {**head, "run": identifier, "data": run.info.data.name, "epoch": found.epoch, **found.values}
+    row["mAP, 95 % by identity"] = found.interval
+    column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
+    known = _papers(which, run, column)
+    return [row | {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}]
 
 
 def _head(which: str, run: Run) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
-from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, LabelSpace, load_space
+from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, LabelSpace, load_space, space_names
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.palette import Palette, class_palette
 from isp_core.runs import Run, open_run
@@ -30,11 +30,14 @@ def palette() -> Palette:
 
 
 def space_of(run: Run) -> str:
-    """The label space that the run was measured with; LIP where it says nothing."""
+    """The label space that the run was measured with; LIP where it says nothing.
+
+    Of those that come with the project alone: a run may not name a file of this machine.
+    """
     if "constant" in run.evaluation_names():
         named = runs_access.evaluation(run, "constant").get("space")
-        if isinstance(named, str):
-            return named
+        if named in space_names():
+            return str(named)
     return "walkers" if run.info.data.name.lower() == "walkers" else "lip"
 
 

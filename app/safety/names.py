@@ -6,8 +6,10 @@ import html
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from isp_core.data.record_paths import file_of_record
+from isp_core.data.records import DataError
 from isp_core.errors import IspError
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,11 +36,11 @@ def inside(root: Path, name: str) -> Path:
 
 
 def picture_path(root: Path, relative: str) -> Path:
-    """A picture named by a record (posix, relative); UnsafeNameError where it points outside `root`."""
-    pure = PurePosixPath(relative)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative:
-        raise UnsafeNameError(f"{relative[:80]!r} is not a path inside the data set")
-    return _confined(root, root / pure)
+    """A picture named by a record (posix, relative), links followed; UnsafeNameError where it is outside `root`."""
+    try:
+        return _confined(root, file_of_record(root, relative))
+    except DataError as error:
+        raise UnsafeNameError(str(error)) from None
 
 
 def escape(text: object) -> str:
@@ -51,6 +53,9 @@ def escape(text: object) -> str:
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+_JOINER = "\u2060"  # has no width and breaks no line
+# what the browser's side finds again in the text when all backslashes are gone: addresses, mail, :emoji: and icons
+_FOUND_LATER = re.compile(r"(?i)(?:https?://(?=\S*\.)|www(?=\.)|@(?=[\w-]+\.)|:(?=[\w+/-]+:))")
 
 
 def plain(text: object) -> str:
@@ -59,7 +64,17 @@ def plain(text: object) -> str:
     >>> plain("[x](http://y)")
     '\\\\[x\\\\]\\\\(http\\\\://y\\\\)'
     """
-    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+    broken = _FOUND_LATER.sub(lambda found: found[0] + _JOINER, " ".join(str(text).split()))
+    return _MARKDOWN.sub(r"\\\1", broken)
+
+
+def slug(text: object) -> str:
+    """A name from outside as a part of a file's name.
+
+    >>> slug("../my data")
+    '.._my_data'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "_", str(text))[:64]
 
 
 def distinct(paths: Sequence[str], separator: str = "/") -> list[str]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import dataclass
 
 import streamlit as st
 
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import Listed
+from isp_app.safety.names import plain
 from isp_app.settings import Settings, settings
 from isp_app.state.controls import moved, select
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
+
+_LOG = logging.getLogger(__name__)
 
 ALL_DATA = "all"
 SPLIT_NAMES = {"train": "train (pseudo-labels)", "query": "query (predictions)", "gallery": "gallery (predictions)"}
@@ -29,20 +34,31 @@ class Selection:
     problem: str = ""
 
     def open_others(self) -> list[tuple[Listed, Run]]:
-        """All runs that open, the chosen one first."""
+        """All runs whose description, records and metrics can be read, the chosen one first; Overview names others."""
         opened = []
         for item in sorted(self.listed, key=lambda item: item is not self.chosen):
             try:
-                opened.append((item, runs_access.open_listed(item)))
-            except RunError:
+                run = runs_access.open_listed(item)
+                runs_access.records(run)
+                runs_access.metrics(run)
+            except Exception:  # whatever one run raises, a page about another one is shown
                 continue
+            opened.append((item, run))
         return opened
 
 
 def choose() -> Selection:
-    """Draws the sidebar and opens the chosen run."""
+    """Draws the sidebar and opens the chosen run. Whatever the folders of runs hold, there is a selection."""
     moved(None)
     config = settings()
+    try:
+        return _choose(config)
+    except Exception as error:
+        _LOG.exception("sidebar")
+        return Selection(config, (), None, None, "train", runs_access.reason(error))
+
+
+def _choose(config: Settings) -> Selection:
     everything = runs_access.find_runs(config)
     everything.sort(key=_order)
     data_sets = sorted({item.summary.data for item in everything if item.summary.data})
@@ -71,8 +87,8 @@ def choose() -> Selection:
         if chosen.summary.problem:
             raise RunError(chosen.summary.problem)
         run = runs_access.open_listed(chosen)
-    except RunError as error:
-        return Selection(config, tuple(everything), chosen, None, split, str(error))
+    except Exception as error:
+        return Selection(config, tuple(everything), chosen, None, split, runs_access.reason(error))
     with st.sidebar:
         _card(run, chosen)
     return Selection(config, tuple(everything), chosen, run, split)
@@ -89,7 +105,7 @@ def _card(run: Run, chosen: Listed) -> None:
     ]
     if info.imported:
         facts.append("imported")
-    st.caption(" · ".join(facts))
+    st.caption(" · ".join(plain(fact) for fact in facts))
 
 
 def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:
@@ -100,7 +116,7 @@ def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:
         summary.problem is not None,
         summary.imported,
         summary.parts == 0,
-        not (item.path / CHECKPOINTS).is_dir(),
+        not os.path.isdir(item.path / CHECKPOINTS),  # noqa: PTH112 - Path.is_dir raises where a folder is closed
         abs(summary.parts - 6),
         -summary.epochs,
         item.id,

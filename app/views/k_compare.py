@@ -13,7 +13,7 @@ from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
 from isp_app.reading import curves, paper, pictures, runs_access, truth
 from isp_app.reading.tables import variant
-from isp_app.safety.names import plain
+from isp_app.safety.names import plain, slug
 from isp_app.state import pick
 from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
@@ -69,7 +69,9 @@ def show(selection: Selection) -> None:
     _viewer(selection, run, runs, split, row, epoch)
     _downloads(selection, run, runs, split, row, epoch)
     st.subheader("Metrics by K", anchor=False)
-    figures_table = _metrics(runs)
+    rows, reasons = runs_access.read_each(runs.items(), _metrics)
+    empty.left_out(reasons)
+    figures_table = pd.DataFrame(list(rows.values()))
     decimals = {
         name: st.column_config.NumberColumn(format="%.1f")
         for name in figures_table.columns
@@ -91,9 +93,9 @@ def show(selection: Selection) -> None:
             "Metrics by K (CSV)",
             lambda: exports.csv(
                 figures_table.rename(columns={"run": "compared_run"}),
-                [exports.provenance(other, _last_evaluated(other), split) for other in runs.values()],
+                [exports.provenance(runs[name], _last_evaluated(runs[name]), split) for name in figures_table["run"]],
             ),
-            f"{run.info.data.name}_by_k.csv",
+            f"{slug(run.info.data.name)}_by_k.csv",
             "text/csv",
             on_click="ignore",
         )
@@ -114,7 +116,7 @@ def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Spli
         st.download_button(
             "Figure 4: by K, next to the ground truth (PNG)",
             lambda: exports.picture(_figure(selection, run, by_k, split, row, epoch), source, "part maps by K"),
-            f"{run.info.data.name}_{split}_figure4.png",
+            f"{slug(run.info.data.name)}_{split}_figure4.png",
             "image/png",
             on_click="ignore",
             disabled=not by_k,
@@ -124,7 +126,7 @@ def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Spli
             lambda: exports.picture(
                 _figure(selection, run, cascades | variants, split, row, epoch), source, "cascade and variants"
             ),
-            f"{run.info.data.name}_{split}_figure5.png",
+            f"{slug(run.info.data.name)}_{split}_figure5.png",
             "image/png",
             on_click="ignore",
             disabled=not variants,
@@ -256,31 +258,27 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     st.caption(plain(union(palettes).rule))
 
 
-def _metrics(runs: dict[str, Run]) -> pd.DataFrame:
-    rows = []
-    for name_of, other in runs.items():
-        table = runs_access.metrics(other)
-        last = {c: curves.curve(table, c) for c in curves.RETRIEVAL}
-        levels = {"test": runs_access.constant_mask(other, "query"), "train": runs_access.constant_mask(other, "train")}
-        iou = {}
-        for side in ("test", "train"):
-            for name in TARGETS:
-                found = curves.curve(table, f"{side}_iou_{name}")
-                if found:
-                    iou[f"{name} ({side})"] = found.last
-            if "foreground" in levels[side]:
-                iou[f"constant foreground ({side})"] = 100 * levels[side]["foreground"]
-        rows.append(
-            {
-                "run": name_of,
-                "K": other.info.parts,
-                "labels": other.info.labels,
-                "variant": variant(other),
-                **{c: curve.last if curve else np.nan for c, curve in last.items()},
-                **iou,
-            }
-        )
-    return pd.DataFrame(rows)
+def _metrics(identifier: str, run: Run) -> dict[str, object]:
+    """A run's row of the table."""
+    table = runs_access.metrics(run)
+    last = {c: curves.curve(table, c) for c in curves.RETRIEVAL}
+    levels = {"test": runs_access.constant_mask(run, "query"), "train": runs_access.constant_mask(run, "train")}
+    iou = {}
+    for side in ("test", "train"):
+        for name in TARGETS:
+            found = curves.curve(table, f"{side}_iou_{name}")
+            if found:
+                iou[f"{name} ({side})"] = found.last
+        if "foreground" in levels[side]:
+            iou[f"constant foreground ({side})"] = 100 * levels[side]["foreground"]
+    return {
+        "run": identifier,
+        "K": run.info.parts,
+        "labels": run.info.labels,
+        "variant": variant(run),
+        **{c: curve.last if curve else np.nan for c, curve in last.items()},
+        **iou,
+    }
 
 
 def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -45,8 +47,8 @@ def show(selection: Selection) -> None:
     if selection.run is not None:
         try:
             _first_sight(selection, selection.run)
-        except RunError as error:  # the cards below say what is wrong with it
-            st.text(empty.short(error))
+        except Exception as error:  # the cards below say what is wrong with it
+            st.text(empty.short(runs_access.reason(error)))
     st.subheader("Runs", anchor=False)
     chosen = _filter(list(selection.listed))
     broken = [item for item in chosen if item.summary.problem]
@@ -120,9 +122,9 @@ def _cards(listed: list[Listed]) -> None:
         with grid, st.container(border=True, gap="small"):
             try:
                 _card(item, runs_access.open_listed(item))
-            except RunError as error:
+            except Exception as error:  # whatever one run holds, the others are shown
                 st.markdown(f"**{plain(item.id)}** cannot be read")
-                st.text(empty.short(error))
+                st.text(empty.short(runs_access.reason(error)))
 
 
 def _card(item: Listed, run: Run) -> None:
@@ -198,7 +200,9 @@ def _tables(listed: list[Listed]) -> None:
             opened.append((item.id, runs_access.open_listed(item)))
         except RunError:
             continue
-    table = runs_table(listed) if which == ALL else tables.build(which, opened)
+    left_out: dict[str, str] = {}
+    table = runs_table(listed, left_out) if which == ALL else tables.build(which, opened, left_out)
+    empty.left_out(left_out)
     if table.empty:
         st.info(f"No run here belongs into {which}: {tables.TABLES.get(which, '')} Train one, then look again:")
         st.code(_study(which), language="bash")
@@ -232,30 +236,36 @@ def _study(which: str) -> str:
     return f"python -m eval study {study} --data DATA --out STUDY"
 
 
-def runs_table(listed: list[Listed]) -> pd.DataFrame:
-    """One row a run: what it is, and its last figures in percent (NaN where it has none)."""
-    rows = []
+def runs_table(listed: list[Listed], left_out: dict[str, str] | None = None) -> pd.DataFrame:
+    """One row a run: what it is, and its last figures in percent (NaN where it has none).
+
+    left_out: takes the runs that could not be read, with the reason.
+    """
+    epochs = {item.id: item.summary.epochs for item in listed}
+    opened = []
     for item in listed:
-        try:
-            run = runs_access.open_listed(item)
-            found = tables.retrieval(run)
-        except RunError:
-            continue
-        rows.append(
-            {
-                "run": item.id,
-                "data": run.info.data.name,
-                "backbone": run.info.backbone,
-                "K": run.info.parts,
-                "labels": run.info.labels,
-                "variant": tables.variant(run),
-                "epochs": item.summary.epochs,
-                **found.values,
-                "evaluated at epoch": found.epoch,
-                "seed": run.info.seed,
-            }
-        )
-    return pd.DataFrame(rows)
+        with contextlib.suppress(RunError):  # it broke since it was listed, and is a problem at the next look
+            opened.append((item.id, runs_access.open_listed(item)))
+
+    def row(identifier: str, run: Run) -> dict[str, object]:
+        found = tables.retrieval(run)
+        return {
+            "run": identifier,
+            "data": run.info.data.name,
+            "backbone": run.info.backbone,
+            "K": run.info.parts,
+            "labels": run.info.labels,
+            "variant": tables.variant(run),
+            "epochs": epochs[identifier],
+            **found.values,
+            "evaluated at epoch": found.epoch,
+            "seed": run.info.seed,
+        }
+
+    rows, reasons = runs_access.read_each(opened, row)
+    if left_out is not None:
+        left_out.update(reasons)
+    return pd.DataFrame(list(rows.values()))
 
 
 def _paper() -> None:

@@ -54,7 +54,7 @@ def show(selection: Selection) -> None:
     if other is not None:
         twin = _same_query(other.run, query)
         if twin is None:
-            st.info(f"{other.name} has not ranked this query: it was made from other data.")
+            st.info(f"{plain(other.name)} has not ranked this query: it was made from other data.")
         else:
             lists[other] = ranking.ranked(other.run, other.epoch, other.rule, twin)
     opened: tuple[Side, int] | None = None
@@ -106,7 +106,7 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
     other = others[with_whom]
     theirs = ranking.epochs(other)
     if not theirs:
-        st.info(f"{other.name} has no embeddings yet.")
+        st.info(f"{plain(other.name)} has no embeddings yet.")
         empty.no_embeddings(other)
         return side, None
     its_rules = ranking.rules(other, theirs[-1])
@@ -146,11 +146,13 @@ def _may_score(side: Side) -> bool:
         return True
     if ranking.stored_scores(side.run, side.epoch, side.rule) is not None:
         return True
-    command = f"python -m eval retrieval --run {empty.short(side.run.path)} --epoch {side.epoch} --matching {side.rule}"
-    st.info(
-        f"{pairs / 1e6:.0f} million distances stand between here and the worst queries. Rank them now, or once for all "
-        f"with `{command}`."
+    command = (
+        f"python -m eval retrieval --run {empty.argument(side.run.path)} --epoch {side.epoch} --matching {side.rule}"
     )
+    st.info(
+        f"{pairs / 1e6:.0f} million distances stand between here and the worst queries. Rank them now, or once for all:"
+    )
+    st.code(command, language="bash")
     if st.button("Rank all queries", help="About a second for each ten million on one core"):
         st.session_state[key] = True
         return True

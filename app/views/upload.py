@@ -167,7 +167,7 @@ def _uri(item: Given) -> str:
 
 def _parts(run: Run, palette: Palette, given: list[Given], seen: list[Seen]) -> None:
     if not run.info.parts:
-        st.info(f"{run.name} is a baseline without parts: it finds near pictures, but no parts.")
+        st.info(f"{plain(run.name)} is a baseline without parts: it finds near pictures, but no parts.")
         return
     panels = []
     for item, what in zip(given, seen, strict=True):
@@ -260,8 +260,8 @@ def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
     st.subheader("Nearest people in the gallery", anchor=False)
     if epoch not in run.embedding_epochs():
         empty.say(
-            f"{run.name} has no gallery embeddings at epoch {epoch}. Make them:",
-            f"isp extract --run {empty.short(run.path)} --epoch {epoch} --data DATA",
+            f"{plain(run.name)} has no gallery embeddings at epoch {epoch}. Make them:",
+            f"isp extract --run {empty.argument(run.path)} --epoch {epoch} --data DATA",
         )
         return
     people = parse_upload.nearest_people(run, epoch, seen)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import DataError
 from isp_core.images import read_label_map, resize_nearest
 
@@ -32,8 +33,9 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of label maps")
     listed = _listed(folder)
-    found = [_find(folder, PurePosixPath(path), listed) for path in records["path"]]
+    found = [_find(folder, str(path), listed) for path in records["path"]]
     if len(found) and all(path is None for path in found):
+        file_of_record(folder, str(records["path"].iloc[0]))
         example = PurePosixPath(records["path"].iloc[0])
         names = list(dict.fromkeys(str(place.with_suffix(SUFFIXES[0])) for place in _places(example)))
         raise DataError(
@@ -75,10 +77,16 @@ def _places(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
     return _beside(path), path, PurePosixPath(path.name)
 
 
-def _find(folder: Path, path: PurePosixPath, listed: dict[str, str]) -> Path | None:
-    if label := listed.get(str(path)):
-        return folder / label if (folder / label).is_file() else None
-    for candidate in _places(path):
+def _find(folder: Path, record: str, listed: dict[str, str]) -> Path | None:
+    """The label map of a record; None where there is none, or where the record's path leads out of the folder."""
+    try:
+        file_of_record(folder, record)
+        if label := listed.get(record):
+            named = file_of_record(folder, label)
+            return named if named.is_file() else None
+    except DataError:
+        return None
+    for candidate in _places(PurePosixPath(record)):
         for suffix in SUFFIXES:
             full = folder / candidate.with_suffix(suffix)
             if full.is_file():

@@ -65,9 +65,12 @@ def notes(run: Run) -> list[str]:
 
 
 def _misplaced(run: Run) -> list[Finding]:
-    """Records are written in order of path within each split; older runs note no fingerprint of them."""
-    if run.info.records:
-        return []  # reading them has compared the fingerprint
+    """Rows of records that were moved, so that maps and embeddings would be other pictures'.
+
+    Runs note the order that they were written with; older ones do not, but were written in the order of paths.
+    """
+    if run.info.order:
+        return [Finding(schema.RECORDS_FILE, f"{split} pictures were moved to other rows") for split in run.moved()]
     for split in (*schema.SPLITS, schema.VALIDATION):
         paths = run.records(split)["path"]
         if not paths.is_monotonic_increasing:
@@ -75,8 +78,8 @@ def _misplaced(run: Run) -> list[Finding]:
             return [
                 Finding(
                     schema.RECORDS_FILE,
-                    f"{split} pictures are not in the order of their paths (row {row}, {paths.iloc[row]}): rows were "
-                    "moved, and maps and embeddings are other pictures'",
+                    f"{split} pictures are not in the order of their paths (row {row}, {paths.iloc[row]}): moved to "
+                    "other rows",
                 )
             ]
     return []

@@ -115,7 +115,10 @@ def open_maps(path: Path, count: int | None = None) -> Iterator[h5py.h5d.Dataset
     these is followed, and only HDF5's own filters are run.
     """
     with h5py.File(path, "r", locking=False) as handle:
-        if not isinstance(handle.get("maps", getlink=True), h5py.HardLink):
+        link = handle.get("maps", getlink=True)
+        if link is None:
+            raise RunError(f"{path} is broken: it holds no maps")
+        if not isinstance(link, h5py.HardLink):
             raise RunError(f"{path}: 'maps' is a link; maps that lie elsewhere are not read")
         dataset = h5py.h5d.open(handle.id, b"maps")
         made = dataset.get_create_plist()

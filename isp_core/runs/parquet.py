@@ -57,7 +57,8 @@ def _table(path: Path, columns: Sequence[str] | None, most: int) -> pd.DataFrame
         table = opened.read(columns=names)
     for name in texts:
         table = table.set_column(table.column_names.index(name), name, _texts(path, name, table.column(name)))
-    return table.to_pandas(ignore_metadata=True)
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
 
 
 def _texts(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:

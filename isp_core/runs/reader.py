@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from isp_core.runs.embeddings import read_embeddings
 from isp_core.runs.errors import RunError
 from isp_core.runs.files import json_text
 from isp_core.runs.maps import Maps, read_history, read_maps
+from isp_core.runs.order import order_of
 from isp_core.runs.parquet import read_table
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, read_info
 from isp_core.runs.untrusted import is_regular, read_json, regular_file
@@ -92,12 +94,6 @@ class Run:
     def records(self, split: Split | None = None) -> pd.DataFrame:
         """The data set's pictures: path, identity, camera, split, subset; of one split, or of all."""
         frame = _records(self.path)
-        noted = self.info.records
-        if noted and noted != records_digest(frame):
-            raise RunError(
-                f"{self.path / schema.RECORDS_FILE} is not the table that the run was made with: rows were changed or "
-                "moved, so that maps and embeddings would be other pictures'. Copy it again from where the run was made"
-            )
         return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
     def count(self, split: Split) -> int:
@@ -119,10 +115,11 @@ class Run:
     def labels(self, kind: MapKind, epoch: int, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> Maps:
         """Maps (n, h, w) uint8: 0 background, 1..K-1 parts, 255 ignored. Rows are positions in the kind's records."""
         file = self._map_file(kind, epoch)
-        maps = read_maps(file, rows, self._pictures(kind))
+        maps = self._of_parts(file, read_maps(file, rows, self._pictures(kind)))
+        self._require_order(kind)
         if rows is None:
             require_unchanged(self.path, file)
-        return self._of_parts(file, maps)
+        return maps
 
     def label_history(self, kind: MapKind, row: int) -> tuple[list[int], Maps]:
         """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
@@ -130,6 +127,7 @@ class Run:
         if not epochs:
             raise RunError(f"{self.path} has no label maps of the {kind} pictures")
         files = [self._map_file(kind, epoch) for epoch in epochs]
+        self._require_order(kind)
         return epochs, self._of_parts(files[0].parent, read_history(files, row, self._pictures(kind)))
 
     def activation(
@@ -159,6 +157,7 @@ class Run:
             )
         regular_file(file, self.path)
         found = read_embeddings(file, self.count(split), max(self.info.parts - 1, 0))
+        self._require_order(split)
         require_unchanged(self.path, file)
         return found
 
@@ -202,6 +201,24 @@ class Run:
                     f"{status.st_ino}\n".encode("utf-8", "surrogateescape")
                 )
         return digest.hexdigest()
+
+    def moved(self) -> list[Split]:
+        """The splits whose records no longer stand in the order in which the run was written; older runs note none."""
+        noted = self.info.order
+        return [split for split in _SPLITS if split in noted and noted[split] != self._order().get(split)]
+
+    def _order(self) -> dict[str, str]:
+        file = regular_file(self.path / schema.RECORDS_FILE, self.path)
+        status = file.stat()
+        return _order(self.path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+
+    def _require_order(self, what: MapKind | Split) -> None:
+        moved = [split for split in self.moved() if split == what or split in _SPLITS_OF.get(what, ())]
+        if moved:
+            raise RunError(
+                f"{self.path / schema.RECORDS_FILE} is not in the order in which the run was written ({moved[0]}): its "
+                "maps and embeddings would be taken for other pictures'. Copy it again from where the run was made"
+            )
 
     def _place(self, kind: MapKind, epoch: int) -> Path:
         return self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
@@ -261,6 +278,7 @@ def summarise(path: Path) -> RunSummary:
     try:
         run = open_run(path)
         epochs = run.epochs
+        run.count("train")  # records that cannot be read are a problem of every page
     except RunError as error:
         return RunSummary(path.name, str(path), problem=str(error))
     except Exception as error:  # a folder of runs is read whole, whatever one of them holds
@@ -309,12 +327,9 @@ def read_metrics(path: Path) -> pd.DataFrame:
     return numbers.astype({name: "float64" for name in numbers if numbers[name].dtype == object})
 
 
-def records_digest(records: pd.DataFrame) -> str:
-    """SHA-256 of records row by row: maps and embeddings belong to pictures by their place in this table."""
-    digest = hashlib.sha256()
-    for row in zip(*(records[column].tolist() for column in schema.RECORD_COLUMNS), strict=True):
-        digest.update("\t".join(map(str, row)).encode("utf-8", "surrogateescape") + b"\n")
-    return digest.hexdigest()
+@lru_cache(maxsize=64)
+def _order(path: Path, changed: int, moved: int, size: int, inode: int) -> dict[str, str]:
+    return order_of(_records(path))
 
 
 def _records(path: Path) -> pd.DataFrame:
@@ -331,9 +346,7 @@ def _records(path: Path) -> pd.DataFrame:
             raise RunError(f"{file}: column {column} must hold a text in every row")
     strange = ~frame["split"].isin(_SPLITS)
     if strange.any():
-        raise RunError(
-            f"{file}: {str(frame['split'][strange].iloc[0])[:40]!r} is no split ({', '.join(_SPLITS)})"
-        )
+        raise RunError(f"{file}: {str(frame['split'][strange].iloc[0])[:40]!r} is no split ({', '.join(_SPLITS)})")
     return frame
 
 

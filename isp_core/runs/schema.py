@@ -96,8 +96,8 @@ class RunInfo(BaseModel):
     versions: dict[Text, Text] = Field(default={}, max_length=500)
     imported: bool = False
     parent: Text | None = None
-    records: Text = Field(
-        default="", description="SHA-256 of the records row by row (isp_core.runs.reader); empty in older runs"
+    order: dict[Text, Text] = Field(
+        default={}, max_length=100, description="the pictures' order in each split (isp_core.runs.order); {} if older"
     )
 
     @field_validator("size")

@@ -20,7 +20,8 @@ from isp_core.runs.embeddings import write_embeddings
 from isp_core.runs.errors import RunError
 from isp_core.runs.files import json_text, remove
 from isp_core.runs.maps import Maps, write_maps
-from isp_core.runs.reader import read_metrics, records_digest
+from isp_core.runs.order import order_of
+from isp_core.runs.reader import read_metrics
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
@@ -56,7 +57,7 @@ class RunWriter:
             writer = cls(path)
             with recorded(path / schema.RECORDS_FILE, path) as file:
                 records.to_parquet(file, index=False)
-            writer.write_info(info.model_copy(update={"records": records_digest(records)}))  # last: now it is a run
+            writer.write_info(info.model_copy(update={"order": order_of(records)}))  # last: now it is a run
         return writer
 
     def write_info(self, info: RunInfo) -> None:

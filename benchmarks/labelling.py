@@ -21,8 +21,8 @@ from benchmarks.ranking import resident_bytes
 from benchmarks.references import authors_labels
 from benchmarks.rows import Machine, Row, best_of
 from isp_core.clustering import CascadeConfig
-from isp_core.labelling.cascade import Rows, beside, label_pictures
-from isp_core.labelling.source import LabelledPictures
+from isp_core.labelling.clustering.labeller import Rows, beside, label_pictures
+from isp_core.labelling.rounds import LabelledPictures
 from isp_core.models import ISPNet, NetworkSpec
 from isp_core.training.memory import keep_freed_memory
 
@@ -62,7 +62,7 @@ def labelling_round(_machine: Machine, quick: bool) -> Iterator[Row]:
     for backbone, stride in (("mobilenetv2_100", 16), ("resnet50", 32))[: 1 if quick else 2]:
         identities = 3 if quick else 6
         torch.manual_seed(0)
-        spec = NetworkSpec(backbone, stride, (5,), stride, None, False, False, "linear", "map", 7, 2)
+        spec = NetworkSpec(backbone, stride, (5,), stride, None, False, "none", "linear", "map", 7, 2)
         network = ISPNet(spec, weights="none").eval().to(memory_format=torch.channels_last)
         pictures = torch.randn(PICTURES, 3, *INPUT).contiguous(memory_format=torch.channels_last)
         maps = partial(_network_maps, network, pictures, identities)

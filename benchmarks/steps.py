@@ -168,7 +168,7 @@ def normalised(pictures: Tensor) -> Tensor:
 def _network(backbone: str) -> ISPNet:
     torch.manual_seed(0)
     stride = BACKBONES[backbone]
-    spec = NetworkSpec(backbone, stride, (5,), stride, None, False, False, "linear", "map", PARTS, 100)
+    spec = NetworkSpec(backbone, stride, (5,), stride, None, False, "none", "linear", "map", PARTS, 100)
     network = ISPNet(spec, weights="none")
     return network
 

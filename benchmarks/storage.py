@@ -97,7 +97,7 @@ def run_directory(_machine: Machine, quick: bool) -> Iterator[Row]:
         (ours,) = best_of(2, partial(read_embeddings, stored, test))
         yield Row("read embeddings", size, ours)
 
-        spec = NetworkSpec("mobilenetv2_100", 16, (5,), 16, None, False, False, "linear", "map", PARTS, 751)
+        spec = NetworkSpec("mobilenetv2_100", 16, (5,), 16, None, False, "none", "linear", "map", PARTS, 751)
         network = ISPNet(spec, weights="none")
         state = {"optimizer": torch.optim.Adam(network.parameters()).state_dict()}
         writer, weights = RunWriter(folder / "run"), network.state_dict()

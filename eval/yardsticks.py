@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from isp_core.data import PictureCache
 from isp_core.inference import chunks, picture_batches, prepare
+from isp_core.labelling.position_words.words import enlarge, learn_vocabulary, standardise
 from isp_core.labelling.refine import Certainty, cut_all
-from isp_core.labelling.words import enlarge, learn_vocabulary, standardise
 from isp_core.models import normalisation
 from isp_core.models.backbone import Backbone
 

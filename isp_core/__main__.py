@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from isp_core.commands import data, doctor, matching, networks, runs, search, training
+from isp_core.commands import configuration, data, doctor, matching, networks, runs, search, training
 from isp_core.commands.options import printable
 from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
@@ -46,6 +46,7 @@ def _options(
 
 app.command("data")(data.describe_data)
 app.command("train")(training.train_run)
+app.command("options")(configuration.list_options)
 app.command("label")(networks.label_pictures)
 app.command("parse")(networks.parse_pictures)
 app.command("extract")(networks.extract_embeddings)

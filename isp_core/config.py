@@ -7,29 +7,21 @@ command line. An unknown key or a value out of range says what is allowed.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from isp_core.errors import IspError
+from isp_core.labelling.clustering import ClusteringOptions
+from isp_core.labelling.source import LabelOptions
+from isp_core.labelling.sources import DEFAULT, SOURCES, options_of, owners, source_named
+from isp_core.section import ConfigError, Pixels, Positive, Section, Share
 from isp_core.yaml_files import parse_yaml, read_yaml, require_mapping
 
-Positive = Annotated[int, Field(gt=0, le=10**9)]
-Pixels = Annotated[int, Field(gt=0, le=4096)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class ConfigError(IspError):
-    """A configuration that cannot be understood; the message says what is allowed."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+__all__ = ["Config", "ConfigError", "check_config", "load_config", "parse_assignments", "preset_names"]
 
 
 class DataConfig(Section):
@@ -47,6 +39,12 @@ class DataConfig(Section):
     pad: Annotated[int, Field(ge=0)] = Field(10, description="pixels of padding before the random crop")
     flip: Share = Field(0.5, description="probability of a horizontal flip")
     erase: Share = Field(0.5, description="probability of random erasing")
+    erase_ratio: Literal["log-uniform", "uniform"] = Field(
+        "log-uniform", description="how the ratio of height to width is drawn; its paper and the authors: uniform"
+    )
+    erase_fill: Literal["mean-colour", "image-mean"] = Field(
+        "mean-colour", description="what an erased rectangle shows; the authors: the image's own mean"
+    )
     erased: Literal["background", "ignore"] = Field(
         "background", description="what the label map says under an erased rectangle: an occluder hides parts (Eq. 8)"
     )
@@ -77,28 +75,22 @@ class ModelConfig(Section):
     weights: str = Field("package", description="package, hub, none, a run of one's own, or a file")
     output_stride: Literal[8, 16, 32] = Field(32, description="8 or 16 dilate the last stages")
     stages: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((5,), description="which stages make M_g")
+    layers: tuple[str, ...] = Field(
+        (), description="layers that make M_g instead of stages, by timm's names, such as [blocks.5] of MobileNetV2"
+    )
+    dilated: bool = Field(
+        True, description="dilate stages that lost their stride; false with stride 16: the authors' last stride 1"
+    )
     grid: Literal[4, 8, 16, 32] = Field(32, description="the stride on which the stages meet")
     channels: Positive | None = Field(None, description="1x1 conv, BN, ReLU to so many channels; none: concatenation")
     level_stages: bool = Field(False, description="l2-normalise each stage per pixel before concatenation")
-    attention: bool = Field(False, description="the authors' sigmoid spatial attention")
+    attention: Literal["none", "spatial", "pixel"] = Field(
+        "none", description="sigmoid attention on M_g: spatial is the authors', pixel a 1x1 convolution (older runs)"
+    )
+    align_corners: bool = Field(False, description="of bilinear upsampling; the authors: true")
+    bias: bool = Field(False, description="whether Eq. 5 has a bias; the paper: no, the authors: yes")
     classifier: Literal["linear", "deep"] = Field("linear", description="Eq. 5, or three convolutions before it")
     global_from: Literal["map", "stages"] = Field("map", description="pool F_g from M_g or from the bare stages")
-
-
-class LabelConfig(Section):
-    """Where pseudo-labels come from (section 3.2) and how often they are made anew."""
-
-    source: str = Field("clustering", description="clustering, contrast, none (baseline), or a folder of label maps")
-    every: Positive = Field(1, description="n: epochs between two labelling rounds")
-    parts: Annotated[int, Field(ge=2, le=32)] = Field(6, description="K: parts with the background")
-    variant: Literal["cascade", "one-step", "unnormalised"] = Field(
-        "cascade", description="the cascade, or Variant 1 or 2 of Figure 5"
-    )
-    sharpen: bool = Field(False, description="the authors' sigmoid(5(2a - 1) + 3) on Eq. 3")
-    restarts: Positive = Field(1, description="k-means restarts")
-    iterations: Positive = Field(20, description="k-means iterations at most")
-    height_weight: Annotated[float, Field(ge=0)] = Field(0.0, description="weight of the pixel's row beside Eq. 4")
-    space: str = Field("lip", description="label space of the maps where the source is a folder")
 
 
 class LossConfig(Section):
@@ -113,10 +105,35 @@ class LossConfig(Section):
     )
     label_smoothing: Share = Field(0.1, description="of the identity cross-entropy")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")
+    parsing_start: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="alpha before it rises to loss.parsing; none: it does not rise"
+    )
+    parsing_rise: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+        (0, 0), description="after which epoch alpha begins to rise, linearly, and from which it is loss.parsing"
+    )
     center: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="weight of the authors' centre loss (5e-4 on Market)"
+        0.0, description="weight of the authors' centre losses of global, foreground and parts (5e-4 on Market)"
     )
     center_lr: Annotated[float, Field(gt=0)] = Field(0.5, description="how fast the centres follow (plain descent)")
+
+    @model_validator(mode="after")
+    def _rising(self) -> LossConfig:
+        if self.parsing_rise[0] > self.parsing_rise[1]:
+            raise ValueError(f"parsing_rise begins after it ends: {list(self.parsing_rise)}")
+        return self
+
+    def alpha(self, epoch: int) -> float:
+        """The weight of the parsing loss in epoch 1, 2, ...
+
+        >>> loss = LossConfig(parsing=3.0, parsing_start=1.0, parsing_rise=(2, 4))
+        >>> [loss.alpha(epoch) for epoch in range(1, 6)]
+        [1.0, 1.0, 2.0, 3.0, 3.0]
+        """
+        first, last = self.parsing_rise
+        if self.parsing_start is None or epoch >= last:
+            return self.parsing
+        risen = max(epoch - first, 0) / (last - first)
+        return self.parsing_start + (self.parsing - self.parsing_start) * risen
 
 
 class OptimConfig(Section):
@@ -125,6 +142,7 @@ class OptimConfig(Section):
     lr: Annotated[float, Field(gt=0)] = Field(3.5e-4, description="learning rate after the warm-up")
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(10, description="epochs of linear warm-up")
     warmup_lr: Annotated[float, Field(gt=0)] = Field(3.5e-5, description="the learning rate that warm-up starts from")
+    warmup_by: Literal["step", "epoch"] = Field("step", description="how often warm-up moves; the authors: each epoch")
     milestones: tuple[Positive, ...] = Field((40, 70), description="epochs at which the rate falls by gamma")
     gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of the learning rate at a milestone")
     weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of Adam")
@@ -142,10 +160,15 @@ class RunConfig(Section):
     eval_every: Annotated[int, Field(ge=0)] = Field(10, description="epochs between evaluations (0: only the last)")
     truth: str | None = Field(None, description="folder of label maps to measure IoU by, never to learn from")
     space: str = Field("lip", description="label space of run.truth")
-    matching: Literal["after-bn", "before-bn"] = Field("after-bn", description="which features embeddings hold")
+    features: Literal["after-bn", "before-bn"] = Field("after-bn", description="which features embeddings hold")
     keep: Literal["all", "last", "best"] = Field("all", description="which epochs' weights are kept")
     activation: bool = Field(True, description="store Eq. 3 of every training picture beside its labels")
     tensorboard: bool = Field(False, description="also write TensorBoard event files")
+
+
+def _labels(value: object) -> object:
+    """The section `labels` as the options of the source that it names."""
+    return options_of(value) if isinstance(value, Mapping) else value
 
 
 class Config(Section):
@@ -153,7 +176,7 @@ class Config(Section):
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    labels: LabelConfig = LabelConfig()
+    labels: Annotated[SerializeAsAny[LabelOptions], BeforeValidator(_labels)] = ClusteringOptions()
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     run: RunConfig = RunConfig()
@@ -161,7 +184,7 @@ class Config(Section):
     @property
     def parts(self) -> int:
         """K where the network has parts, 0 for the baseline."""
-        return 0 if self.labels.source == "none" else self.labels.parts
+        return self.labels.k
 
 
 def preset_names() -> list[str]:
@@ -187,12 +210,16 @@ def load_config(
     if base is not None and not isinstance(base, str):
         raise ConfigError(f"{file}: base names a preset, such as cpu or market+resnet50; got {base!r}")
     document = _presets_document(preset or base or default)
-    _merge(document, own)
-    for key, value in (overrides or {}).items():
-        nested: Any = value
-        for name in reversed(key.split(".")):
-            nested = {name: nested}
-        _merge(document, nested)
+    _override(document, own)
+    _override(document, _nested(overrides or {}))
+    return check_config(document)
+
+
+def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """The configuration with dotted overrides; where they name another source of labels, the former one's own options
+    are left out."""
+    document = config.model_dump(mode="json")
+    _override(document, _nested(overrides))
     return check_config(document)
 
 
@@ -201,7 +228,8 @@ def check_config(document: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(item) for item in error.errors()[:5])) from None
+        items = list(_items(error, (), document))[:5]
+        raise ConfigError("; ".join(items)) from None
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
@@ -229,8 +257,8 @@ def _presets_document(presets: str | None) -> dict[str, Any]:
             raise ConfigError(f"no preset is called {name!r}: {hint}there are {', '.join(names)}; + joins several")
         text = _presets().joinpath(f"{name}.yaml").read_text("utf-8")
         own = _sections(parse_yaml(text, f"preset {name}"), f"preset {name}")
-        _merge(document, _presets_document(own.pop("base", None)))
-        _merge(document, own)
+        _override(document, _presets_document(own.pop("base", None)))
+        _override(document, own)
     return document
 
 
@@ -254,6 +282,29 @@ def _sections(content: Any, where: str) -> dict[str, Any]:
     return {name: section for name, section in document.items() if section is not None}  # "run:" with nothing below
 
 
+def _nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
+    """{"run.epochs": 3} -> {"run": {"epochs": 3}}."""
+    document: dict[str, Any] = {}
+    for key, value in dotted.items():
+        nested: Any = value
+        for name in reversed(key.split(".")):
+            nested = {name: nested}
+        _merge(document, nested)
+    return document
+
+
+def _override(document: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    """Merges a layer of higher priority. Where it names another source of labels than the layers below, options that
+    only the former source has are dropped: a preset's `sharpen` must not stand in the way of `--labels none`."""
+    labels, below = layer.get("labels"), document.get("labels")
+    if isinstance(labels, Mapping) and isinstance(below, dict) and "source" in labels:
+        name = labels["source"]
+        if name != below.get("source", DEFAULT):
+            known = source_named(name).options.model_fields
+            document["labels"] = {key: value for key, value in below.items() if key in known}
+    _merge(document, layer)
+
+
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
@@ -262,30 +313,58 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
             into[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _explain(item: Mapping[str, Any]) -> str:
-    location = [part for part in item["loc"] if isinstance(part, str)]
-    key = ".".join(location)
+def _items(error: ValidationError, above: tuple[str, ...], document: Mapping[str, Any]) -> Iterator[str]:
+    """Each problem in a sentence; those of a source's options are nested in an error of their own."""
+    for item in error.errors():
+        location = (*above, *(part for part in item["loc"] if isinstance(part, str)))
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, ValidationError):
+            yield from _items(cause, location, document)
+        else:
+            yield _explain(item, location, document)
+
+
+def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) -> str:
+    key, section = ".".join(location), _section(location[:-1], document)
     if item["type"] == "model_type":
         return f"{key} is a section: write its options below it, as in {key}: {{option: value}}; got {item['input']!r}"
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
-        return f"{key}: {why}; got {item['input']!r}{_allowed(location)}"
-    section: Any = Config
-    for name in location[:-1]:
-        section = section.model_fields[name].annotation
+        if item["type"] == "missing":
+            return f"{key} is missing{_allowed(section, location)}"
+        return f"{key}: {why}; got {item['input']!r}{_allowed(section, location)}"
     known = list(section.model_fields)
+    if location[0] == "labels" and len(location) == 2:
+        own = document["labels"].get("source", DEFAULT)
+        if others := owners(location[1], own):
+            return (
+                f"{key} belongs to source {' and '.join(others)}; this run's source is {own}, which has {_words(known)}"
+            )
     near = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {', '.join(known)}"
+    return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {_words(known)}"
 
 
-def _allowed(location: list[str]) -> str:
+def _words(names: list[str]) -> str:
+    return ", ".join(names)
+
+
+def _section(location: tuple[str, ...], document: Mapping[str, Any]) -> type[Section]:
+    """The class of a section by its place; that of labels is its source's."""
     section: Any = Config
-    try:
-        for name in location[:-1]:
+    for depth, name in enumerate(location):
+        if depth == 0 and name == "labels":
+            labels = document.get("labels")
+            source = labels.get("source", DEFAULT) if isinstance(labels, Mapping) else DEFAULT
+            section = SOURCES[source].options
+        else:
             section = section.model_fields[name].annotation
-        field = section.model_fields[location[-1]]
-    except (KeyError, AttributeError, IndexError):
+    return section  # type: ignore[no-any-return]
+
+
+def _allowed(section: type[Section], location: tuple[str, ...]) -> str:
+    field = section.model_fields.get(location[-1]) if location else None
+    if field is None:
         return ""
     values = [value for value in get_args(field.annotation) if isinstance(value, str | int)]
     allowed = f"; allowed: {', '.join(map(str, values))}" if values else ""

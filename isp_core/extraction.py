@@ -12,8 +12,8 @@ from isp_core.data import DataSet, PictureCache, load
 from isp_core.data.records import TEST
 from isp_core.errors import IspError
 from isp_core.inference import join, read_all
-from isp_core.labelling.build import make_labeller
-from isp_core.labelling.source import Labels, TrainingPictures
+from isp_core.labelling.rounds import Labels, TrainingPictures
+from isp_core.labelling.sources import source_of
 from isp_core.models import normalisation
 from isp_core.parser import HumanParser
 from isp_core.progress import counted
@@ -39,7 +39,7 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
         for split in splits:
             pictures = PictureCache(data_set.paths(data_set.split(split)), parser.size, 0)
             by = normalisation(parser.network.spec.backbone)
-            reads = read_all(parser.network, pictures, by, parser.device, parser.matching)
+            reads = read_all(parser.network, pictures, by, parser.device, parser.features)
             shown = counted(reads, split, len(pictures), lambda read: len(read[0]))
             readings[split] = join([reading for _, reading in shown])
             writer.write_embeddings(split, epoch, readings[split].embeddings)
@@ -60,10 +60,15 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     _, targets = np.unique(np.asarray(train.identity), return_inverse=True)
     by = normalisation(parser.network.spec.backbone)
     pictures = TrainingPictures(
-        PictureCache(data_set.paths(train), parser.size, 0), targets, np.asarray(train.camera), by, parser.device
+        PictureCache(data_set.paths(train), parser.size, 0),
+        list(train.path),
+        targets,
+        np.asarray(train.camera),
+        by,
+        parser.device,
     )
     config = check_config(opened.info.config)
-    labeller = make_labeller(config, pictures, list(train.path))
+    labeller = source_of(config.labels).make(config.labels, pictures, config.run.seed)
     if labeller is None:
         raise IspError(f"{run} is a baseline without parts: it has no labels to make")
     stream = labeller.round(parser.network, epoch, _first_labels(opened, epoch, data_set))

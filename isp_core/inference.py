@@ -17,7 +17,8 @@ from isp_core.matching import Embeddings, part_peak, part_share
 from isp_core.models import ISPNet, Normalisation, Output
 
 BATCH = 64
-Matching = Literal["after-bn", "before-bn"]
+Features = Literal["after-bn", "before-bn"]
+"""Which of a group's features embeddings hold: those after the BNNeck, or those before it."""
 Labels = npt.NDArray[np.uint8]
 
 
@@ -52,14 +53,14 @@ def chunks(count: int, size: int = BATCH) -> list[range]:
 
 @torch.inference_mode()
 def read(
-    network: ISPNet, pictures: torch.Tensor, by: Normalisation, matching: Matching = "after-bn"
+    network: ISPNet, pictures: torch.Tensor, by: Normalisation, features: Features = "after-bn"
 ) -> tuple[Reading, Output]:
     """One batch: uint8 (n, 3, H, W) on the network's device -> what the network says of it, and its raw output."""
     output: Output = network(prepare(pictures, by))
-    features = output.normalised if matching == "after-bn" else output.pooled
+    found = output.normalised if features == "after-bn" else output.pooled
     count = len(pictures)
-    global_ = _half(features.global_)
-    if output.logits is None or features.foreground is None or features.parts is None:
+    global_ = _half(found.global_)
+    if output.logits is None or found.foreground is None or found.parts is None:
         size = (pictures.shape[2] // 4, pictures.shape[3] // 4)
         nothing = np.zeros((count, 0), np.float16)
         empty = Embeddings(global_, nothing, np.zeros((count, 0, 0), np.float16), nothing.astype(bool), nothing)
@@ -70,8 +71,8 @@ def read(
     share = part_share(labels, network.spec.parts)
     embeddings = Embeddings(
         global_,
-        _half(features.foreground),
-        _half(features.parts),
+        _half(found.foreground),
+        _half(found.parts),
         share > 0,
         share.astype(np.float16),
         part_peak(probability).astype(np.float16),
@@ -84,14 +85,14 @@ def read_all(
     pictures: PictureCache,
     by: Normalisation,
     device: torch.device,
-    matching: Matching = "after-bn",
+    features: Features = "after-bn",
     workers: int = 0,
 ) -> Iterator[tuple[range, Reading]]:
     """Every picture in order, in batches."""
     network.eval()
     plan = chunks(len(pictures))
     for rows, (_, batch) in zip(plan, picture_batches(pictures, plan, workers), strict=True):
-        yield rows, read(network, batch.to(device), by, matching)[0]
+        yield rows, read(network, batch.to(device), by, features)[0]
 
 
 def join(readings: Sequence[Reading]) -> Reading:

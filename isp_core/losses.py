@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,14 +74,15 @@ def balancing_shift(sizes: torch.Tensor, balance: float) -> torch.Tensor:
 
 
 class CenterLoss(nn.Module):
-    """Mean squared distance to a learnt centre per identity (the authors' extra on Market-1501).
+    """Mean squared distance to a learned centre per identity (the authors' extra on Market-1501), drawn from a normal
+    distribution at first.
 
     The centres follow by plain descent at a rate of their own, whatever the loss weighs: see training/optimisation.py.
     """
 
     def __init__(self, identities: int, features: int) -> None:
         super().__init__()
-        self.centers = nn.Parameter(torch.zeros(identities, features))
+        self.centers = nn.Parameter(torch.randn(identities, features))
 
     def forward(self, features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
         return (features.float() - self.centers[identities]).square().sum(1).mean()
@@ -88,7 +90,7 @@ class CenterLoss(nn.Module):
 
 class Objective(nn.Module):
     """Eq. 7: for the global, foreground and part groups label-smoothed cross-entropy and batch-hard triplet loss, plus
-    alpha times the parsing loss."""
+    alpha times the parsing loss; `centers`: none, or a centre loss for each group."""
 
     def __init__(
         self,
@@ -96,12 +98,12 @@ class Objective(nn.Module):
         reduction: Literal["mean", "sum"],
         smoothing: float,
         margin: float,
-        center: CenterLoss | None = None,
+        centers: Sequence[CenterLoss] = (),
         center_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.alpha, self.reduction, self.smoothing = alpha, reduction, smoothing
-        self.center, self.center_weight = center, center_weight
+        self.centers, self.center_weight = nn.ModuleList(centers), center_weight
         distance = LpDistance(normalize_embeddings=False)  # Euclidean, before the BNNeck [28]
         self._mine = BatchHardMiner(distance=distance)
         self._triplet = TripletMarginLoss(margin=margin, distance=distance, reducer=MeanReducer())
@@ -127,8 +129,9 @@ class Objective(nn.Module):
         if output.logits is not None and labels is not None:
             logits = output.logits if shift is None else output.logits + shift[:, None, None]
             parsing = parsing_loss(logits, labels, self.reduction)
-        if self.center is not None:
-            center = self.center(output.pooled.global_, identities)
+        if len(self.centers):
+            pairs = zip(self.centers, groups, strict=True)
+            center = torch.stack([loss(group, identities) for loss, group in pairs]).sum()
         total = identity + triplet + self.alpha * parsing + self.center_weight * center
         return LossTerms(total, identity, triplet, parsing, center)
 

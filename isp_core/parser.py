@@ -22,7 +22,7 @@ from PIL import Image
 from isp_core.config import check_config
 from isp_core.data.pictures import Picture, as_image, resize_picture
 from isp_core.errors import IspError
-from isp_core.inference import BATCH, Matching, join, read
+from isp_core.inference import BATCH, Features, join, read
 from isp_core.matching import Embeddings, Explanation, explain
 from isp_core.models import ISPNet, normalisation
 from isp_core.models.build import load_checkpoint, network_spec, require_fitting
@@ -76,7 +76,7 @@ class Prediction:
 class HumanParser:
     """A trained network with what it needs to read images: size, normalisation, device.
 
-    matching: which features embeddings hold, those after the BNNeck or those before it.
+    features: which features embeddings hold, those after the BNNeck or those before it.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class HumanParser:
         network: ISPNet,
         size: tuple[int, int],
         device: torch.device | str = "cpu",
-        matching: Matching = "after-bn",
+        features: Features = "after-bn",
     ) -> None:
         self.network = network.to(device).eval()
-        self.size, self.device, self.matching = size, torch.device(device), matching
+        self.size, self.device, self.features = size, torch.device(device), features
         self.parts = network.spec.parts
         self._by = normalisation(network.spec.backbone)
 
@@ -116,7 +116,7 @@ class HumanParser:
         network = ISPNet(spec, weights="none")
         load_checkpoint(network, weights)
         require_unchanged(run.path, weights)
-        return cls(network, run.info.size, device or default_device(), config.run.matching)
+        return cls(network, run.info.size, device or default_device(), config.run.features)
 
     def read(self, images: Picture | Sequence[Picture]) -> Prediction:
         """Parts, label maps, visibility and features of one or several images, each from a single forward pass.
@@ -138,7 +138,7 @@ class HumanParser:
         """
         probabilities, readings = [], []
         for batch in self._batches(images):
-            reading, output = read(self.network, batch, self._by, self.matching)
+            reading, output = read(self.network, batch, self._by, self.features)
             if output.logits is None:
                 probabilities.append(np.zeros((len(batch), 0, *reading.labels.shape[1:]), np.float32))
             else:

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 
 from isp_app.reading import curves, runs_access
+from isp_core.labelling.source import Role
+from isp_core.labelling.sources import role_of
 from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
@@ -21,7 +23,6 @@ from isp_eval.studies import paper
 from isp_eval.tables import range_words
 
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
-SOURCES = ("clustering", "contrast", "none")
 TABLES = {
     "Table 3": "How well the parts match the truth: pseudo-labels (train) and predictions (test) kept apart.",
     "Table 4": "How many parts? One row a run of the cascade, by K.",
@@ -48,11 +49,9 @@ def variant(run: Run) -> str:
     return VARIANTS.get(str(name), str(name))
 
 
-def model(run: Run) -> str:
+def model(run: Run) -> Role:
     """The row of Table 5 that a run belongs to."""
-    if not run.info.parts:
-        return "baseline"
-    return "ISP" if run.info.labels in SOURCES else "+extra info"
+    return role_of(run.info.labels, run.info.parts)
 
 
 def retrieval(run: Run) -> Figures:
@@ -148,7 +147,7 @@ def build(which: str, runs: Sequence[tuple[str, Run]], left_out: dict[str, str] 
         left_out.update(reasons)
     rows = [row for several in found.values() for row in several]
     if which != "Table 3":
-        order = {"baseline": 0, "+extra info": 1, "ISP": 2}
+        order = {role.value: place for place, role in enumerate((Role.BASELINE, Role.GIVEN, Role.LEARNED))}
         rows.sort(key=lambda row: (row.get("K", 0), order.get(str(row.get("model")), 0), str(row.get("backbone", ""))))
     return pd.DataFrame(rows)
 
@@ -171,11 +170,11 @@ def _head(which: str, run: Run) -> dict[str, Any] | None:
     """The first columns of a run's row; None where the run does not belong into the table."""
     info = run.info
     if which == "Table 4":
-        learnt = info.parts and not variant(run) and model(run) == "ISP"
+        learnt = info.parts and not variant(run) and model(run) is Role.LEARNED
         return {"K": info.parts, "labels": info.labels, "backbone": info.backbone} if learnt else None
     if which == "Table 5":
-        return None if variant(run) else {"model": model(run), "K": info.parts, "backbone": info.backbone}
-    if not info.parts or variant(run) or model(run) != "ISP":
+        return None if variant(run) else {"model": model(run).value, "K": info.parts, "backbone": info.backbone}
+    if not info.parts or variant(run) or model(run) is not Role.LEARNED:
         return None
     return {"backbone": info.backbone, "parameters (M)": parameters(run), "K": info.parts}
 

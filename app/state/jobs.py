@@ -21,6 +21,7 @@ from pathlib import Path
 
 from isp_app.safety.names import inside, valid_name
 from isp_core.errors import IspError
+from isp_core.labelling.sources import SOURCES
 
 FOLDER = ".jobs"
 TAIL = 16_000  # bytes of the log that a page shows at most
@@ -65,11 +66,20 @@ class Wish:
     seed: int = 0
     truth: tuple[Path, str] | None = None
 
+    def options(self) -> dict[str, object]:
+        """What it changes in its preset."""
+        parts = {"labels.parts": self.parts} if self._has_parts else {}
+        return {"run.epochs": self.epochs, "run.seed": self.seed, "labels.source": self.labels} | parts
+
+    @property
+    def _has_parts(self) -> bool:
+        return bool(SOURCES[self.labels].parts_allowed())
+
     def command(self, out: Path) -> list[str]:
         """The same command that a person would type; the page shows it."""
         words = ["train", "--data", str(self.data), "--out", str(out), "--preset", self.preset]
         words += ["--epochs", str(self.epochs), "--labels", self.labels, "--seed", str(self.seed)]
-        if self.labels != "none":
+        if self._has_parts:
             words += ["--parts", str(self.parts)]
         if self.identities:
             words += ["--identities", str(self.identities)]

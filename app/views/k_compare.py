@@ -19,6 +19,7 @@ from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
+from isp_core.labelling.clustering import CLUSTERING
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union
 from isp_core.runs import Run
@@ -180,10 +181,8 @@ def _missing(selection: Selection, candidates: list[Run]) -> None:
             config = selection.settings
             commands = [empty.train_command(config, name=f"k{k}", more=f" --parts {k}") for k in lacking]
             names = {"Variant 1": "one-step", "Variant 2": "unnormalised"}
-            commands += [
-                empty.train_command(config, name=names[v], more=f" --parts 6 --set labels.variant={names[v]}")
-                for v in variants
-            ]
+            more = f" --labels {CLUSTERING.name} --parts 6 --set labels.variant="
+            commands += [empty.train_command(config, name=names[v], more=more + names[v]) for v in variants]
             st.code("\n".join(commands), language="bash")
 
 

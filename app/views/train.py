@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -28,11 +30,12 @@ from isp_core.config import load_config, preset_names
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.readers import READERS, load
 from isp_core.errors import IspError
+from isp_core.labelling.source import Source
+from isp_core.labelling.sources import SOURCES
 from isp_core.metrics.spaces import space_names
 from isp_core.runs import Run, RunError, open_run
 
 PINNED = 6
-LABELS = ("clustering", "contrast", "none")
 EVERY = 3.0  # seconds between two looks at the disk
 NO_TRUTH = "none"
 DEPTH = 3  # how far below a configured folder a data set may lie, as for pictures
@@ -124,17 +127,22 @@ def _form(selection: Selection, root: Path) -> None:
         f"{preset}: {recipe.model.backbone}, {height} × {width}, labels by {recipe.labels.source}, "
         f"{recipe.run.epochs} epochs. Everything below starts from it."
     )
+    sources = [name for name, source in SOURCES.items() if source.complete()]
+    source = recipe.labels.source if recipe.labels.source in sources else sources[0]
     spaces = [NO_TRUTH, *space_names()]
     with st.form(f"start-{preset}"):
         name = st.text_input("Name", placeholder="k6-seed0", max_chars=64)
         with st.container(horizontal=True):
-            parts = st.number_input("K (with background)", 2, 32, recipe.labels.parts, width=150)
+            parts = st.number_input("K (with background)", 2, 32, recipe.labels.k or 6, width=150)
             epochs = st.number_input("Epochs", 1, 1000, recipe.run.epochs, width=150)
             identities = st.number_input("Identities", 0, 100_000, 0, help="0: all of them", width=150)
             seed = st.number_input("Seed", 0, 2**31 - 1, recipe.run.seed, width=150)
-            source = recipe.labels.source if recipe.labels.source in LABELS else LABELS[0]
             labels = st.selectbox(
-                "Labels", LABELS, index=LABELS.index(source), help="none: the baseline without parts", width=150
+                "Labels",
+                sources,
+                index=sources.index(source),
+                help=_about(SOURCES[name] for name in sources),
+                width=150,
             )
             space = st.selectbox(
                 "Truth, for IoU",
@@ -153,12 +161,18 @@ def _form(selection: Selection, root: Path) -> None:
         if space != NO_TRUTH:
             find_label_maps(load(folder).root, load(folder).records.iloc[:64])
             wish = replace(wish, truth=(load(folder).root, str(space)))
+        load_config(preset, overrides=wish.options())
         job = jobs.start(root, wish)
     except IspError as error:
         st.error(plain(empty.short(error)))
         return
     st.query_params["job"] = job.name
     st.rerun()
+
+
+def _about(sources: Iterable[Source[Any]]) -> str:
+    """What each source of labels does, as the help of the choice."""
+    return "\n".join(f"- {source.name}: {source.description}" for source in sources)
 
 
 def _watch(selection: Selection, root: Path) -> None:

@@ -23,7 +23,10 @@ def run_study(
         list[str] | None,
         typer.Option(help="Rows to make instead of the usual ones (K: 4 ...; backbone: name or name=weights)."),
     ] = None,
-    preset: Annotated[str, typer.Option(help="The recipe all rows share (isp train --preset).")] = "cpu",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="The recipe all rows share (isp train --preset; default: cpu, of cascade cascade-cpu)."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file over the preset.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
     parts: Annotated[int | None, typer.Option(help="K where it is not what the study changes.")] = None,
@@ -62,7 +65,7 @@ def run_study(
     from isp_core.errors import IspError
     from isp_eval.retrieval import Rule
     from isp_eval.studies.paper import ISP, column_for
-    from isp_eval.studies.plans import plan, with_seeds
+    from isp_eval.studies.plans import plan, usual_preset, with_seeds
     from isp_eval.studies.reports import Truth, tables_of
     from isp_eval.studies.training import Bench, train_missing
     from isp_eval.tables import text, write_table
@@ -77,7 +80,8 @@ def run_study(
         "run.seed": seed,
     }
     overrides = {key: value for key, value in options.items() if value is not None}
-    base = load_config(preset, config, overrides | parse_assignments(assignments or []))
+    overrides |= parse_assignments(assignments or [])
+    base = load_config(preset, config, overrides, default=usual_preset(study))
     variants = with_seeds(plan(study, base, values or (), maps, space), base.run.seed, seeds)
     column = column or column_for(load(data).name)
     bench = Bench(data.resolve(), out, None if truth is None else truth.resolve(), space, jobs)

@@ -12,7 +12,11 @@ from typing import Any, Literal, get_args
 
 from isp_core.config import Config
 from isp_core.errors import IspError
-from isp_core.labelling.folder import ORACLE, PARSER
+from isp_core.labelling.clustering import CLUSTERING, ClusteringOptions
+from isp_core.labelling.maps import MAPS, ORACLE, PARSER
+from isp_core.labelling.none import NONE
+from isp_core.labelling.source import Role
+from isp_core.labelling.sources import source_of
 
 Study = Literal["K", "cascade", "semantics", "backbone", "matching"]
 STUDIES: tuple[Study, ...] = get_args(Study)
@@ -20,24 +24,31 @@ STUDIES: tuple[Study, ...] = get_args(Study)
 QUESTIONS: Mapping[Study, str] = {
     "K": "how many parts? (Table 4, and Table 3 for each K)",
     "cascade": "what do the cascade and its l2 normalisation bring? (Figure 5)",
-    "semantics": "learnt parts against a parser's, and against none (Table 5)",
+    "semantics": "learned parts against a parser's, and against none (Table 5)",
     "backbone": "which backbone? (Table 6)",
     "matching": "what does aligned matching bring? (last rows of Tables 1 and 2)",
 }
 _VALUES: Mapping[Study, tuple[str, ...]] = {
     "K": ("4", "5", "6", "7", "8"),
     "cascade": ("cascade", "one-step", "unnormalised"),
-    "semantics": ("baseline", "+extra info", "ISP"),
+    "semantics": (Role.BASELINE, Role.GIVEN, Role.LEARNED),
     "backbone": ("mobilenetv2_100", "tf_efficientnet_lite0"),
-    "matching": ("ISP",),
+    "matching": (Role.LEARNED,),
 }
-_ON_REQUEST: Mapping[Study, tuple[str, ...]] = {"semantics": ("+belongings",)}
+BELONGINGS = "+belongings"
+_USUAL_K = ClusteringOptions().parts
+_ON_REQUEST: Mapping[Study, tuple[str, ...]] = {"semantics": (BELONGINGS,)}
 """Rows that not every data set can have: maps with belongings, which no parser draws, but rendered truth holds."""
 CASCADE_LABELS = {
     "cascade": "cascade",
     "one-step": "Variant 1: one step",
     "unnormalised": "Variant 2: no l2 normalisation",
 }
+
+
+def usual_preset(study: Study) -> str:
+    """The recipe of a study where none is asked for: the cascade in its fairest form, or the default of training."""
+    return "cascade-cpu" if study == "cascade" else "cpu"
 
 
 @dataclass(frozen=True)
@@ -86,30 +97,36 @@ def plan(
 
 def _variant(study: Study, value: str, base: Config, maps: Path | None, space: str) -> Variant:
     overrides: dict[str, Any]
-    k = base.labels.parts
-    learnt = f"{base.labels.source}-k{k}"
+    if study != "cascade" and source_of(base.labels).role is not Role.LEARNED:
+        raise IspError(
+            f"study {study} compares learned parts, and the source of labels {base.labels.source} learns none: "
+            "give another as --set labels.source=NAME"
+        )
+    learned = f"{base.labels.source}-k{base.labels.k}"
     if study == "K":
         if not value.isdigit() or int(value) < 2:
             raise IspError(f"K is a whole number from 2 on (background included), not {value!r}")
         return Variant(value, f"{base.labels.source}-k{value}", {"labels.parts": int(value)})
     if study == "cascade":
         _known(study, value)
-        suffix = "" if value == base.labels.variant else f"-{value}"
-        return Variant(CASCADE_LABELS[value], learnt + suffix, {"labels.variant": value})
+        k = base.labels.k or _USUAL_K
+        suffix = "" if value == _VALUES["cascade"][0] else f"-{value}"
+        overrides = {"labels.source": CLUSTERING.name, "labels.variant": value, "labels.parts": k}
+        return Variant(CASCADE_LABELS[value], f"{CLUSTERING.name}-k{k}{suffix}", overrides)
     if study == "semantics":
         _known(study, value)
-        if value == "baseline":
-            return Variant(value, "baseline", {"labels.source": "none"})
-        if value == "ISP":
-            return Variant(value, learnt, {})
+        if value == Role.BASELINE:
+            return Variant(value, "baseline", {"labels.source": NONE.name})
+        if value == Role.LEARNED:
+            return Variant(value, learned, {})
         if maps is None:
-            where = "rendered data has them" if value == "+belongings" else "`python -m eval truth` makes them"
+            where = "rendered data has them" if value == BELONGINGS else "`python -m eval truth` makes them"
             raise IspError(
                 f"the row {value!r} learns from label maps: give their folder as --maps ({where}), "
                 "or leave the row out with --values baseline --values ISP"
             )
-        overrides = {"labels.source": str(maps), "labels.space": space}
-        if value == "+belongings":
+        overrides = {"labels.source": MAPS.name, "labels.folder": str(maps), "labels.space": space}
+        if value == BELONGINGS:
             return Variant(value, "extra-belongings", overrides | {"labels.parts": ORACLE})
         return Variant(value, "extra-info", overrides | {"labels.parts": PARSER})
     if study == "backbone":
@@ -120,8 +137,8 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
         if name.startswith("hrnet"):  # keeps a stride of its own, and refuses any other
             overrides["model.output_stride"] = 32
         same = name == base.model.backbone and not weights
-        return Variant(name, learnt if same else f"{learnt}-{name}", overrides)
-    return Variant("ISP", learnt, {})
+        return Variant(name, learned if same else f"{learned}-{name}", overrides)
+    return Variant(Role.LEARNED, learned, {})
 
 
 def _known(study: Study, value: str) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
-from isp_core.config import Config, check_config
+from isp_core.config import Config, ConfigError, changed, check_config
 from isp_core.errors import IspError
+from isp_core.labelling.sources import source_of
 from isp_core.runs import Run, RunError, open_run
 from isp_eval.studies.plans import Variant
 
@@ -50,11 +51,7 @@ class Bench:
 
 def config_of(base: Config, variant: Variant) -> Config:
     """The recipe with the variant's changes."""
-    document = base.model_dump(mode="json")
-    for key, value in variant.overrides.items():
-        section, name = key.split(".")
-        document[section][name] = value
-    return check_config(document)
+    return changed(base, variant.overrides)
 
 
 def train_missing(bench: Bench, base: Config, variants: Sequence[Variant], report: Report) -> list[Trained]:
@@ -141,18 +138,25 @@ def _cores() -> int:
 def _require_same(run: Run, config: Config) -> None:
     """A run of another recipe must not stand in a row it does not belong to."""
     wanted = _flat(config.model_dump(mode="json"))
-    found = _flat(run.info.config)
+    try:
+        found = _flat(check_config(run.info.config).model_dump(mode="json"))
+    except ConfigError as error:
+        raise IspError(f"{run.path} cannot stand in this study: {error}. Choose another --out") from error
     free = {"run.epochs", "run.keep", "run.eval_every", "run.truth", "run.space", "run.tensorboard"}
     free |= {"data.workers", "data.cache_mb"}
-    if config.labels.source in ("clustering", "contrast", "none"):
-        free.add("labels.space")  # of a folder of maps alone
-    other = [key for key in sorted(wanted) if key not in free and key in found and found[key] != wanted[key]]
+    other = [key for key in sorted(wanted) if key not in free and found.get(key) != wanted[key]]
     if other:
         key = other[0]
         raise IspError(
-            f"{run.path} was trained with {key} = {found[key]}, this study asks for {wanted[key]}"
+            f"{run.path} was trained with {key} = {found.get(key)}, this study asks for {wanted[key]}"
             + (f" (and {len(other) - 1} more differ)" if len(other) > 1 else "")
             + ": give the same options, or another --out"
+        )
+    source = source_of(config.labels)
+    if run.info.label_algorithm != source.algorithm:
+        raise IspError(
+            f"{run.path} has labels by algorithm {run.info.label_algorithm} of source {source.name} (0: "
+            f"unknown), today's is {source.algorithm}: train it again in another --out"
         )
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from isp_core.clustering.config import CascadeConfig, Variant
+from isp_core.clustering.config import CascadeConfig, FirstStage, Variant
 from isp_core.clustering.errors import ClusteringError
 from isp_core.clustering.kmeans import SETTLED, KMeansResult, kmeans, lloyd
 from isp_core.clustering.line import two_means_1d
 from isp_core.clustering.maps import by_peak, check_finite, check_maps, norms, pixels, sharpen
+from isp_core.clustering.normalised_cut import normalised_cut
 from isp_core.clustering.points import Points
 from isp_core.clustering.threads import threads_for
 
@@ -103,12 +104,25 @@ def _label(
         scores = sharpen(active) if config.sharpen else active
     elif scores.shape != (maps.shape[0], *size):
         raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
+    inner = inside(size, config.border, maps.device)
     if config.variant is Variant.ONE_STEP:
-        return active, cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
-    return active, cluster_parts(maps, split_foreground(scores), config, seed=seed, initial=initial, lengths=lengths)
+        found = cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
+        found.labels.masked_fill_(~inner, BACKGROUND)
+        return active, found
+    mask = split_foreground(scores) if config.first_stage is FirstStage.ACTIVATION else normalised_cut(maps, size)
+    return active, cluster_parts(maps, mask & inner, config, seed=seed, initial=initial, lengths=lengths)
 
 
 # -------------------------------------------------------------------------------------------- first stage: foreground
+
+
+def inside(size: tuple[int, ...], border: int, device: torch.device) -> Tensor:
+    """(h, w) bool: false for `border` cells along each side. ClusteringError where nothing would be left."""
+    if 2 * border >= min(size):
+        raise ClusteringError(f"a border of {border} cells leaves nothing of label maps of {size[0]} x {size[1]}")
+    mask = torch.zeros(*size, dtype=torch.bool, device=device)
+    mask[border : size[0] - border, border : size[1] - border] = True
+    return mask
 
 
 @torch.no_grad()

@@ -19,6 +19,15 @@ class Variant(StrEnum):
     """Variant 2: two stages, parts from the features as they are."""
 
 
+class FirstStage(StrEnum):
+    """How the first stage finds the foreground."""
+
+    ACTIVATION = "activation"
+    """Two-means of Eq. 3: the paper's method."""
+    NORMALISED_CUT = "normalised-cut"
+    """A normalised cut of all pixels by the direction of their features: isp_core.clustering.normalised_cut."""
+
+
 @dataclass(frozen=True)
 class CascadeConfig:
     """How one identity is clustered. Defaults: the paper's cascade with Market-1501's K."""
@@ -35,7 +44,16 @@ class CascadeConfig:
     height_weight: float = 0.0
     """Weight of a pixel's height within its picture's foreground (0 top, 1 bottom) as one more channel of Eq. 4."""
 
+    first_stage: FirstStage = FirstStage.ACTIVATION
+    """Not for ONE_STEP, which has no first stage."""
+    border: int = 0
+    """So many cells along each side of the label map are background, whatever the first stage says (the paper: 0)."""
+
     def __post_init__(self) -> None:
+        if self.border < 0:
+            raise ClusteringError(f"border counts cells, 0 or more; got {self.border}")
+        if self.variant is Variant.ONE_STEP and self.first_stage is not FirstStage.ACTIVATION:
+            raise ClusteringError("the one-step variant has no first stage to choose")
         if not 2 <= self.parts <= 255:
             raise ClusteringError(f"parts (K, background counted) must lie in 2 .. 255, got {self.parts}")
         if self.restarts < 1 or self.iterations < 1:

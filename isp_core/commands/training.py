@@ -10,6 +10,7 @@ import typer
 
 from isp_core.commands.options import DataOption, JsonOption, print_json
 from isp_core.config import ConfigError, load_config, parse_assignments, preset_names
+from isp_core.labelling.sources import SOURCES, parse_labels
 
 
 def train_run(
@@ -28,7 +29,7 @@ def train_run(
     size: Annotated[str | None, typer.Option(help="Height x width of the input, such as 256x128.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Source of pseudo-labels: clustering, contrast, none, or a folder of maps.")
+        str | None, typer.Option(help=f"Source of labels: {', '.join(SOURCES)}; or a folder of label maps.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder of label maps to measure IoU by (never to learn).")] = None,
     space: Annotated[
@@ -56,13 +57,13 @@ def train_run(
         "data.identities": identities,
         "data.size": None if size is None else parse_size(size),
         "run.seed": seed,
-        "labels.source": labels,
-        "labels.space": space if labels is not None else None,
         "run.eval_every": eval_every,
         "run.truth": None if truth is None else str(truth),
         "run.space": space,
     }
     options = {key: value for key, value in options.items() if value is not None}
+    if labels is not None:
+        options |= {f"labels.{key}": value for key, value in parse_labels(labels, space).items()}
     options |= parse_assignments(assignments or [])
     if resume:
         settings = resumed_config(out, options, recipe=preset is not None or config is not None)

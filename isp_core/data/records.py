@@ -77,7 +77,7 @@ class DataSet:
 
     @cached_property
     def has_cameras(self) -> bool:
-        """Whether every picture's camera is known. Matching across cameras and contrast labels need it."""
+        """Whether every picture's camera is known. Matching across cameras and identity-camera contrast need it."""
         return bool((self.records["camera"] > 0).all())
 
     @cached_property
@@ -195,7 +195,7 @@ def make_records(
         notes.append(
             ("No camera numbers" if known == 0 else f"Only {known} of {len(table)} pictures have a camera number")
             + ": pictures of the query's own camera cannot be taken out of its ranking, so that scores come out higher "
-            "than across cameras, and contrast labels, which compare cameras, cannot be made."
+            "than across cameras, and labels from position words go without the contrast of cameras."
         )
     table = table.sort_values(["split", "path"], kind="stable", ignore_index=True)
     return table, tuple(notes)

@@ -237,7 +237,7 @@ def _table_oddities(data: DataSet) -> list[Oddity]:
     odd += _odd("training identities with one picture", pictures.index[pictures == 1].to_numpy())
     if data.has_cameras:
         if data.records["camera"].nunique() == 1:
-            odd.append(Oddity("one camera in all: no retrieval across cameras, no contrast labels", 0))
+            odd.append(Oddity("one camera in all: no retrieval across cameras, no contrast of cameras in labels", 0))
         else:
             odd += _odd("training identities seen by one camera only", cameras.index[cameras == 1].to_numpy())
     odd += _odd("test identities that are also trained on", np.intersect1d(train["identity"], people))

@@ -29,7 +29,7 @@ BACKGROUND = 0
 # Random erasing as in its paper (Zhong et al., AAAI 2020): share of the area and ratio of height to width
 ERASED_AREA = (0.02, 0.4)
 ERASED_RATIO = (0.3, 1 / 0.3)
-_ERASE_ATTEMPTS = 10
+_ERASE_ATTEMPTS = 100
 
 
 class TransformError(IspError):
@@ -91,7 +91,8 @@ class TrainTransform:
         pad: pixels added on every side before cropping back to `size`; 0 switches it off.
         flip: probability of a horizontal flip.
         erase: probability of erasing a rectangle.
-        erase_fill: what an erased rectangle shows: the mean colour, or Gaussian noise of the data's mean and std.
+        erase_ratio: how its height : width is drawn; "log-uniform" is as often twice as tall as twice as wide.
+        erase_fill: what it shows: the mean colour of the backbone's weights, or the mean of the image itself.
         erased_labels: see above.
     """
 
@@ -102,7 +103,8 @@ class TrainTransform:
     pad: int = 10
     flip: float = 0.5
     erase: float = 0.5
-    erase_fill: Literal["mean", "noise"] = "mean"
+    erase_ratio: Literal["log-uniform", "uniform"] = "log-uniform"
+    erase_fill: Literal["mean-colour", "image-mean"] = "mean-colour"
     erased_labels: Literal["background", "ignore"] = "background"
 
     def __post_init__(self) -> None:
@@ -134,7 +136,7 @@ class TrainTransform:
                 f"a picture of shape {tuple(picture.shape)}; expected (3, {self.size[0]}, {self.size[1]})"
             )
         move = self.draw(generator)
-        moved = self.move_picture(picture, move, generator)
+        moved = self.move_picture(picture, move)
         return moved, None if label_map is None else self.move_label_map(label_map, move)
 
     def draw(self, generator: torch.Generator) -> Move:
@@ -150,24 +152,21 @@ class TrainTransform:
         for _ in range(_ERASE_ATTEMPTS):
             u, v, y, x = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
             area = height * width * (ERASED_AREA[0] + u * (ERASED_AREA[1] - ERASED_AREA[0]))
-            # uniform in the logarithm: as often twice as tall as twice as wide
-            ratio = ERASED_RATIO[0] * (ERASED_RATIO[1] / ERASED_RATIO[0]) ** v
+            least, most = ERASED_RATIO
+            ratio = least * (most / least) ** v if self.erase_ratio == "log-uniform" else least + v * (most - least)
             tall, wide = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
             if 1 <= tall < height and 1 <= wide < width:
                 return Box(int(y * (height - tall + 1)), int(x * (width - wide + 1)), tall, wide)
         return None
 
-    def move_picture(self, picture: torch.Tensor, move: Move, generator: torch.Generator) -> torch.Tensor:
-        """uint8 (3, H, W) -> float32 (3, H, W): normalised, moved; padding and erasure are 0, the mean colour.
-
-        The generator is used for noise alone.
-        """
+    def move_picture(self, picture: torch.Tensor, move: Move) -> torch.Tensor:
+        """uint8 (3, H, W) -> float32 (3, H, W): normalised, moved; padding is 0, the mean colour."""
         image = tv_tensors.Image(normalise(picture, self.mean, self.std))
         moved = self._crop_and_flip(image, move, fill=0).as_subclass(torch.Tensor)
         if move.erase is not None:
             box = move.erase
-            shape = (3, box.height, box.width)
-            fill = torch.zeros(shape) if self.erase_fill == "mean" else torch.randn(shape, generator=generator)
+            colour = moved.new_zeros(3) if self.erase_fill == "mean-colour" else moved.mean((1, 2))
+            fill = colour[:, None, None].expand(3, box.height, box.width)
             moved = F.erase(moved, box.top, box.left, box.height, box.width, fill)
         return moved
 

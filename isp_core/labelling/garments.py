@@ -15,14 +15,13 @@ import numpy.typing as npt
 from isp_core.labelling.body import body_height
 
 Floats = npt.NDArray[np.float64]
-BINS = 32
 
 
 def garment_correlation(
     pictures: npt.NDArray[np.uint8],
     foreground: npt.NDArray[np.bool_],
     identities: npt.NDArray[np.int64],
-    bins: int = BINS,
+    bins: int = 32,
 ) -> Floats:
     """Correlation over identities of the mean colours (CIE Lab) at two heights of the body: (bins, bins).
 

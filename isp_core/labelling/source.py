@@ -1,92 +1,112 @@
-"""What every source of pseudo-labels takes and gives. One round labels the whole training set, streamed by identity."""
+"""What a source of pseudo-labels is: its options, its parts, what it looks at, and the labeller that it makes.
+
+Options and sources are loaded with the configuration, before torch: what needs torch is imported by `make`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, get_args
 
-import numpy as np
-import numpy.typing as npt
-import torch
+from pydantic import Field
+from pydantic.fields import FieldInfo
 
-from isp_core.data.pictures import PictureCache
-from isp_core.models import ISPNet, Normalisation
+from isp_core.section import NotNegative, Positive, Section
 
-Labels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class TrainingPictures:
-    """The training set as the labelling sees it: un-augmented pictures, in the order of the records.
-
-    identities: (N,) int64, 0..n-1. cameras: (N,) int64, -1 unknown. rank, world_size: this process among its equals;
-    each labels its share of the identities.
-    """
-
-    pictures: PictureCache
-    identities: npt.NDArray[np.int64]
-    cameras: npt.NDArray[np.int64]
-    normalisation: Normalisation
-    device: torch.device
-    workers: int = 0
-    rank: int = 0
-    world_size: int = 1
-
-    def own_identities(self) -> list[npt.NDArray[np.int64]]:
-        """The rows of each identity that is this process's to label."""
-        order = np.argsort(self.identities, kind="stable")
-        people = np.split(order, np.flatnonzero(np.diff(self.identities[order])) + 1)
-        return people[self.rank :: self.world_size]
+if TYPE_CHECKING:
+    from isp_core.labelling.rounds import Labeller, TrainingPictures
 
 
-@dataclass(frozen=True)
-class LabelledPictures:
-    """Labels of some pictures: rows (n,), labels (n, h, w), activation of Eq. 3 (n, h, w) in [0, 1] or None."""
+class Role(StrEnum):
+    """What labels of a source stand for in the paper's comparison (Table 5); the values are its rows."""
 
-    rows: npt.NDArray[np.int64]
-    labels: Labels
-    activation: npt.NDArray[np.float32] | None = None
-    seconds_network: float = 0.0
-    seconds_clustering: float = 0.0
+    LEARNED = "ISP"
+    GIVEN = "+extra info"
+    BASELINE = "baseline"
 
 
-class Labeller(Protocol):
-    """A source of pseudo-labels."""
+class Use(StrEnum):
+    """What a source looks at besides the images of the training set."""
+
+    IDENTITIES = "identity labels"
+    CAMERAS = "camera labels"
+    POSITION = "position in the image"
+    PARSER = "maps of a parser, or ground truth"
+    TUNING = "constants tuned on ground truth"
+
+
+class LabelOptions(Section):
+    """The section `labels` of the configuration; every source has a subclass of its own."""
+
+    source: str = Field(description="where pseudo-labels come from")
+
+    @property
+    def k(self) -> int:
+        """K of Eq. 5, background included; 0: no parts."""
+        return 0
 
     def due(self, epoch: int) -> bool:
-        """Whether labels are made anew from the network's state after `epoch`."""
-        ...
-
-    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
-        """Labels for this process's share of the training pictures, each once.
-
-        first: the first round's labels of all training pictures, (N, h, w); None: this is the first.
-        """
-        ...
+        """Whether the state after `epoch` epochs is labelled."""
+        return False
 
 
-@dataclass
-class Round:
-    """A finished round: all labels (N, h, w), the activations where the source has any, and what it took."""
+class RoundOptions(LabelOptions):
+    """Options of sources that label the training set again and again while the network learns."""
 
-    labels: Labels
-    activation: Labels | None
-    seconds_network: float = 0.0
-    seconds_clustering: float = 0.0
-    arrived: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    every: Positive = Field(1, description="n: epochs between two labelling rounds")
+    start: NotNegative = Field(0, description="epochs of identity training before the first labels (the paper: 0)")
+    stop: NotNegative | None = Field(
+        None, description="last epoch after which labels are made; later epochs keep them (none: to the end)"
+    )
+
+    def due(self, epoch: int) -> bool:
+        last = self.stop if self.stop is not None else epoch
+        return self.start <= epoch <= max(last, self.start) and (epoch - self.start) % self.every == 0
 
 
-def collect(stream: Iterator[LabelledPictures], count: int, size: tuple[int, int]) -> Round:
-    """The labels of a stream in the records' order; rows that never arrive stay 0 (they are another process's)."""
-    whole = Round(np.zeros((count, *size), np.uint8), None, arrived=np.zeros(count, bool))
-    for item in stream:
-        whole.labels[item.rows] = item.labels
-        whole.arrived[item.rows] = True
-        if item.activation is not None:
-            if whole.activation is None:
-                whole.activation = np.zeros((count, *size), np.uint8)
-            whole.activation[item.rows] = np.round(item.activation * 255)
-        whole.seconds_network += item.seconds_network
-        whole.seconds_clustering += item.seconds_clustering
-    return whole
+Options = TypeVar("Options", bound=LabelOptions)
+
+
+class Source(ABC, Generic[Options]):
+    """A source of pseudo-labels. Add one: a subclass in a module of its own, and a line in `sources.SOURCES`."""
+
+    name: ClassVar[str]
+    role: ClassVar[Role]
+    uses: ClassVar[tuple[Use, ...]] = ()
+    algorithm: ClassVar[int]
+    """Changes whenever the same options give other labels: studies reuse a run only where it is equal."""
+    description: ClassVar[str]
+    """Two plain sentences: how labels are made."""
+    empty_parts: ClassVar[str]
+    """What to do where no pixel of the training set is of some part; {k} is K."""
+
+    @property
+    @abstractmethod
+    def options(self) -> type[Options]:
+        """The class of this source's options."""
+
+    @abstractmethod
+    def make(self, options: Options, data: TrainingPictures, seed: int) -> Labeller | None:
+        """The labeller of a training set; None: no labels. IspError where the data do not suit the source."""
+
+    def layout(self, parts: int) -> tuple[str, ...]:
+        """The names of parts 1 .. K-1 of K = `parts`; empty: they are ranked from top to bottom, without names."""
+        return ()
+
+    def parts_allowed(self) -> range:
+        """The values that K may have; empty: no parts. K = 6 of a baseline, say, is refused."""
+        field = self.options.model_fields.get("parts")
+        return range(0) if field is None else _range(field)
+
+    def complete(self) -> bool:
+        """Whether its options all have defaults, so that the source's name alone says what to do."""
+        return not any(field.is_required() for field in self.options.model_fields.values())
+
+
+def _range(field: FieldInfo) -> range:
+    if values := get_args(field.annotation):
+        return range(min(values), max(values) + 1)
+    lowest = next(each.ge for each in field.metadata if hasattr(each, "ge"))
+    highest = next(each.le for each in field.metadata if hasattr(each, "le"))
+    return range(lowest, highest + 1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import segmentation_models_pytorch as smp
@@ -29,21 +33,76 @@ class Backbone(nn.Module):
     """f_θ of Eq. 1, up to stages: pictures (B, 3, H, W) -> five maps (B, C_i, H / s_i, W / s_i).
 
     `name` is a timm name ("mobilenetv2_100") or a name of segmentation-models-pytorch ("resnet50", "mit_b0").
-    `output_stride` 8 or 16 dilates the last stages where the encoder allows it.
+    `output_stride` 8 or 16 dilates the last stages where the encoder allows it; with `dilated` off they only lose their
+    stride (the "last stride 1" of re-ID). `layers`: modules by timm's names ("blocks.5"), whose maps follow the stages.
     """
 
-    def __init__(self, name: str, output_stride: int = 32, weights: str = "package") -> None:
+    def __init__(
+        self,
+        name: str,
+        output_stride: int = 32,
+        weights: str = "package",
+        *,
+        layers: Sequence[str] = (),
+        dilated: bool = True,
+    ) -> None:
         super().__init__()
         self.name = name
         self.encoder = _encoder(name, output_stride)
         for module in self.encoder.modules():
+            if not dilated:
+                _undilate(module)
             if DilatedDepthwise.replaces(module):
                 module.__class__ = DilatedDepthwise
-        self.channels: tuple[int, ...] = tuple(cast("list[int]", self.encoder.out_channels)[1:])
         load_weights(self.encoder, name, weights)
+        self.layers = tuple(layers)
+        stages = tuple(cast("list[int]", self.encoder.out_channels)[1:])
+        self.channels: tuple[int, ...] = stages + self._layer_channels()
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        return cast("list[torch.Tensor]", self.encoder(pictures)[1:])  # the first is the picture itself
+        passed: dict[str, torch.Tensor] = {}
+        with ExitStack() as hooks:  # for this pass alone, so that copies of the network listen to their own layers
+            for layer in self.layers:
+                hooks.enter_context(self._module(layer).register_forward_hook(partial(_keep, passed, layer)))
+            stages = cast("list[torch.Tensor]", self.encoder(pictures)[1:])  # the first is the image itself
+        return [*stages, *(passed[layer] for layer in self.layers if layer in passed)]
+
+    def _module(self, layer: str) -> nn.Module:
+        model = self.encoder.get_submodule("model") if hasattr(self.encoder, "model") else self.encoder
+        modules: dict[str, nn.Module] = {name: module for name, module in model.named_modules() if name}
+        found = modules.get(layer, modules.get(layer.replace(".", "_", 1)))
+        if found is None:
+            near = difflib.get_close_matches(layer, modules, n=5, cutoff=0.3)
+            raise IspError(f"model.layers: {self.name} has no layer {layer!r}; near to it are {', '.join(near)}")
+        return found
+
+    def _layer_channels(self) -> tuple[int, ...]:
+        """Channels of the layers' maps, from a pass over an empty image."""
+        if not self.layers:
+            return ()
+        training = self.encoder.training
+        with torch.no_grad():
+            self.encoder.eval()
+            passed = self(torch.zeros(1, 3, 64, 64))[DEPTH:]
+        self.encoder.train(training)
+        maps = [each for each in passed if isinstance(each, torch.Tensor) and each.ndim == 4]
+        if len(maps) < len(self.layers):
+            raise IspError(
+                f"model.layers: of {', '.join(self.layers)} of {self.name} not all give a feature map (B, C, h, w): "
+                "name others"
+            )
+        return tuple(each.shape[1] for each in maps)
+
+
+def _keep(into: dict[str, torch.Tensor], layer: str, _module: nn.Module, _given: object, passed: torch.Tensor) -> None:
+    into[layer] = passed
+
+
+def _undilate(module: nn.Module) -> None:
+    """A convolution dilated in place of its stride, without the dilation."""
+    if isinstance(module, nn.Conv2d) and module.dilation != (1, 1):
+        module.dilation = (1, 1)
+        module.padding = (module.kernel_size[0] // 2, module.kernel_size[1] // 2)
 
 
 class DilatedDepthwise(nn.Conv2d):

@@ -29,6 +29,10 @@ def network_spec(config: Config, identities: int) -> NetworkSpec:
         global_from=model.global_from,
         parts=config.parts,
         identities=identities,
+        layers=model.layers,
+        dilated=model.dilated,
+        bias=model.bias,
+        align_corners=model.align_corners,
     )
 
 

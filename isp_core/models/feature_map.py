@@ -8,7 +8,7 @@ clustering); only the latter needs the large map.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from isp_core.errors import IspError
 
 MAP_STRIDE = 4
+Attention = Literal["none", "spatial", "pixel"]
 
 
 class FeatureMap(nn.Module):
@@ -26,7 +27,7 @@ class FeatureMap(nn.Module):
     grid: the stride on which they meet (coarser ones are upsampled bilinearly, finer ones averaged).
     level_stages: l2-normalises each stage per pixel, times the root of its channels, so that none drowns another.
     channels: 1x1 convolution, BN and ReLU to so many channels (the authors' 256), or None for the plain concatenation.
-    attention: the authors' sigmoid spatial attention on M_g.
+    attention: see `attention_module`. align_corners: of the upsampling onto the grid.
     """
 
     def __init__(
@@ -36,7 +37,8 @@ class FeatureMap(nn.Module):
         grid: int,
         channels: int | None,
         level_stages: bool,
-        attention: bool,
+        attention: Attention = "none",
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         if not stages or min(stages) < 1 or max(stages) > len(stage_channels):
@@ -51,7 +53,8 @@ class FeatureMap(nn.Module):
                 nn.Conv2d(self.stage_channels, channels, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
             )
         self.channels = channels or self.stage_channels
-        self.attention = nn.Conv2d(self.channels, 1, 1) if attention else None
+        self.align_corners = align_corners
+        self.attention = attention_module(attention, self.channels, align_corners)
 
     def gather(self, stage_maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
         """The chosen stages side by side: (B, sum C_i, H / grid, W / grid); `size` is the pictures' (H, W)."""
@@ -67,20 +70,45 @@ class FeatureMap(nn.Module):
         if maps.shape[2] > target[0]:
             maps = F.adaptive_avg_pool2d(maps, target)
         elif maps.shape[2:] != target:
-            maps = upsample(maps, target)
+            maps = upsample(maps, target, self.align_corners)
         if self.level_stages:
             maps = F.normalize(maps.float(), dim=1) * maps.shape[1] ** 0.5
         return maps
 
 
-def upsample(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bilinear upsampling (B, C, h0, w0) -> (B, C, *size), without aligned corners."""
+class SpatialAttention(nn.Module):
+    """The authors' logits of attention: 3x3 convolution of stride 2 to one channel, BN, ReLU, bilinear back to the
+    map's size, 1x1 convolution, BN: (B, C, h, w) -> (B, 1, h, w)."""
+
+    def __init__(self, channels: int, align_corners: bool) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.narrow = nn.Sequential(
+            nn.Conv2d(channels, 1, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(1), nn.ReLU(inplace=True)
+        )
+        self.weigh = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.BatchNorm2d(1))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        size = (maps.shape[2], maps.shape[3])
+        return cast(torch.Tensor, self.weigh(upsample(self.narrow(maps), size, self.align_corners)))
+
+
+def attention_module(kind: Attention, channels: int, align_corners: bool) -> nn.Module | None:
+    """What makes the logits of M_g's sigmoid attention: "spatial" the authors' form, "pixel" a 1x1 convolution (runs
+    before isp-run/2), "none" nothing."""
+    if kind == "none":
+        return None
+    return SpatialAttention(channels, align_corners) if kind == "spatial" else nn.Conv2d(channels, 1, 1)
+
+
+def upsample(maps: torch.Tensor, size: tuple[int, int], align_corners: bool = False) -> torch.Tensor:
+    """Bilinear upsampling (B, C, h0, w0) -> (B, C, *size)."""
     if tuple(maps.shape[2:]) == tuple(size):
         return maps
-    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
 
 
-def adjoint_upsample(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def adjoint_upsample(maps: torch.Tensor, size: tuple[int, int], align_corners: bool = False) -> torch.Tensor:
     """The transpose of `upsample` from `size` (h0, w0): (B, K, h, w) -> (B, K, h0, w0).
 
     With U the upsampling, sum_xy P(x, y) (U M)(x, y) = sum_ij (U^T P)(i, j) M(i, j): pooling over the large map without
@@ -88,12 +116,12 @@ def adjoint_upsample(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """
     if tuple(maps.shape[2:]) == tuple(size):
         return maps
-    rows = _interpolation(size[0], maps.shape[2], maps)  # (h, h0)
-    columns = _interpolation(size[1], maps.shape[3], maps)  # (w, w0)
+    rows = _interpolation(size[0], maps.shape[2], maps, align_corners)  # (h, h0)
+    columns = _interpolation(size[1], maps.shape[3], maps, align_corners)  # (w, w0)
     return rows.T @ maps @ columns
 
 
-def _interpolation(source: int, target: int, like: torch.Tensor) -> torch.Tensor:
+def _interpolation(source: int, target: int, like: torch.Tensor, align_corners: bool) -> torch.Tensor:
     """The matrix (target, source) of bilinear upsampling along one axis."""
     eye = torch.eye(source, dtype=like.dtype, device=like.device)[None]  # (1, source, source): channel i is unit i
-    return F.interpolate(eye, size=target, mode="linear", align_corners=False)[0].T
+    return F.interpolate(eye, size=target, mode="linear", align_corners=align_corners)[0].T

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from isp_core.models.backbone import Backbone
-from isp_core.models.feature_map import MAP_STRIDE, FeatureMap, adjoint_upsample, upsample
+from isp_core.models.backbone import DEPTH, Backbone
+from isp_core.models.feature_map import MAP_STRIDE, Attention, FeatureMap, adjoint_upsample, upsample
 from isp_core.models.weights import adopt_layers
 
 ClassifierKind = Literal["linear", "deep"]
@@ -28,11 +28,15 @@ class NetworkSpec:
     grid: int
     channels: int | None
     level_stages: bool
-    attention: bool
+    attention: Attention
     classifier: ClassifierKind
     global_from: Literal["map", "stages"]
     parts: int
     identities: int
+    layers: tuple[str, ...] = ()
+    dilated: bool = True
+    bias: bool = True
+    align_corners: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,15 +81,21 @@ class ISPNet(nn.Module):
     def __init__(self, spec: NetworkSpec, weights: str = "package") -> None:
         super().__init__()
         self.spec = spec
-        self.backbone = Backbone(spec.backbone, spec.output_stride, weights)
+        self.backbone = Backbone(spec.backbone, spec.output_stride, weights, layers=spec.layers, dilated=spec.dilated)
         self.feature_map = FeatureMap(
-            self.backbone.channels, spec.stages, spec.grid, spec.channels, spec.level_stages, spec.attention
+            self.backbone.channels,
+            range(DEPTH + 1, DEPTH + 1 + len(spec.layers)) if spec.layers else spec.stages,
+            spec.grid,
+            spec.channels,
+            spec.level_stages,
+            spec.attention,
+            spec.align_corners,
         )
         channels = self.feature_map.channels
         global_channels = channels if spec.global_from == "map" else self.feature_map.stage_channels
         self.neck_global = BNNeck(global_channels, spec.identities)
         if spec.parts:
-            self.classifier = part_classifier(spec.classifier, channels, spec.parts)
+            self.classifier = part_classifier(spec.classifier, channels, spec.parts, spec.bias)
             self.neck_foreground = BNNeck(channels, spec.identities)
             self.neck_parts = BNNeck(channels * (spec.parts - 1), spec.identities)
         adopt_layers(self, weights)
@@ -101,7 +111,7 @@ class ISPNet(nn.Module):
             pooled, normalised = Representations(global_, None, None), Representations(normalised_global, None, None)
             return Output(maps, None, pooled, normalised, (logits_global,))
         logits = self.part_logits(maps, size)
-        foreground, parts = weighted_pooling(maps.float(), logits.softmax(1))
+        foreground, parts = weighted_pooling(maps.float(), logits.softmax(1), self.spec.align_corners)
         normalised_foreground, logits_foreground = self.neck_foreground(foreground)
         normalised_parts, logits_parts = self.neck_parts(parts.flatten(1))
         return Output(
@@ -112,9 +122,16 @@ class ISPNet(nn.Module):
             (logits_global, logits_foreground, logits_parts),
         )
 
+    @property
+    def group_widths(self) -> tuple[int, ...]:
+        """Lengths of the features that identity losses look at: global, and with parts foreground and all parts."""
+        necks = [self.neck_global] + ([self.neck_foreground, self.neck_parts] if self.spec.parts else [])
+        return tuple(neck.norm.num_features for neck in necks)
+
     def feature_maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """M_g at a quarter of the input, as the clustering of section 3.2 wants it: (B, C, H / 4, W / 4)."""
-        return upsample(self.coarse_maps(pictures), map_size((pictures.shape[2], pictures.shape[3])))
+        size = map_size((pictures.shape[2], pictures.shape[3]))
+        return upsample(self.coarse_maps(pictures), size, self.spec.align_corners)
 
     def coarse_maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """M_g on its own grid, which is all that the clustering needs: (B, C, h0, w0)."""
@@ -127,18 +144,18 @@ class ISPNet(nn.Module):
 
     def part_logits(self, maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """Eq. 5 before its softmax, from M_g on its own grid: (B, K, h, w)."""
-        return upsample(self.classifier(maps).float(), map_size(size))
+        return upsample(self.classifier(maps).float(), map_size(size), self.spec.align_corners)
 
 
-def part_classifier(kind: ClassifierKind, channels: int, parts: int) -> nn.Module:
+def part_classifier(kind: ClassifierKind, channels: int, parts: int, bias: bool) -> nn.Module:
     """Eq. 5's linear layer, or ("deep") three convolutions of DEEP_WIDTH channels before it, which look around."""
     if kind == "linear":
-        return nn.Conv2d(channels, parts, 1)
+        return nn.Conv2d(channels, parts, 1, bias=bias)
     return nn.Sequential(
         *_convolution(channels, 1, 1),
         *_convolution(DEEP_WIDTH, 3, 1),
         *_convolution(DEEP_WIDTH, 3, 2),
-        nn.Conv2d(DEEP_WIDTH, parts, 1),
+        nn.Conv2d(DEEP_WIDTH, parts, 1, bias=bias),
     )
 
 
@@ -148,12 +165,14 @@ def _convolution(channels: int, kernel: int, dilation: int) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(DEEP_WIDTH), nn.ReLU(inplace=True)]
 
 
-def weighted_pooling(maps: torch.Tensor, confidence: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def weighted_pooling(
+    maps: torch.Tensor, confidence: torch.Tensor, align_corners: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Eq. 2 and GAP over all h x w pixels: maps M_g (B, C, h0, w0), P (B, K, h, w) -> F_f (B, C), F_k (B, K-1, C).
 
     Where M_g is on a coarser grid than P, the result is that of M_g upsampled to P's.
     """
-    weights = adjoint_upsample(confidence[:, 1:], (maps.shape[2], maps.shape[3]))  # (B, K-1, h0, w0)
+    weights = adjoint_upsample(confidence[:, 1:], (maps.shape[2], maps.shape[3]), align_corners)  # (B, K-1, h0, w0)
     pixels = confidence.shape[2] * confidence.shape[3]
     parts = weights.flatten(2) @ maps.flatten(2).transpose(1, 2) / pixels  # (B, K-1, C)
     return parts.sum(1), parts  # M_f is the sum of the M_k

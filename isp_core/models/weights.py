@@ -5,8 +5,10 @@ Offline, the packages are the only source: one of them comes with requirements.t
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import util
 from pathlib import Path
 
@@ -47,8 +49,8 @@ def packaged_weights(name: str) -> dict[str, torch.Tensor]:
     """
     if name not in PACKAGED:
         raise WeightsError(
-            f"no installed package ships weights of {name}; there are {', '.join(PACKAGED)}. "
-            "Set model.weights to a file, to hub (needs the network), or to none"
+            f"no installed package ships weights of {name}, only of {', '.join(PACKAGED)}: set model.weights to hub, "
+            "which downloads them, to a file, or to none"
         )
     package, pattern, remedy = PACKAGED[name]
     spec = util.find_spec(package)
@@ -80,11 +82,11 @@ def load_weights(encoder: nn.Module, name: str, source: str) -> None:
         tensors = packaged_weights(name)
     elif source == "hub":
         try:
-            tensors = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+            with _only_errors("huggingface_hub"):  # its retries are one line each
+                tensors = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
         except Exception as error:  # whatever the hub's client raises without a network
             raise WeightsError(
-                f"the hub's weights of {name} could not be downloaded ({error}). "
-                "Give model.weights a file that holds them, or `package` where a package ships them"
+                f"weights of {name} could not be downloaded ({_first_line(error)}): {_way_out(name)}"
             ) from error
     else:
         tensors = read_tensors(Path(source))
@@ -110,6 +112,34 @@ def adopt_layers(network: nn.Module, source: str) -> None:
         and not (name.startswith("neck_") and ".classifier." in name)
     }
     network.load_state_dict(adopted, strict=False)
+
+
+def _way_out(name: str) -> str:
+    """The command that brings weights to a machine without internet."""
+    known = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if known is None or not known.hf_hub_id:
+        return "the hub has none of this name; set model.weights to a file of tensors with timm's names, or to none"
+    file = f"weights/{name}/model.safetensors"
+    return (
+        f"with internet, run `hf download {known.hf_hub_id} model.safetensors --local-dir weights/{name}`, then train "
+        f"with --set model.weights={file}"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(" .")
+
+
+@contextmanager
+def _only_errors(logger: str) -> Iterator[None]:
+    """Silences a library's warnings for a while."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def checkpoint_file(source: Path) -> Path:

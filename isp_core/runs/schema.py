@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -10,9 +11,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from isp_core.runs.errors import RunError as RunError
+from isp_core.runs.migration import migrate
 from isp_core.runs.untrusted import MAX_ROWS, read_checked
 
-SCHEMA = "isp-run/1"
+SCHEMA = "isp-run/2"
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.parquet"
@@ -90,7 +92,8 @@ class RunInfo(BaseModel):
         default={}, max_length=100, description="numbers of weights: backbone, network (all trained)"
     )
     size: tuple[Side, Side] = Field(description="height and width of the network's input")
-    labels: Text = Field(default="", description="where pseudo-labels came from: clustering, contrast, none, a folder")
+    labels: Text = Field(default="", description="the source of pseudo-labels; empty where it is unknown")
+    label_algorithm: int | None = Field(default=None, description="of the source, when the run was begun; 0: unknown")
     seed: int = 0
     weights: Text = Field(default="", description="where the initial weights came from")
     versions: dict[Text, Text] = Field(default={}, max_length=500)
@@ -115,7 +118,11 @@ def read_info(path: Path) -> RunInfo:
         raise RunError(f"{path} is not a run: it has no {RUN_FILE}")
     text = read_checked(file, lambda found: found.read_text(encoding="utf-8"), path, MAX_DESCRIPTION)
     try:
-        info = RunInfo.model_validate_json(text)
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{file} is not a run description: it is not JSON ({error})") from None
+    try:
+        info = RunInfo.model_validate(migrate(document) if isinstance(document, dict) else document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from isp_core.config import Config
 from isp_core.data.records import DataSet
+from isp_core.labelling.source import LabelOptions
+from isp_core.labelling.sources import source_of
 from isp_core.models import ISPNet, count_parameters
 from isp_core.models.build import weight_bytes
 from isp_core.runs import DataInfo, RunInfo, SplitCount
@@ -36,7 +38,8 @@ def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
         backbone=config.model.backbone,
         parameters={"backbone": count_parameters(network.backbone), "network": count_parameters(network)},
         size=config.data.size,
-        labels=Path(config.labels.source).name,
+        labels=config.labels.source,
+        label_algorithm=source_of(config.labels).algorithm,
         seed=config.run.seed,
         weights=Path(config.model.weights).name,
         versions=_versions(),
@@ -50,7 +53,7 @@ def bytes_needed(config: Config, data: DataSet, network: ISPNet) -> int:
     evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
     test = len(data.records) - train
     features = 2 * (config.parts + 1) * network.feature_map.channels  # bytes a picture, float16
-    maps = (run.epochs // config.labels.every + 1) * train * 600  # label and Eq. 3, compressed
+    maps = sum(map(config.labels.due, range(run.epochs + 1))) * train * 600  # label and Eq. 3, compressed
     return weights * (checkpoints + 4) + evaluations * test * (features + 300) + maps
 
 
@@ -98,16 +101,14 @@ def _interval(row: Row, key: str) -> str:
     return "" if low != low or high != high else f" ({100 * low:.1f} to {100 * high:.1f} by identity)"
 
 
-def empty_parts_line(epoch: int, parts: int, row: Row) -> str | None:
-    """Says so where labels of a round lack whole parts: the maps cannot be told apart into so many."""
+def empty_parts_line(epoch: int, labels: LabelOptions, row: Row) -> str | None:
+    """Says so where labels of a round lack whole parts, and what their source advises."""
+    parts = labels.k
     empty = [str(part) for part in range(1, parts) if row.get(f"size_{part}", 1.0) == 0]
     if not empty:
         return None
     which = "any part" if len(empty) == parts - 1 else f"part {', '.join(empty)}"
-    return (
-        f"labels {epoch}: no pixel in any picture is of {which}. The feature maps cannot be told apart "
-        f"into K = {parts}: lower --parts, enlarge --size or make the maps finer (model.output_stride, model.grid)"
-    )
+    return f"labels {epoch}: no pixel in any image is of {which}: {source_of(labels).empty_parts.format(k=parts)}"
 
 
 def _versions() -> dict[str, str]:

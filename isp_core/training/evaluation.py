@@ -79,6 +79,6 @@ class Evaluator:
 
     def _read(self, network: ISPNet, frame: pd.DataFrame, name: str, epoch: int) -> Reading:
         pictures = PictureCache(self.data.paths(frame), self.config.data.size, 0)
-        reads = read_all(network, pictures, self.by, self.device, self.config.run.matching, self.config.data.workers)
+        reads = read_all(network, pictures, self.by, self.device, self.config.run.features, self.config.data.workers)
         shown = counted(reads, f"{name} {epoch}", len(frame), lambda read: len(read[0]), show=self.progress)
         return join([reading for _, reading in shown])

@@ -26,8 +26,8 @@ from isp_core.data.records import DataSet
 from isp_core.data.sampling import IdentityBatches
 from isp_core.data.transforms import TrainTransform
 from isp_core.errors import IspError
-from isp_core.labelling.build import make_labeller
-from isp_core.labelling.source import Labeller, Labels, Round, TrainingPictures, collect
+from isp_core.labelling.rounds import Labeller, Labels, Round, TrainingPictures, collect
+from isp_core.labelling.sources import source_of
 from isp_core.losses import CenterLoss, Objective, balancing_shift
 from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
@@ -94,10 +94,11 @@ class _Training:
         progress: bool,
         held: ExitStack,
     ) -> None:
+        unused = bool(config.model.layers) or 5 not in config.model.stages
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(),
             # stages that M_g leaves out have parameters that no loss reaches
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=5 not in config.model.stages)],
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
         )
         self.main, self.device = self.accelerator.is_main_process, self.accelerator.device
         if config.data.identities is not None:
@@ -140,22 +141,23 @@ class _Training:
             config.data.pad,
             config.data.flip,
             config.data.erase,
+            erase_ratio=config.data.erase_ratio,
+            erase_fill=config.data.erase_fill,
             erased_labels=config.data.erased,
         )
 
         torch.manual_seed(config.run.seed)
         self.network = ISPNet(network_spec(config, len(self.people)), config.model.weights)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        center = None
-        if config.loss.center:
-            center = CenterLoss(len(self.people), self.network.neck_global.norm.num_features).to(self.device)
-        loss = config.loss
+        loss, widths = config.loss, self.network.group_widths if config.loss.center else ()
+        centers = [CenterLoss(len(self.people), width).to(self.device) for width in widths]
         self.objective = Objective(
-            loss.parsing, loss.parsing_reduction, loss.label_smoothing, loss.margin, center, loss.center
+            loss.parsing, loss.parsing_reduction, loss.label_smoothing, loss.margin, centers, loss.center
         )
         self.optimisation = Optimisation(self.network, self.objective, config, self.accelerator)
         training = TrainingPictures(
             self.pictures,
+            list(train.path),
             self.targets,
             np.asarray(train.camera),
             self.by,
@@ -164,7 +166,8 @@ class _Training:
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
-        self.labeller = make_labeller(config, training, list(train.path))
+        self.source = source_of(config.labels)
+        self.labeller = self.source.make(config.labels, training, config.run.seed)
         self.own_pictures = sum(map(len, training.own_identities()))
         self.truth = TruthWatch(data, *truth, self.size) if truth is not None and self.main else None
 
@@ -193,7 +196,8 @@ class _Training:
         self.parallel.train()
         plan = self.batches.batches(epoch)
         place = self.accelerator.process_index * sum(len(batch) for batch in plan)
-        labels = self.labels if self.config.parts else None
+        labels = self.labels if len(self.labels) else None  # none yet, or never
+        self.objective.alpha = self.config.loss.alpha(epoch)
         epoch_batches = EpochBatches(
             self.pictures, self.targets, labels, plan, self.transform, self.config.run.seed, epoch, place
         )
@@ -225,7 +229,7 @@ class _Training:
 
     def _finish_epoch(self, epoch: int, row: Row) -> None:
         """Label, measure and write the state after `epoch`; with the last write the epoch counts."""
-        if self.labeller is not None and self.labeller.due(epoch):
+        if self.labeller is not None and self.config.labels.due(epoch):
             row |= self._label(self.labeller, epoch)
         row |= self._evaluate(epoch)
         if self.main:
@@ -259,7 +263,7 @@ class _Training:
             self.first_labels = found.labels
         row = label_row(found.labels, previous, self.config.parts)
         row |= {"seconds_network": found.seconds_network, "seconds_clustering": found.seconds_clustering}
-        if warning := empty_parts_line(epoch, self.config.parts, row):
+        if warning := empty_parts_line(epoch, self.config.labels, row):
             self.report(warning)
         if self.main:
             everything = [(np.arange(len(found.labels)), found.labels)]
@@ -338,6 +342,11 @@ class _Training:
             if self.truth is not None:
                 _, self.assignment = self.truth.train_row(self.labels, self.config.parts)
         self.report(f"{self.out}: resumed after epoch {self.epoch}")
+        if run.info.label_algorithm != self.source.algorithm:
+            self.report(
+                f"{self.out}: its labels so far were made by algorithm {run.info.label_algorithm} of source "
+                f"{self.source.name}; from here on algorithm {self.source.algorithm} makes them"
+            )
         return writer
 
     # ----------------------------------------------------------------------------------------------------- small things

@@ -115,9 +115,8 @@ def write_pictures(root: Path, table: pd.DataFrame) -> None:
 
 def config(parts: int) -> Config:
     """A small network's configuration; its features have as many channels as the drawn embeddings."""
-    source = "clustering" if parts else "none"
     wishes = {"model.backbone": "mobilenetv2_100", "model.channels": 16, "data.size": [128, 64]}
-    return load_config(overrides=wishes | {"labels.source": source, "labels.parts": max(parts, 2)})
+    return load_config(overrides=wishes | ({"labels.parts": parts} if parts else {"labels.source": "none"}))
 
 
 def info(table: pd.DataFrame, parts: int, name: str = "drawn", **more: object) -> RunInfo:

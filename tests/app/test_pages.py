@@ -11,7 +11,7 @@ import pytest
 
 from isp_app.views.k_compare import MOST_RUNS
 from isp_core.config import load_config
-from isp_core.runs import RunWriter
+from isp_core.runs import SCHEMA, RunWriter
 from isp_core.runs.maps import read_maps, write_maps
 from tests.app import synthetic
 from tests.app.conftest import PAGES, Open, words
@@ -87,7 +87,7 @@ def test_broken_description_is_named(own_runs: Path, open_page: Open, page: str,
 
 def test_older_schema_is_explained(own_runs: Path, open_page: Open) -> None:
     file = own_runs / "k6" / "run.json"
-    file.write_text(file.read_text().replace("isp-run/1", "isp-run/0"))
+    file.write_text(file.read_text().replace(SCHEMA, "isp-run/0"))
     test = open_page("evolution", runs=own_runs, run="k6")
     assert "schema 'isp-run/0'" in words(test)
     assert "schema 'isp-run/0'" in words(open_page("overview", runs=own_runs))
@@ -163,7 +163,7 @@ def test_a_training_starts_from_its_preset(open_page: Open) -> None:
     recipe = load_config("walkers")
     numbers = {box.label: box.value for box in test.number_input}
     assert numbers["Epochs"] == recipe.run.epochs
-    assert numbers["K (with background)"] == recipe.labels.parts
+    assert numbers["K (with background)"] == recipe.labels.k
     assert next(box.value for box in test.selectbox if box.label == "Labels") == recipe.labels.source
     assert "training pictures of 6 people" in words(test)
 

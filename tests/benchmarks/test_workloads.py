@@ -21,7 +21,7 @@ from isp_core.models import ISPNet, NetworkSpec, map_size
 def test_the_straightforward_step_has_our_losses_and_gradients() -> None:
     """Eq. 2 and 5 written out over K copies of the large map, against the same without the large map."""
     torch.manual_seed(0)
-    spec = NetworkSpec("mobilenetv2_100", 16, (5,), 16, None, False, False, "linear", "map", PARTS, 2)
+    spec = NetworkSpec("mobilenetv2_100", 16, (5,), 16, None, False, "none", "linear", "map", PARTS, 2)
     network = ISPNet(spec, weights="none").train()
     pictures = torch.randn(4, 3, 64, 32)
     labels = torch.randint(0, PARTS, (4, *map_size((64, 32))))

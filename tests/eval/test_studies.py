@@ -11,6 +11,8 @@ import pytest
 
 from isp_core.config import Config, load_config
 from isp_core.errors import IspError
+from isp_core.labelling.clustering import ClusteringOptions
+from isp_core.labelling.sources import SOURCES
 from isp_core.runs import open_run
 from isp_eval.studies import paper
 from isp_eval.studies.plans import Variant, plan, with_seeds
@@ -36,8 +38,31 @@ def test_every_row_changes_only_what_the_study_is_about() -> None:
             changed = config_of(BASE, variant).model_dump()
             for section, values in BASE.model_dump().items():
                 for key, value in values.items():
-                    if f"{section}.{key}" not in variant.overrides:
+                    if f"{section}.{key}" not in variant.overrides and key in changed[section]:
                         assert changed[section][key] == value
+                    if key not in changed[section]:  # an option of the base's source, which another one does not have
+                        assert section == "labels"
+                        assert "labels.source" in variant.overrides
+
+
+def test_the_cascade_study_sets_its_source_and_its_rows_differ() -> None:
+    for preset in ("cpu", "walkers", "authors"):
+        base = load_config(preset)
+        variants = plan("cascade", base)
+        configs = [config_of(base, variant) for variant in variants]
+        assert [config.labels.source for config in configs] == ["clustering"] * 3
+        ways = [config.labels.variant for config in configs if isinstance(config.labels, ClusteringOptions)]
+        assert ways == ["cascade", "one-step", "unnormalised"]
+        assert len({variant.run for variant in variants}) == 3
+
+
+@pytest.mark.parametrize("source", ["none", "maps"])
+def test_studies_of_learned_parts_need_a_source_that_learns_them(source: str) -> None:
+    base = load_config("cpu", None, {"labels.source": source} | ({"labels.folder": "m"} if source == "maps" else {}))
+    for study in ("K", "semantics", "matching", "backbone"):
+        with pytest.raises(IspError, match=f"the source of labels {source} learns none"):
+            plan(study, base)
+    assert len(plan("cascade", base)) == 3
 
 
 def test_a_backbone_can_bring_its_own_weights() -> None:
@@ -82,7 +107,8 @@ def write_config(folder: Path, recipe: Config, seed: int = 0, epochs: tuple[int,
     from isp_core.runs import RunWriter
 
     run = make_run(folder, seed=seed, epochs=epochs)
-    RunWriter(folder).write_info(run.info.model_copy(update={"config": recipe.model_dump(mode="json")}))
+    made = {"labels": recipe.labels.source, "label_algorithm": SOURCES[recipe.labels.source].algorithm}
+    RunWriter(folder).write_info(run.info.model_copy(update={"config": recipe.model_dump(mode="json")} | made))
 
 
 def test_missing_runs_are_trained_and_finished_ones_taken(bench: Bench) -> None:
@@ -245,11 +271,9 @@ def people(tmp_path: Path) -> Path:
     return tmp_path / "people"
 
 
-@pytest.mark.slow
-def test_a_study_trains_resumes_and_judges_for_real(
-    people: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
-) -> None:
-    """Two people, one epoch, a backbone without weights: the whole way from pictures to Table 4."""
+@pytest.fixture
+def few(people: Path) -> Path:
+    """Two noisy people to train on and two to test on."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -258,9 +282,36 @@ def test_a_study_trains_resumes_and_judges_for_real(
             for camera in (1, 2):
                 name = f"{identity:04d}_c{camera}_0{camera}.jpg"
                 Image.fromarray(rng.integers(0, 255, (64, 32, 3), dtype=np.uint8)).save(people / folder / name)
-    options = ("study", "K", "--data", str(people), "--out", str(tmp_path / "s"), "--epochs", "1", "--size", "64x32")
-    small = ("--set", "labels.source=clustering", "--set", "model.weights=none", "--set", "data.identities_per_batch=2")
-    status, _, err = command(*options, *small, "--values", "3")
+    return people
+
+
+SMALL = ("--size", "64x32", "--set", "model.weights=none", "--set", "data.identities_per_batch=2")
+
+
+@pytest.mark.slow
+def test_the_cascade_study_has_three_ways_of_clustering(
+    few: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Its own defaults, but for size, weights and length: three rows whose labels differ."""
+    options = ("study", "cascade", "--data", str(few), "--out", str(tmp_path / "s"), "--epochs", "1")
+    status, out, err = command(*options, *SMALL, "--set", "labels.start=0", "--set", "loss.parsing_rise=[0, 1]")
+    assert status == 0, err
+    runs = [open_run(folder) for folder in sorted((tmp_path / "s" / "runs").iterdir())]
+    assert [run.name for run in runs] == ["clustering-k6", "clustering-k6-one-step", "clustering-k6-unnormalised"]
+    assert {run.info.labels for run in runs} == {"clustering"}
+    assert {tuple(run.info.config["model"]["layers"]) for run in runs} == {("blocks.5",)}  # preset cascade-cpu
+    labels = [run.labels("train", 0) for run in runs]
+    assert all((first != second).any() for i, first in enumerate(labels) for second in labels[:i])
+    assert "Variant 2: no l2 normalisation" in out
+
+
+@pytest.mark.slow
+def test_a_study_trains_resumes_and_judges_for_real(
+    few: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Two people, one epoch, a backbone without weights: the whole way from pictures to Table 4."""
+    options = ("study", "K", "--data", str(few), "--out", str(tmp_path / "s"), "--epochs", "1")
+    status, _, err = command(*options, *SMALL, "--set", "labels.source=clustering", "--values", "3")
     assert status == 0, err
     run = open_run(tmp_path / "s" / "runs" / "clustering-k3")
     assert run.last_epoch == 1

@@ -79,7 +79,7 @@ def test_the_story_of_a_run(run: Path, people: Path, tmp_path: Path) -> None:
     assert [(each["name"], each["epochs"], each["parts"], each["backbone"]) for each in listed] == [
         ("tiny", 2, 4, "test_efficientnet")
     ]
-    assert json.loads(isp("runs", "show", run, "--json").stdout)["info"]["schema"] == "isp-run/1"
+    assert json.loads(isp("runs", "show", run, "--json").stdout)["info"]["schema"] == "isp-run/2"
     assert "no problems" in isp("runs", "verify", run).stdout
 
     pictures = sorted((people / "query").glob("*.jpg"))
@@ -168,7 +168,9 @@ def test_wrong_inputs_say_what_to_do(run: Path, people: Path, config: Path, tmp_
     wrong("multiples of 32", 1, *new, people, "--size", "60x30")
     wrong("--size takes height x width", 1, *new, people, "--size", "big")
     wrong("labels.parts", 1, *new, people, "--parts", "99")
-    wrong("clustering, contrast, none or a folder", 1, *new, people, "--labels", "magic")
+    wrong("clustering, position-words, maps, none, or a folder of label maps", 1, *new, people, "--labels", "magic")
+    other = ("--labels", "none", "--set", "labels.sharpen=true")
+    wrong("labels.sharpen belongs to source clustering; this run's source is none", 1, *new, people, *other)
     wrong("No such option", 2, *new, people, "--epoch", "3")
     wrong("holds a run already", 1, *new[:-3], "--out", run, "--data", people)
     resumed = ("train", "--resume", "--data", people, "--out")

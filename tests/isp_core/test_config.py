@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from isp_core.config import Config, ConfigError, load_config, parse_assignments, preset_names
+from isp_core.commands.configuration import options_table
+from isp_core.config import Config, ConfigError, check_config, load_config, parse_assignments, preset_names
+from isp_core.labelling.clustering import ClusteringOptions
 
 
 def test_defaults_are_the_papers() -> None:
@@ -17,7 +18,8 @@ def test_defaults_are_the_papers() -> None:
     assert (config.optim.lr, config.optim.warmup_lr, config.optim.warmup_epochs) == (3.5e-4, 3.5e-5, 10)
     assert config.optim.milestones == (40, 70)
     assert config.run.epochs == 120
-    assert (config.loss.parsing, config.labels.every) == (0.1, 1)
+    assert config.loss.parsing == 0.1
+    assert config.labels == ClusteringOptions(source="clustering", parts=6, every=1, start=0, stop=None)
     assert load_config("paper") == load_config("paper", overrides={})
 
 
@@ -40,17 +42,24 @@ def test_every_preset_is_valid(name: str) -> None:
 )
 def test_a_data_sets_preset_is_the_authors_recipe(name: str, backbone: str, parts: int) -> None:
     config = load_config(name)
-    assert (config.model.backbone, config.labels.parts) == (backbone, parts)
-    assert (config.model.channels, config.model.attention, config.model.global_from) == (256, True, "stages")
-    assert (config.labels.every, config.labels.sharpen) == (2, name != "occluded-duke")
+    assert (config.model.backbone, config.labels.k) == (backbone, parts)
+    assert (config.model.channels, config.model.attention) == (256, "spatial")
+    assert (config.model.global_from == "stages") == name.startswith("cuhk03")
+    assert (config.model.align_corners, config.model.bias) == (True, True)
+    assert isinstance(config.labels, ClusteringOptions)
+    assert (config.labels.every, config.labels.stop, config.labels.sharpen) == (2, 100, name != "occluded-duke")
     assert config.loss.center == (5e-4 if name == "market" else 0)
-    assert (config.optim, config.run) == (Config().optim, Config().run)  # section 4.2's
+    assert config.optim == Config().optim.model_copy(update={"warmup_lr": 3.5e-6, "warmup_by": "epoch"})
+    assert config.run == Config().run  # section 4.2's
+    assert (config.data.erase_ratio, config.data.erase_fill) == ("uniform", "image-mean")
 
 
 def test_the_reference_has_none_of_the_authors_extras() -> None:
     paper = load_config("paper")
-    assert (paper.model.channels, paper.model.attention, paper.model.global_from) == (None, False, "map")
-    assert (paper.labels.sharpen, paper.labels.every, paper.loss.center) == (False, 1, 0)
+    assert (paper.model.channels, paper.model.attention, paper.model.global_from) == (None, "none", "map")
+    assert (paper.model.bias, paper.model.align_corners, paper.data.erase_ratio) == (False, False, "log-uniform")
+    assert paper.labels == ClusteringOptions()
+    assert paper.loss.center == 0
 
 
 def test_a_file_may_name_its_preset(tmp_path: Path) -> None:
@@ -79,7 +88,28 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         ({"labels.variant": "two-step"}, "allowed: cascade, one-step, unnormalised"),
         ({"data.size": [250, 100]}, "multiples of 32"),
         ({"labels.parts": 1}, "labels.parts.*greater than or equal to 2"),
+        ({"labels.source": "contrasts"}, "no source of labels is called 'contrasts'.* there are clustering"),
+        ({"labels.source": 3}, "no source of labels is called 3"),
+        ({"labels": 3}, "labels: .*got 3"),
+        ({"labels.source": "maps"}, r"labels.folder is missing \(folder of the maps"),
+        (
+            {"labels.source": "maps", "labels.folder": "m", "labels.variant": "one-step"},
+            "labels.variant belongs to source clustering; this run's source is maps, which has source, folder",
+        ),
+        ({"labels.source": "none", "labels.parts": 6}, "labels.parts belongs to source clustering and position-words"),
+        ({"labels.source": "position-words", "labels.parts": 3}, "labels.parts: .*allowed: 4, 5, 6, 7, 8"),
+        (
+            {"labels.source": "position-words", "labels.belongings.treshold": 1},
+            "unknown key labels.belongings.treshold: did you mean threshold",
+        ),
+        ({"labels.source": "position-words", "labels.words.middle": 2}, "labels.words.middle: .*got 2"),
         ({"data.flip": 1.5}, "data.flip"),
+        ({"loss.parsing_rise": [5, 3]}, "loss: parsing_rise begins after it ends"),
+        (
+            {"labels.variant": "one-step", "labels.first_stage": "normalised-cut"},
+            "one-step has no first",
+        ),
+        ({"model.attention": True}, "model.attention: .*allowed: none, spatial, pixel"),
         ({"run": 3}, "run: .*got 3"),
     ],
     ids=str,
@@ -87,6 +117,33 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
 def test_wrong_values_say_what_is_allowed(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config("paper", overrides=overrides)
+
+
+def test_the_fair_cascade_clusters_maps_as_they_are() -> None:
+    for preset in ("cascade-cpu", "walkers+cascade-cpu", "cpu+cascade-cpu"):
+        config = load_config(preset)
+        assert config.labels == ClusteringOptions(source="clustering", start=16, every=1)
+        model = config.model
+        assert (model.layers, model.channels) == (("blocks.5",), None)
+        assert (model.level_stages, model.classifier) == (False, "linear")
+        assert [config.loss.alpha(epoch) for epoch in (1, 32, 38, 48)] == [0.1, 0.1, 3.0, 3.0]
+
+
+@pytest.mark.parametrize("preset", ["authors", "market", "cpu", "paper"])
+@pytest.mark.parametrize("source", ["none", "position-words", "clustering"])
+def test_another_source_takes_only_the_options_that_it_has_from_a_preset(preset: str, source: str) -> None:
+    config = load_config(preset, overrides={"labels.source": source})
+    assert config.labels.source == source
+    kept = config.labels.model_dump()
+    below = load_config(preset).labels.model_dump()
+    shared = set(kept) & set(below) - {"source"}
+    assert {key: kept[key] for key in shared} == {key: below[key] for key in shared}
+
+
+def test_a_configuration_survives_being_written_down() -> None:
+    for preset in preset_names():
+        config = load_config(preset)
+        assert check_config(config.model_dump(mode="json")) == config
 
 
 def test_wrong_files_are_named(tmp_path: Path) -> None:
@@ -105,9 +162,8 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
 
 def test_the_documentation_lists_every_option_and_preset() -> None:
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
-    options = [f"{name}.{key}" for name, section in Config() for key in type(section).model_fields]
-    assert [name for name in [*options, *preset_names()] if f"`{name}`" not in page] == []
-    assert [name for name in re.findall(r"^\| `(\w+\.\w+)`", page, re.MULTILINE) if name not in options] == []
+    assert [name for name in preset_names() if f"`{name}`" not in page] == []
+    assert options_table() in page  # `isp options` prints it
 
 
 def test_assignments_are_yaml() -> None:

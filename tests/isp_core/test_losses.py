@@ -74,8 +74,21 @@ def test_label_smoothing_of_a_flat_guess() -> None:
 
 def test_center_loss_is_the_mean_squared_distance() -> None:
     center = CenterLoss(2, 3)
+    assert center.centers.std() > 0.1  # drawn from a normal distribution
+    center.centers.data.zero_()
     features = torch.tensor([[1.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
     assert center(features, torch.tensor([0, 1])).item() == pytest.approx(9 / 2)
+
+
+def test_centres_are_of_all_three_groups() -> None:
+    given = output(True)
+    groups = [given.pooled.global_, given.pooled.foreground, given.pooled.parts.flatten(1)]
+    centers = [CenterLoss(5, group.shape[1]) for group in groups]
+    identities = torch.tensor([0, 0, 1, 1])
+    terms = Objective(0.1, "mean", 0.1, 0.3, centers, 0.5)(given, identities, None)
+    expected = sum(loss(group, identities) for loss, group in zip(centers, groups, strict=True))
+    torch.testing.assert_close(terms.center, expected)
+    torch.testing.assert_close(terms.total, terms.identity + terms.triplet + 0.5 * expected)
 
 
 def test_a_balanced_loss_ties_the_parts_and_leaves_the_person_its_share() -> None:

@@ -41,7 +41,7 @@ def painted(label_map: torch.Tensor) -> torch.Tensor:
 def test_a_cells_label_is_that_of_its_pixel_in_the_moved_picture(move: Move, seed: int) -> None:
     # labels 1..100, so that 0 (mean colour, background) and 255 stay apart
     label_map = torch.randint(1, 101, (16, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
-    moved = TRANSFORM.move_picture(painted(label_map), move, torch.Generator())
+    moved = TRANSFORM.move_picture(painted(label_map), move)
     labels = TRANSFORM.move_label_map(label_map, move)
 
     shown = ((moved[0] * 0.5 + 0.5) * 255).round().to(torch.int64)  # undoes normalisation
@@ -94,7 +94,7 @@ def test_nothing_moves_when_everything_is_switched_off() -> None:
 
 def test_the_same_place_gives_the_same_picture_with_or_without_labels() -> None:
     picture = torch.randint(0, 256, (3, 64, 32), dtype=torch.uint8)
-    noisy = replace(TRANSFORM, erase=1.0, erase_fill="noise")
+    noisy = replace(TRANSFORM, erase=1.0, erase_fill="image-mean")
     torch.manual_seed(1)
     first, labels = noisy(picture, torch.zeros(16, 8, dtype=torch.uint8), picture_generator(5, 2, 7))
     torch.manual_seed(2)  # torch's own stream plays no part
@@ -102,6 +102,30 @@ def test_the_same_place_gives_the_same_picture_with_or_without_labels() -> None:
     assert torch.equal(first, second)
     assert labels is not None
     assert none is None
+
+
+def test_an_erased_rectangle_may_show_the_images_own_mean() -> None:
+    picture = torch.full((3, 64, 32), 10, dtype=torch.uint8)
+    picture[:, 32:] = 200
+    transform = replace(PLAIN, erase=1.0, erase_fill="image-mean")
+    move = Move(0, 0, False, Box(10, 5, 20, 10))
+    shown = transform.move_picture(picture, move)
+    torch.testing.assert_close(
+        shown[:, 10:30, 5:15],
+        shown.new_tensor(normalise(picture, MEAN, STD).mean((1, 2)))[:, None, None].expand(3, 20, 10),
+    )
+
+
+def test_ratios_are_uniform_where_asked() -> None:
+    """Of ratios uniform in 0.3 .. 3.33 most are taller than wide; of log-uniform ones half."""
+    taller = {}
+    for kind in ("uniform", "log-uniform"):
+        transform = replace(TRANSFORM, erase=1.0, erase_ratio=kind)
+        boxes = [transform.draw(picture_generator(0, 0, i)).erase for i in range(600)]
+        assert None not in boxes
+        taller[kind] = np.mean([box.height > box.width for box in boxes if box is not None])
+    assert taller["uniform"] > 0.75
+    assert 0.4 < taller["log-uniform"] < 0.75
 
 
 def test_seed_epoch_and_place_each_change_the_numbers() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from isp_core.labelling.belongings import find_belongings
+from isp_core.labelling.position_words.belongings import find_belongings
 
 PEOPLE, PICTURES, SIZE = 6, 4, (24, 12)
 

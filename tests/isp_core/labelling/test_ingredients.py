@@ -8,8 +8,14 @@ import torch
 
 from isp_core.labelling.body import body_height
 from isp_core.labelling.garments import cut_garments, garment_correlation
+from isp_core.labelling.position_words.words import (
+    identity_camera_contrast,
+    learn_vocabulary,
+    position_ratio,
+    standardise,
+    words_of,
+)
 from isp_core.labelling.refine import Certainty, cut_all, grab_cut
-from isp_core.labelling.words import identity_camera_contrast, learn_vocabulary, position_ratio, standardise, words_of
 
 
 def scene(people: int, seed: int = 0) -> tuple[torch.Tensor, np.ndarray, np.ndarray, np.ndarray]:

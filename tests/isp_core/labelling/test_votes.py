@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from isp_core.labelling.body import LAYOUTS
-from isp_core.labelling.votes import learn_votes, seed_parts
+from isp_core.labelling.layouts import LAYOUTS
+from isp_core.labelling.position_words.votes import learn_votes, seed_parts
 
 CUTS = np.array([0.2, 0.6])
 

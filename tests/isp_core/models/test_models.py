@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from isp_core.errors import IspError
 from isp_core.models import ISPNet, NetworkSpec, count_parameters, map_size, normalisation, weighted_pooling
 from isp_core.models.backbone import Backbone, DilatedDepthwise
-from isp_core.models.feature_map import adjoint_upsample, upsample
+from isp_core.models.feature_map import SpatialAttention, adjoint_upsample, upsample
 from isp_core.models.weights import WeightsError, packaged_weights
 
 PRESETS = [
@@ -34,7 +34,7 @@ def spec(**changes: object) -> NetworkSpec:
         "grid": 8,
         "channels": 16,
         "level_stages": False,
-        "attention": False,
+        "attention": "none",
         "classifier": "linear",
         "global_from": "map",
         "parts": 4,
@@ -71,11 +71,14 @@ def test_pooling_is_that_of_the_large_map() -> None:
     torch.testing.assert_close(foreground, expected.sum(1))
 
 
-def test_the_adjoint_is_the_transpose() -> None:
+@pytest.mark.parametrize("aligned", [False, True])
+def test_the_adjoint_is_the_transpose(aligned: bool) -> None:
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(1, 1, 3, 5, generator=generator, dtype=torch.float64)
     y = torch.rand(1, 1, 12, 20, generator=generator, dtype=torch.float64)
-    torch.testing.assert_close((upsample(x, (12, 20)) * y).sum(), (x * adjoint_upsample(y, (3, 5))).sum())
+    torch.testing.assert_close(
+        (upsample(x, (12, 20), aligned) * y).sum(), (x * adjoint_upsample(y, (3, 5), aligned)).sum()
+    )
 
 
 def test_a_linear_classifier_may_come_before_the_upsampling() -> None:
@@ -88,7 +91,12 @@ def test_a_linear_classifier_may_come_before_the_upsampling() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"attention": True},
+        {"attention": "spatial"},
+        {"attention": "pixel"},
+        {"align_corners": True, "attention": "spatial"},
+        {"bias": False},
+        {"layers": ("blocks.2", "blocks.3")},
+        {"output_stride": 16, "dilated": False},
         {"classifier": "deep"},
         {"global_from": "stages"},
         {"level_stages": True},
@@ -103,6 +111,63 @@ def test_every_option_trains(changes: dict[str, object]) -> None:
     sum(logits.square().mean() for logits in output.identity_logits).backward()
     assert all(p.grad is not None for p in network.neck_global.classifier.parameters())
     assert (output.logits is None) == (changes.get("parts") == 0)
+
+
+def test_a_layer_by_name_is_the_stage_that_it_ends() -> None:
+    """MobileNetV2's block 6 ends stage 5; block 5 is none of smp's stages."""
+    torch.manual_seed(0)
+    by_name = ISPNet(spec(backbone="mobilenetv2_100", layers=("blocks.6",), channels=None), weights="none").eval()
+    by_stage = ISPNet(spec(backbone="mobilenetv2_100", stages=(5,), channels=None), weights="none").eval()
+    by_stage.load_state_dict(by_name.state_dict())
+    images = torch.rand(2, 3, 64, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(by_name.coarse_maps(images), by_stage.coarse_maps(images))
+        between = ISPNet(spec(backbone="mobilenetv2_100", layers=("blocks.5",), channels=None), weights="none").eval()
+        assert between.coarse_maps(images).shape == (2, 160, 8, 4)
+        again = copy.deepcopy(between)
+        for weight in again.parameters():
+            weight.zero_()
+        assert not torch.equal(again.coarse_maps(images), between.coarse_maps(images))  # a copy has its own layers
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("blocks.77", "has no layer 'blocks.77'; near to it are blocks"),
+        ("layer", "test_efficientnet has no layer"),
+    ],
+)
+def test_layers_that_do_not_exist_or_give_no_map_are_named(layer: str, message: str) -> None:
+    with pytest.raises(IspError, match=message):
+        ISPNet(spec(layers=(layer,)), weights="none")
+
+
+def test_last_stride_one_keeps_the_weights_and_the_size_but_not_the_dilation() -> None:
+    changes = {"backbone": "resnet18", "output_stride": 16, "stages": (5,), "grid": 16, "channels": None}
+    dilated, plain = (ISPNet(spec(**changes, dilated=each), weights="none").eval() for each in (True, False))
+    for module in dilated.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(module.weight)  # timm starts the last of a block at 0, which hides the block
+    plain.load_state_dict(dilated.state_dict())
+    images = torch.rand(1, 3, 64, 32)
+    with torch.inference_mode():
+        first, second = dilated.coarse_maps(images), plain.coarse_maps(images)
+    assert first.shape == second.shape == (1, 512, 4, 2)
+    assert not torch.allclose(first, second)
+    convolutions = [module for module in plain.backbone.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert {module.dilation for module in convolutions} == {(1, 1)}
+
+
+def test_the_authors_attention_is_a_map_of_one_channel() -> None:
+    """3x3 stride 2 to one channel, BN, ReLU, bilinear, 1x1, BN; written out by hand on its own weights."""
+    attention = SpatialAttention(6, align_corners=True).eval()
+    maps = torch.rand(2, 6, 8, 4)
+    narrow, weigh = attention.narrow, attention.weigh
+    by_hand = torch.nn.functional.conv2d(maps, narrow[0].weight, stride=2, padding=1) / (1 + narrow[1].eps) ** 0.5
+    by_hand = torch.nn.functional.interpolate(by_hand.relu(), size=(8, 4), mode="bilinear", align_corners=True)
+    by_hand = by_hand * weigh[0].weight.view(()) / (1 + weigh[1].eps) ** 0.5
+    torch.testing.assert_close(attention(maps), by_hand)
+    assert sum(weight.numel() for weight in attention.parameters()) == 9 * 6 + 2 + 1 + 2
 
 
 def test_map_size_is_a_quarter() -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from isp_core.data.records import COLUMNS
-from isp_core.runs import RunError, RunWriter, list_runs, open_run
+from isp_core.runs import SCHEMA, RunError, RunWriter, list_runs, open_run
 from isp_core.runs.files import atomic
 from isp_core.runs.maintenance import prune, verify
 from isp_core.runs.schema import RECORD_COLUMNS
@@ -179,7 +179,7 @@ def test_a_broken_description_is_explained(path: Path, text: str, message: str) 
 
 
 def test_another_schema_is_explained(path: Path) -> None:
-    text = (path / "run.json").read_text().replace("isp-run/1", "isp-run/99")
+    text = (path / "run.json").read_text().replace(SCHEMA, "isp-run/99")
     (path / "run.json").write_text(text)
     with pytest.raises(RunError, match="schema 'isp-run/99'"):
         open_run(path)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from isp_core.config import Config, load_config
+from isp_core.config import Config, changed, load_config
 from isp_core.data import load
 from isp_core.errors import IspError
 from isp_core.extraction import extract
@@ -37,7 +37,9 @@ TINY: dict[str, Any] = {
 
 
 def tiny(**changes: Any) -> Config:
-    return load_config("paper", overrides=TINY | {key.replace("__", "."): value for key, value in changes.items()})
+    return changed(
+        load_config("paper", overrides=TINY), {key.replace("__", "."): value for key, value in changes.items()}
+    )
 
 
 def quietly(config: Config, people: Path, out: Path, **options: Any) -> Run:
@@ -127,9 +129,9 @@ def test_the_baseline_has_no_parts(people: Path, tmp_path: Path) -> None:
         HumanParser.load(run).parse(people / "query" / "0007_c1s1_000000_00.jpg")
 
 
-def test_labels_may_start_from_contrast(people: Path, tmp_path: Path) -> None:
-    config = tiny(labels__source="contrast", labels__parts=6, run__epochs=3)
-    run = quietly(config, people, tmp_path / "contrast", truth=(people, "lip"))
+def test_labels_may_start_from_position_words(people: Path, tmp_path: Path) -> None:
+    config = tiny(labels__source="position-words", labels__parts=6, run__epochs=3)
+    run = quietly(config, people, tmp_path / "words", truth=(people, "lip"))
     assert run.label_epochs("train") == [0, 1, 2, 3]  # words, then masks of the network, then its own predictions
     for epoch in (0, 1):
         labels = run.labels("train", epoch)
@@ -137,23 +139,20 @@ def test_labels_may_start_from_contrast(people: Path, tmp_path: Path) -> None:
         assert 0.05 < (labels > 0).mean() < 0.95
     own = HumanParser.load(run).parse(people / run.records("train").path[0])
     assert own.labels.shape == (1, 16, 8)
-    with pytest.raises(IspError, match="4 to 8 parts, not 3"):
-        quietly(tiny(labels__source="contrast", labels__parts=3), people, tmp_path / "few")
 
 
 def test_maps_of_a_parser_are_a_label_source(people: Path, tmp_path: Path) -> None:
-    config = tiny(labels__source=str(people), labels__parts=5, run__epochs=2)
+    config = tiny(labels__source="maps", labels__folder=str(people), labels__parts=5, run__epochs=2)
     run = quietly(config, people, tmp_path / "semantics", truth=(people, "lip"))
     assert run.label_epochs("train") == [0]  # nothing to make anew
     assert run.metrics()["train_iou_foreground"].iloc[0] == 1.0
-    with pytest.raises(IspError, match="set --parts 5"):
-        quietly(tiny(labels__source=str(people)), people, tmp_path / "wrong")
 
 
 @pytest.mark.slow
 def test_parsing_is_learnt_from_good_labels(people: Path, tmp_path: Path) -> None:
     config = tiny(
-        labels__source=str(people),
+        labels__source="maps",
+        labels__folder=str(people),
         labels__parts=5,
         data__identities_per_batch=6,
         data__pictures_per_identity=6,
@@ -246,7 +245,7 @@ def test_a_pil_picture_is_read_like_its_file(undisturbed: Run, people: Path, tmp
 
 
 def test_embeddings_are_those_the_run_asks_for(people: Path, tmp_path: Path) -> None:
-    run = quietly(tiny(run__epochs=1, run__matching="before-bn"), people, tmp_path / "run")
+    run = quietly(tiny(run__epochs=1, run__features="before-bn"), people, tmp_path / "run")
     stored = run.embeddings("query", 1).global_
     file = people / run.records("query").path[0]
     np.testing.assert_allclose(HumanParser.load(run).embed(file).global_[0], stored[0], atol=2e-3)

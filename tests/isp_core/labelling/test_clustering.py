@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from isp_core.clustering import CascadeConfig, label_identity
+from isp_core.clustering import label_identity
 from isp_core.clustering.maps import activation
 from isp_core.inference import prepare
-from isp_core.labelling.cascade import CascadeLabeller, beside
-from isp_core.labelling.source import TrainingPictures, collect
+from isp_core.labelling.clustering import ClusteringOptions
+from isp_core.labelling.clustering.labeller import ClusteringLabeller, beside, cascade_config
+from isp_core.labelling.rounds import TrainingPictures, collect
 from isp_core.models import ISPNet
 from tests.isp_core.labelling.conftest import OWNERS
 
 
 def test_round_is_the_cascade_of_each_identity(network: ISPNet, data: TrainingPictures) -> None:
     """What the stream brings is what clustering each identity's upsampled maps would have brought."""
-    config = CascadeConfig(parts=4)
-    found = collect(CascadeLabeller(data, config, 1, seed=3).round(network, 2), len(OWNERS), (16, 8))
+    options = ClusteringOptions(parts=4)
+    config = cascade_config(options)
+    found = collect(ClusteringLabeller(data, options, seed=3).round(network, 2), len(OWNERS), (16, 8))
     assert found.arrived.all()
     for person in range(3):
         rows = np.flatnonzero(person == OWNERS)
@@ -37,7 +39,7 @@ def test_round_is_the_cascade_of_each_identity(network: ISPNet, data: TrainingPi
 
 
 def test_rounds_are_equal_bit_for_bit(network: ISPNet, data: TrainingPictures) -> None:
-    labeller = CascadeLabeller(data, CascadeConfig(parts=4), 1, seed=3)
+    labeller = ClusteringLabeller(data, ClusteringOptions(parts=4), seed=3)
     first, second = (collect(labeller.round(network, 0), len(OWNERS), (16, 8)) for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
 

@@ -1,4 +1,4 @@
-"""Labels from contrast once a network has learnt people: it says where they are, the round before how much there is."""
+"""Labels from position words once a network has learned people: it says where, the first round how much there is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from isp_core.inference import prepare
-from isp_core.labelling.body import HEAD, LAYOUTS
-from isp_core.labelling.contrast import LIFT, ContrastLabeller, join_masks, lift_feet
-from isp_core.labelling.source import TrainingPictures, collect
+from isp_core.labelling.layouts import HEAD, LAYOUTS
+from isp_core.labelling.position_words.labeller import PositionWordLabeller, join_masks, lift_feet
+from isp_core.labelling.position_words.options import MaskOptions, PositionWordOptions
+from isp_core.labelling.rounds import TrainingPictures, collect
 from isp_core.models import ISPNet
 from tests.isp_core.labelling.conftest import OWNERS
 
@@ -33,7 +34,7 @@ def first_labels(share: float) -> np.ndarray:
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
 def test_foreground_keeps_its_size(learnt: ISPNet, data: TrainingPictures, share: float) -> None:
-    labeller, first = ContrastLabeller(data, 4, (16, 8), every=1, seed=0), first_labels(share)
+    labeller, first = PositionWordLabeller(data, PositionWordOptions(parts=4), seed=0), first_labels(share)
     labels = collect(labeller.round(learnt, 1, first), len(OWNERS), (16, 8)).labels
     assert abs((labels > 0).mean() - (first > 0).mean()) < 0.02
 
@@ -62,7 +63,7 @@ def test_every_layout_begins_with_the_head(parts: int) -> None:
 
 
 def test_first_heads_keep_a_say(learnt: ISPNet, data: TrainingPictures) -> None:
-    labeller = ContrastLabeller(data, 4, (16, 8), every=1, seed=0)
+    labeller = PositionWordLabeller(data, PositionWordOptions(parts=4), seed=0)
     head, upper = HEAD + 1, LAYOUTS[4].index("upper") + 1
     first = first_labels(0.3)
     without, labels = (
@@ -75,7 +76,7 @@ def test_first_heads_keep_a_say(learnt: ISPNet, data: TrainingPictures) -> None:
 
 
 def test_rounds_are_equal_bit_for_bit(learnt: ISPNet, data: TrainingPictures) -> None:
-    labeller, before = ContrastLabeller(data, 4, (16, 8), every=1, seed=0), first_labels(0.3)
+    labeller, before = PositionWordLabeller(data, PositionWordOptions(parts=4), seed=0), first_labels(0.3)
     first, second = (collect(labeller.round(learnt, 1, before), len(OWNERS), (16, 8)).labels for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
@@ -86,5 +87,5 @@ def test_feet_get_back_a_part_of_what_scores_fall_by_below_the_knees() -> None:
     scores[0, 95:, 0] = 7.0  # ... but row means are those of the knees at the feet
     lifted = lift_feet(scores)
     np.testing.assert_array_equal(lifted[0, :80], scores[0, :80])
-    torch.testing.assert_close(lifted[0, 80:95], torch.full((15, 4), -1 + 2 * LIFT))
+    torch.testing.assert_close(lifted[0, 80:95], torch.full((15, 4), -1 + 2 * MaskOptions().lift))
     np.testing.assert_array_equal(lifted[0, 95:], scores[0, 95:])

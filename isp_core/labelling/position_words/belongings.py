@@ -18,22 +18,12 @@ from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
 from isp_core.labelling.body import offset_from_axis
+from isp_core.labelling.position_words.options import BelongingOptions
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
-CLUSTERS = 8
-COLOUR_WEIGHT = 0.3
-"""Of colours beside l2-normalised looks: a bag keeps its colour, which looks learnt for classification ignore."""
-ASIDE, ONE_SIDED, RECURRENT, RIM = 1.1, 0.8, 0.5, 1.0
-"""Weights of the cues, each with mean 0 and deviation 1 over all clusters; the rim's counts against it. From a logistic
-regression on the true maps of Walkers' training pictures (docs/cuhk03.md)."""
-THRESHOLD = 1.7
-"""Clusters whose score lies so many deviations above the mean of all are belongings."""
-SELDOM = 0.2
-"""A cluster that is in a smaller share of the person's pictures is not looked at."""
-SMALLEST = 5
-"""Pixels of a cluster that is looked at."""
+USUAL = BelongingOptions()
 
 
 def find_belongings(
@@ -42,6 +32,7 @@ def find_belongings(
     masks: Mask,
     identities: npt.NDArray[np.int64],
     cameras: npt.NDArray[np.int64],
+    options: BelongingOptions = USUAL,
     seed: int = 0,
 ) -> Mask:
     """Which foreground pixels belong to something that is carried: (n, h, w), within the masks.
@@ -62,16 +53,16 @@ def find_belongings(
         rows = np.flatnonzero(identities == person)
         mask = masks[rows]
         points = _looks_at(looks[rows], mask, origin)  # (pixels, C)
-        if len(points) < CLUSTERS * SMALLEST:
+        if len(points) < options.clusters * options.smallest:
             continue
-        both = torch.cat([points, COLOUR_WEIGHT * torch.from_numpy(shades[rows][mask])], dim=1)
+        both = torch.cat([points, options.colour_weight * torch.from_numpy(shades[rows][mask])], dim=1)
         own = np.zeros(mask.shape, np.uint8)
-        own[mask] = kmeans(both, CLUSTERS, seed=seed, iterations=20).labels.numpy() + 1
+        own[mask] = kmeans(both, options.clusters, seed=seed, iterations=options.iterations).labels.numpy() + 1
         numbers[rows] = own
-        for cluster in range(1, CLUSTERS + 1):
+        for cluster in range(1, options.clusters + 1):
             where = own == cluster
             shown = where.sum((1, 2))
-            if shown.sum() < SMALLEST or (shown > 0).mean() < SELDOM:
+            if shown.sum() < options.smallest or (shown > 0).mean() < options.seldom:
                 continue
             people.add(person)
             clusters.append((rows, cluster))
@@ -79,9 +70,10 @@ def find_belongings(
     if len(people) < 3:
         return found
     aside, one_sided, recurrent, on_rim = (_standardised(np.array(cue)) for cue in zip(*cues, strict=True))
-    scores = _standardised(ASIDE * aside + ONE_SIDED * one_sided + RECURRENT * recurrent - RIM * on_rim)
+    weighted = options.aside * aside + options.one_sided * one_sided + options.recurrent * recurrent
+    scores = _standardised(weighted - options.rim * on_rim)
     for (rows, cluster), score in zip(clusters, scores, strict=True):
-        if score > THRESHOLD:
+        if score > options.threshold:
             found[rows] |= numbers[rows] == cluster
     return found
 

@@ -8,7 +8,7 @@ clustered.
   a say: masks that are learnt from masks alone shrink or swell, so over the training set the foreground keeps its size.
 - Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
   vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
-- Belongings: what one person has and keeps, on one side of the body (isp_core.labelling.belongings).
+- Belongings: what one person has and keeps, on one side of the body (isp_core.labelling.position_words.belongings).
 
 Held for every picture: its mask, its colours at the mask's size, the network's part probabilities in 8 bits and one
 level of features in half precision (some 45 kB at 256 x 128 and K = 6).
@@ -17,7 +17,7 @@ level of features in half precision (some 45 kB at 256 x 128 and K = 6).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,41 +27,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.maps import activation
-from isp_core.config import ConfigError
 from isp_core.inference import chunks, picture_batches, prepare
-from isp_core.labelling.belongings import find_belongings
-from isp_core.labelling.body import BELONGINGS, HEAD, LAYOUTS
 from isp_core.labelling.garments import cut_garments, garment_correlation
+from isp_core.labelling.layouts import BELONGINGS, HEAD, LAYOUTS
+from isp_core.labelling.position_words.belongings import find_belongings
+from isp_core.labelling.position_words.options import MaskOptions, PositionWordOptions
+from isp_core.labelling.position_words.votes import Mask, learn_votes, seed_parts
+from isp_core.labelling.position_words.words import (
+    Vocabulary,
+    enlarge,
+    identity_camera_contrast,
+    learn_vocabulary,
+    standardise,
+)
 from isp_core.labelling.refine import Certainty, cut_all
-from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
-from isp_core.labelling.votes import Mask, learn_votes, seed_parts
-from isp_core.labelling.words import Vocabulary, enlarge, identity_camera_contrast, learn_vocabulary, standardise
+from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
 from isp_core.models import ISPNet
 
-FINE, COARSE, DEEP = 3, 4, 5
-"""Stages of the backbone: strides 8 and 16 for words, the last for activation (Eq. 3)."""
-WORDS = {COARSE: 200, FINE: 300}
-LEVEL_WEIGHTS = {COARSE: 1.0, FINE: 0.7}
-"""Of each level's word scores."""
-WORD_ROWS = 512
-"""Pictures are enlarged to so many rows for words, and at least twice: at 128 x 64 a leg is narrower than a pixel of
-the coarse level. Words are learnt from two by two pixels of that level, which is enough to tell what is a person's."""
-SAMPLE = 1000
-"""Pictures that words are learnt from; their features of both levels are held while they are."""
-CONTRAST_WEIGHT, ACTIVATION_WEIGHT = 0.5, 0.15
-CERTAINTY = Certainty(background=-0.35, foreground=0.9, iterations=2)
-"""Of scores with mean 0 and deviation 1 in each picture."""
-KNEES, LIFT = (0.62, 0.69), 0.4
-"""Rows of the knees where a person stands, and how much of what scores fall by below them is given back."""
-FIRST_WEIGHT, FIRST_WEIGHT_AT_HEADS = 0.25, 1.0
-"""Of the first masks in later rounds, in deviations of the network's log odds; more where the network sees a head,
-which is few cells of its grid and comes out larger than it is."""
-FIRST_HEADS = 1.0
-"""Of the first heads in later rounds, where all words together have 1 and the network has 1: a head is few cells of the
-network's own grid, and shrinks where labels are learnt from labels."""
-PLAUSIBLE = (0.05, 0.8)
-"""Share of foreground that a network's masks may have; other masks are of a network that has not learnt people yet."""
 BATCH = 16
+USUAL = MaskOptions()
 
 
 @dataclass
@@ -76,35 +60,32 @@ class _Seen:
     opinion: npt.NDArray[np.uint8] | None
 
 
-class ContrastLabeller:
-    """See above. parts: K; size: (h, w) of label maps; every: epochs between two rounds."""
+class PositionWordLabeller:
+    """See above."""
 
-    def __init__(self, data: TrainingPictures, parts: int, size: tuple[int, int], every: int, seed: int) -> None:
-        if parts not in LAYOUTS:
-            raise ConfigError(
-                f"labels from contrast have {min(LAYOUTS)} to {max(LAYOUTS)} parts, not {parts}: change --parts"
-            )
-        self.data, self.parts, self.size, self.every, self.seed = data, parts, size, every, seed
-
-    def due(self, epoch: int) -> bool:
-        return epoch % self.every == 0
+    def __init__(self, data: TrainingPictures, options: PositionWordOptions, seed: int) -> None:
+        self.data, self.options, self.seed = data, options, seed
+        self.parts, self.size = options.parts, data.map_size
 
     @torch.inference_mode()
     def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         network.eval()
         start = time.perf_counter()
         # every process looks at all pictures here: words and garments are learnt over everybody
-        seen = self._look(network, epoch > 0)
-        if epoch and not PLAUSIBLE[0] < seen.masks.mean() < PLAUSIBLE[1]:
+        learned = epoch > self.options.start
+        seen = self._look(network, learned)
+        masks = self.options.masks
+        if learned and not masks.plausible_from < seen.masks.mean() < masks.plausible_to:
             seen = self._look(network, False)
         if seen.opinion is not None and first is not None:
-            seen.masks = join_masks(seen.opinion, first > 0)
+            seen.masks = join_masks(seen.opinion, first > 0, masks)
         middle = time.perf_counter()
         carried = self._carried(seen)
-        correlation = garment_correlation(seen.colours, seen.masks, self.data.identities)
-        seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts)
+        by = self.options.votes
+        correlation = garment_correlation(seen.colours, seen.masks, self.data.identities, by.bins)
+        seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts, by.shoes)
         sample = self._sample()
-        votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, self.seed)
+        votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, by, self.seed)
         clustering = time.perf_counter() - middle
         own = self.data.own_identities()
         for rows in own:
@@ -119,47 +100,57 @@ class ContrastLabeller:
 
     # ---------------------------------------------------------------------------------------------------- what is seen
 
-    def _look(self, network: ISPNet, learnt: bool) -> _Seen:
-        """All pictures by the network's foreground if it has `learnt` any, else by word scores and a little activation;
-        cut along each picture's colours."""
-        words = {} if learnt else self._learn_words(network)
+    def _look(self, network: ISPNet, learned: bool) -> _Seen:
+        """All images by the network's foreground if it has `learned` any, else by word scores and a little activation;
+        cut along each image's colours."""
+        by = self.options.words
+        words = {} if learned else self._learn_words(network)
         count = len(self.data.identities)
         seen = _Seen(
             np.zeros((count, *self.size), bool),
             np.zeros((count, *self.size, 3), np.uint8),
             np.zeros((count, *self.size), np.float32),
             torch.empty(0),
-            np.zeros((count, self.parts, *self.size), np.uint8) if learnt else None,
+            np.zeros((count, self.parts, *self.size), np.uint8) if learned else None,
         )
         looks = []
         for rows, pictures in self._pictures(range(count)):
             prepared = prepare(pictures, self.data.normalisation)
             stages = network.backbone(prepared)
-            activations = enlarge(activation(stages[DEEP - 1]), self.size)
+            activations = enlarge(activation(stages[by.deep_stage - 1]), self.size)
             if seen.opinion is not None:
                 likely = _probabilities_with_mirror(network, prepared, stages)
                 seen.masks[rows] = (likely.argmax(1) > 0).cpu().numpy()
                 seen.opinion[rows] = (likely * 255).round().to(torch.uint8).cpu().numpy()
             else:
-                large = self._large_stages(network, pictures)
-                levels = [
-                    LEVEL_WEIGHTS[stage] * enlarge(words[stage].score(large[stage]), self.size) for stage in WORDS
-                ]
-                scores = standardise(torch.stack(levels).sum(0)) + ACTIVATION_WEIGHT * standardise(activations)
-                scores = lift_feet(standardise(scores))
-                seen.masks[rows] = cut_all(pictures.permute(0, 2, 3, 1).cpu().numpy(), scores.cpu().numpy(), CERTAINTY)
+                seen.masks[rows] = self._first_masks(network, pictures, words, activations)
             seen.colours[rows] = self._colours(pictures)
             seen.active[rows] = activations.cpu().numpy()
-            looks.append(stages[COARSE - 1].to(torch.float16).cpu())
+            looks.append(stages[by.coarse_stage - 1].to(torch.float16).cpu())
         seen.looks = torch.cat(looks)
         return seen
+
+    def _first_masks(
+        self, network: ISPNet, pictures: Tensor, words: Mapping[int, Vocabulary], activations: Tensor
+    ) -> Mask:
+        """Masks (n, h, w) of images (n, 3, H, W) by words, with a little activation (n, h, w)."""
+        large, masks = self._large_stages(network, pictures), self.options.masks
+        levels = [
+            weight * enlarge(words[stage].score(large[stage]), self.size) for stage, _, weight in self._vocabularies()
+        ]
+        scores = standardise(torch.stack(levels).sum(0))
+        scores = scores + self.options.words.activation_weight * standardise(activations)
+        scores = lift_feet(standardise(scores), masks)
+        certainty = Certainty(masks.background, masks.foreground, masks.cuts)
+        return cut_all(pictures.permute(0, 2, 3, 1).cpu().numpy(), scores.cpu().numpy(), certainty)
 
     def _carried(self, seen: _Seen) -> Mask | None:
         """Belongings (n, h, w), or None where K leaves no part for them."""
         if BELONGINGS not in LAYOUTS[self.parts]:
             return None
         identities, cameras = self.data.identities, self.data.cameras
-        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, self.seed)
+        by = self.options.belongings
+        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, by, self.seed)
 
     @property
     def _belongings(self) -> int:
@@ -173,35 +164,41 @@ class ContrastLabeller:
             votes[:, self._belongings - 1] = 0
         votes /= np.maximum(votes.sum(1, keepdims=True), 1)
         if first is not None:
-            votes[:, HEAD] += FIRST_HEADS * (first == HEAD + 1)
+            votes[:, HEAD] += self.options.votes.first_heads * (first == HEAD + 1)
         return votes
 
+    def _vocabularies(self) -> tuple[tuple[int, int, float], ...]:
+        """Stage, number of words and weight of each level of words."""
+        by = self.options.words
+        return (by.coarse_stage, by.coarse, by.coarse_weight), (by.fine_stage, by.fine, by.fine_weight)
+
     def _learn_words(self, network: ISPNet) -> dict[int, Vocabulary]:
-        sample = self._sample()
-        held: dict[int, list[Tensor]] = {stage: [] for stage in WORDS}
+        sample, by = self._sample(), self.options.words
+        held: dict[int, list[Tensor]] = {stage: [] for stage, _, _ in self._vocabularies()}
         for _, pictures in self._pictures(sample):
             large = self._large_stages(network, pictures)
-            h, w = large[COARSE].shape[2:]
+            h, w = large[by.coarse_stage].shape[2:]
             grid = (h // 2, w // 2)  # one for all levels, small enough to be compared
             for stage, maps in large.items():
                 held[stage].append(F.adaptive_avg_pool2d(maps, grid).to(torch.float16).cpu())
         levels = {stage: torch.cat(maps) for stage, maps in held.items()}
         contrast = None
         cameras = self.data.cameras[sample]
-        if (cameras > 0).all() and len(np.unique(cameras)) > 1:
-            contrast = identity_camera_contrast(levels[FINE], self.data.identities[sample], cameras, self.seed)
+        if by.contrast_weight and (cameras > 0).all() and len(np.unique(cameras)) > 1:
+            people = self.data.identities[sample]
+            contrast = identity_camera_contrast(levels[by.fine_stage], people, cameras, by.partners, self.seed)
         return {
-            stage: learn_vocabulary(levels[stage], contrast, words, CONTRAST_WEIGHT, self.seed)
-            for stage, words in WORDS.items()
+            stage: learn_vocabulary(levels[stage], contrast, words, by, self.seed)
+            for stage, words, _ in self._vocabularies()
         }
 
     def _large_stages(self, network: ISPNet, pictures: Tensor) -> dict[int, Tensor]:
-        """Features for words, of the enlarged pictures."""
+        """Features for words, of enlarged images: at 128 x 64 a leg is narrower than a pixel of the coarse level."""
         prepared = prepare(pictures, self.data.normalisation)
-        scale = max(2.0, WORD_ROWS / prepared.shape[2])
+        scale = max(2.0, self.options.words.rows / prepared.shape[2])
         large = F.interpolate(prepared, scale_factor=scale, mode="bilinear", align_corners=False)
         stages = network.backbone(large.contiguous(memory_format=torch.channels_last))
-        return {stage: stages[stage - 1] for stage in WORDS}
+        return {stage: stages[stage - 1] for stage, _, _ in self._vocabularies()}
 
     def _colours(self, pictures: Tensor) -> npt.NDArray[np.uint8]:
         """uint8 (n, 3, H, W) -> (n, h, w, 3)."""
@@ -210,7 +207,9 @@ class ContrastLabeller:
 
     def _sample(self) -> npt.NDArray[np.int64]:
         """The rows of pictures that words are learnt from; the same on every process."""
-        return np.sort(np.random.default_rng([self.seed, 0]).permutation(len(self.data.identities))[:SAMPLE])
+        return np.sort(
+            np.random.default_rng([self.seed, 0]).permutation(len(self.data.identities))[: self.options.words.sample]
+        )
 
     def _pictures(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[tuple[list[int], Tensor]]:
         plan = [[int(rows[place]) for place in chunk] for chunk in chunks(len(rows), BATCH)]
@@ -218,21 +217,21 @@ class ContrastLabeller:
             yield list(batch), pictures.to(self.data.device)
 
 
-def lift_feet(scores: Tensor) -> Tensor:
+def lift_feet(scores: Tensor, by: MaskOptions = USUAL) -> Tensor:
     """Scores (n, h, w) with the rows below a person's knees raised towards the knees' mean score, picture by picture.
 
     Shoes on the ground look like the ground to words, and masks would end at the ankles; but where knees are, there are
     feet below them. Rows that score higher than the knees stay as they are.
     """
     h = scores.shape[1]
-    start, end = (round(row * h) for row in KNEES)
+    start, end = round(by.knees_from * h), round(by.knees_to * h)
     means = scores.mean(2, keepdim=True)  # (n, h, 1)
     fallen = (means[:, start:end].mean(1, keepdim=True) - means).clamp(min=0)
     fallen[:, :end] = 0
-    return scores + LIFT * fallen
+    return scores + by.lift * fallen
 
 
-def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:
+def join_masks(opinion: npt.NDArray[np.uint8], first: Mask, by: MaskOptions = USUAL) -> Mask:
     """Foreground from what the network says and the first round's masks, of as many pixels as those have.
 
     The log odds of the likeliest part against the background, raised inside the first masks and lowered outside, at
@@ -245,7 +244,7 @@ def join_masks(opinion: npt.NDArray[np.uint8], first: Mask) -> Mask:
     """
     odds = np.log((opinion[:, 1:].max(1) + np.float32(0.5)) / (opinion[:, 0] + np.float32(0.5)))
     at_heads = opinion[:, 1:].argmax(1) == HEAD
-    weight = np.where(at_heads, np.float32(FIRST_WEIGHT_AT_HEADS), np.float32(FIRST_WEIGHT)) * odds.std()
+    weight = np.where(at_heads, np.float32(by.first_weight_at_heads), np.float32(by.first_weight)) * odds.std()
     odds += np.where(first, weight, -weight)
     return np.asarray(odds > np.quantile(odds, 1 - first.mean()))
 

@@ -16,27 +16,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
-from isp_core.labelling.body import BELONGINGS, LAYOUTS, body_height, offset_from_axis
-from isp_core.labelling.source import Labels
+from isp_core.labelling.body import body_height, offset_from_axis
+from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
+from isp_core.labelling.position_words.options import VoteOptions
+from isp_core.labelling.rounds import Labels
 
 Mask = npt.NDArray[np.bool_]
-SHOES = 0.95
-"""Height below which shoes are: garments do not tell them, too few of their pixels are seen as foreground at first. An
-ankle is some 4 % of a person's height above the ground, and trousers end there."""
-HEIGHT_WEIGHTS, VOCABULARIES = (1.0, 1.5, 2.0), (24, 36, 48)
-SAMPLED_PIXELS, COUNTED_PIXELS = 80_000, 240_000
-"""Foreground pixels that words are learnt from, and that tell what a word's pixels were given."""
+USUAL = VoteOptions()
 AT_A_TIME = 64
 """Pictures whose looks are enlarged at once."""
 
 
-def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int) -> Labels:
+def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int, shoes: float = USUAL.shoes) -> Labels:
     """First parts of the body by height, numbered as in LAYOUTS; belongings are not among them.
 
-    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin.
+    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin; shoes: where they begin.
+    Garments do not tell shoes: too few of their pixels are seen as foreground at first.
     """
-    upper, legs = float(cuts[0]), min(float(cuts[1]), SHOES - 0.05)
-    begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + SHOES) / 2, "shoes": SHOES}
+    upper, legs = float(cuts[0]), min(float(cuts[1]), shoes - 0.05)
+    begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + shoes) / 2, "shoes": shoes}
     names = LAYOUTS[parts]
     body = [number for number, name in enumerate(names, start=1) if name != BELONGINGS]
     band = np.digitize(body_height(masks), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
@@ -47,12 +45,13 @@ def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int) -> Labels
 class Votes:
     """Vocabularies of [look, height, distance from the body's axis] and the parts that their words stand for.
 
-    origins: mean and second mean that looks are centred by, (C,) each. words: (centres (W, C + 2), height weight,
-    shares (W, K-1)) of each vocabulary.
+    origins: mean and second mean that looks are centred by, (C,) each. aside: weight of the distance from the axis.
+    words: (centres (W, C + 2), height weight, shares (W, K-1)) of each vocabulary.
     """
 
     origin: Tensor
     foreground_origin: Tensor
+    aside: float
     words: tuple[tuple[Tensor, float, Tensor], ...]
 
     def label(self, looks: Tensor, masks: Mask, opinion: npt.NDArray[np.float32] | None = None) -> Labels:
@@ -63,7 +62,7 @@ class Votes:
         labels = np.zeros(masks.shape, np.uint8)
         if masks.any():
             points = _points(looks, masks, self.origin, self.foreground_origin, masks)
-            votes = [table[_nearest(points, weight, centres)] for centres, weight, table in self.words]
+            votes = [table[_nearest(points, weight, self.aside, centres)] for centres, weight, table in self.words]
             shares = torch.stack(votes).mean(0).numpy()  # (pixels, K-1)
             if opinion is not None:
                 shares = shares + opinion.transpose(0, 2, 3, 1)[masks]
@@ -71,26 +70,29 @@ class Votes:
         return labels
 
 
-def learn_votes(looks: Tensor, masks: Mask, seeds: Labels, parts: int, seed: int = 0) -> Votes:
+def learn_votes(
+    looks: Tensor, masks: Mask, seeds: Labels, parts: int, options: VoteOptions = USUAL, seed: int = 0
+) -> Votes:
     """Vocabularies from sample pictures: looks (n, C, h0, w0) of one level, masks and first parts (n, h, w)."""
     origin = looks.float().mean((0, 2, 3))
-    share = min(1.0, COUNTED_PIXELS / max(int(masks.sum()), 1))
+    share = min(1.0, options.counted_pixels / max(int(masks.sum()), 1))
     counted = masks & (np.random.default_rng(seed).random(masks.shape, np.float32) <= share)
     foreground_origin = _points(looks, masks, origin, torch.zeros_like(origin), counted)[:, :-2].mean(0)
     points = _points(looks, masks, origin, foreground_origin, counted)
     given = torch.from_numpy(seeds[counted].astype(np.int64))  # (pixels,)
     words = []
-    for weight in HEIGHT_WEIGHTS:
-        for count in VOCABULARIES:
+    for weight in options.height_weights:
+        for count in options.vocabularies:
             generator = torch.Generator().manual_seed(seed + count)
-            sample = torch.randperm(len(points), generator=generator)[:SAMPLED_PIXELS]
-            centres = kmeans(_weighted(points[sample], weight), count, seed=seed + count, iterations=12).centres
-            found = _nearest(points, weight, centres)
+            sample = torch.randperm(len(points), generator=generator)[: options.learned_pixels]
+            weighted = _weighted(points[sample], weight, options.aside)
+            centres = kmeans(weighted, count, seed=seed + count, iterations=options.iterations).centres
+            found = _nearest(points, weight, options.aside, centres)
             table = torch.zeros(len(centres), parts)
             table.index_put_((found, given), torch.ones(len(given)), accumulate=True)
             table = table[:, 1:] / table[:, 1:].sum(1, keepdim=True).clamp(min=1)
             words.append((centres, weight, table))
-    return Votes(origin, foreground_origin, tuple(words))
+    return Votes(origin, foreground_origin, options.aside, tuple(words))
 
 
 def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor, chosen: Mask) -> Tensor:
@@ -107,11 +109,11 @@ def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tenso
     return torch.cat([look, height[:, None], aside[:, None]], dim=1)
 
 
-def _weighted(points: Tensor, weight: float) -> Tensor:
+def _weighted(points: Tensor, weight: float, aside: float) -> Tensor:
     scale = torch.ones(points.shape[1])
-    scale[-2], scale[-1] = weight, 0.1 * weight
+    scale[-2], scale[-1] = weight, aside * weight
     return points * scale
 
 
-def _nearest(points: Tensor, weight: float, centres: Tensor) -> Tensor:
-    return (_weighted(points, weight) @ centres.T - centres.square().sum(1) / 2).argmax(1)
+def _nearest(points: Tensor, weight: float, aside: float, centres: Tensor) -> Tensor:
+    return (_weighted(points, weight, aside) @ centres.T - centres.square().sum(1) / 2).argmax(1)

@@ -22,13 +22,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
+from isp_core.labelling.position_words.options import WordOptions
 
-MIDDLE, SIDE = 0.17, 0.13
-"""Half the width of the middle and the width of each side, as shares of a picture's width."""
-SMALLEST = 1e-4
-"""Added to probabilities, so that a word that is never at the sides has a finite ratio."""
-SAMPLED_PIXELS = 60_000
-PARTNERS = 12
+USUAL = WordOptions()
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ def learn_vocabulary(
     maps: Tensor,
     contrast: Tensor | None,
     words: int,
-    contrast_weight: float = 0.5,
+    options: WordOptions = USUAL,
     seed: int = 0,
 ) -> Vocabulary:
     """Words and their scores from sample pictures.
@@ -60,14 +56,14 @@ def learn_vocabulary(
     origin = maps.float().mean((0, 2, 3))  # (C,)
     pixels = _pixels(maps, origin)
     generator = torch.Generator().manual_seed(seed)
-    sample = pixels[torch.randperm(len(pixels), generator=generator)[:SAMPLED_PIXELS]]
-    centres = kmeans(sample, words, seed=seed, iterations=25).centres
+    sample = pixels[torch.randperm(len(pixels), generator=generator)[: options.pixels]]
+    centres = kmeans(sample, words, seed=seed, iterations=options.iterations).centres
     found = words_of(maps, origin, centres)  # (n, h, w)
     counts = torch.bincount(found.flatten(), minlength=words).float()
-    scores = _standardised(position_ratio(found, words), counts)
+    scores = _standardised(position_ratio(found, words, options), counts)
     if contrast is not None:
         total = torch.zeros(words).index_add_(0, found.flatten(), contrast.flatten())
-        scores = scores + contrast_weight * _standardised(total / counts.clamp(min=1), counts)
+        scores = scores + options.contrast_weight * _standardised(total / counts.clamp(min=1), counts)
     return Vocabulary(origin, centres, scores)
 
 
@@ -78,27 +74,32 @@ def words_of(maps: Tensor, origin: Tensor, centres: Tensor) -> Tensor:
     return (pixels @ centres.T - centres.square().sum(1) / 2).argmax(1).view(n, h, w)
 
 
-def position_ratio(found: Tensor, words: int) -> Tensor:
+def position_ratio(found: Tensor, words: int, options: WordOptions = USUAL) -> Tensor:
     """log p(word | middle columns) - log p(word | side columns): words (n, h, w) -> (k,)."""
     width = found.shape[2]
     column = (torch.arange(width) + 0.5) / width
-    middle, side = (column - 0.5).abs() < MIDDLE, (column < SIDE) | (column > 1 - SIDE)
+    middle = (column - 0.5).abs() < options.middle
+    side = (column < options.side) | (column > 1 - options.side)
 
     def share(columns: Tensor) -> Tensor:
         counts = torch.bincount(found[:, :, columns].flatten(), minlength=words).float()
-        return counts / counts.sum() + SMALLEST
+        return counts / counts.sum() + options.smallest
 
     return (share(middle) / share(side)).log()
 
 
 def identity_camera_contrast(
-    maps: Tensor, identities: npt.NDArray[np.int64], cameras: npt.NDArray[np.int64], seed: int = 0
+    maps: Tensor,
+    identities: npt.NDArray[np.int64],
+    cameras: npt.NDArray[np.int64],
+    partners: int = USUAL.partners,
+    seed: int = 0,
 ) -> Tensor:
     """How much better a pixel is found again in the same person's other cameras, and in other people's other cameras,
     than in other people's pictures of its own camera; standardised within each picture.
 
     maps: (n, C, h, w); identities, cameras: (n,) -> (n, h, w). For each kind of partner the best cosine in a picture,
-    averaged over up to PARTNERS of them (seeded); a kind that a picture lacks counts as 0.
+    averaged over up to `partners` of them (seeded); a kind that a picture lacks counts as 0.
     """
     n, channels, h, w = maps.shape
     origin = maps.float().mean((0, 2, 3))
@@ -110,12 +111,12 @@ def identity_camera_contrast(
         same, here = persons == persons[i], views == views[i]
 
         def found_in(candidates: Tensor, own: Tensor = features[i]) -> Tensor:
-            partners = candidates.nonzero()[:, 0]
-            partners = partners[torch.randperm(len(partners), generator=generator)[:PARTNERS]]
-            if not len(partners):
+            others = candidates.nonzero()[:, 0]
+            others = others[torch.randperm(len(others), generator=generator)[:partners]]
+            if not len(others):
                 return torch.zeros(h * w)
-            cosines = own @ features[partners].flatten(0, 1).T  # (P, partners * P)
-            return cosines.view(h * w, len(partners), h * w).amax(2).float().mean(1)
+            cosines = own @ features[others].flatten(0, 1).T  # (P, others * P)
+            return cosines.view(h * w, len(others), h * w).amax(2).float().mean(1)
 
         rows.append(found_in(same & ~here) + found_in(~same & ~here) - 2 * found_in(~same & here))
     return standardise(torch.stack(rows).view(n, h, w))

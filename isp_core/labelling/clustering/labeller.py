@@ -1,4 +1,4 @@
-"""The paper's pseudo-labels (section 3.2): the cascade on M_g, identity by identity.
+"""The cascade of section 3.2 on M_g, identity by identity.
 
 While one identity is clustered, the network is at the next one: two identities' maps are in memory, on the network's
 own grid, whatever the size of the training set.
@@ -16,29 +16,27 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from isp_core.clustering import CascadeConfig, label_identity
+from isp_core.clustering import CascadeConfig, FirstStage, Variant, label_identity
 from isp_core.inference import chunks, picture_batches, prepare
-from isp_core.labelling.source import LabelledPictures, Labels, TrainingPictures
-from isp_core.models import ISPNet, map_size
+from isp_core.labelling.clustering import ClusteringOptions
+from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
+from isp_core.models import ISPNet
 
 Rows = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class CascadeLabeller:
-    """Eq. 3 and 4 for each identity, every `every` epochs."""
+class ClusteringLabeller:
+    """Eq. 3 and 4 for each identity."""
 
-    def __init__(self, data: TrainingPictures, config: CascadeConfig, every: int, seed: int) -> None:
-        self.data, self.config, self.every, self.seed = data, config, every, seed
-
-    def due(self, epoch: int) -> bool:
-        return epoch % self.every == 0
+    def __init__(self, data: TrainingPictures, options: ClusteringOptions, seed: int) -> None:
+        self.data, self.config, self.seed = data, cascade_config(options), seed
 
     def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         """seconds_clustering: what clustering made the round wait beyond the network."""
         network.eval()
-        size = map_size(self.data.pictures.size)
+        size = self.data.map_size
 
         def cluster(item: tuple[Rows, torch.Tensor]) -> LabelledPictures:
             rows, maps = item
@@ -60,10 +58,26 @@ class CascadeLabeller:
         arriving = picture_batches(data.pictures, [list(rows) for rows in plan], data.workers)
 
         def next_maps() -> torch.Tensor:
-            return network.coarse_maps(prepare(next(arriving)[1].to(data.device), data.normalisation))
+            images = prepare(next(arriving)[1].to(data.device), data.normalisation)
+            # the clustering upsamples coarse maps itself, without aligned corners
+            return network.feature_maps(images) if network.spec.align_corners else network.coarse_maps(images)
 
         for rows in people:
             yield rows, torch.cat([next_maps() for _ in chunks(len(rows))])
+
+
+def cascade_config(options: ClusteringOptions) -> CascadeConfig:
+    """How one identity is clustered by these options."""
+    return CascadeConfig(
+        parts=options.parts,
+        variant=Variant(options.variant),
+        sharpen=options.sharpen,
+        restarts=options.restarts,
+        iterations=options.iterations,
+        height_weight=options.height_weight,
+        first_stage=FirstStage(options.first_stage),
+        border=options.border,
+    )
 
 
 @torch.inference_mode()

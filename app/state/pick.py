@@ -14,6 +14,7 @@ from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
 PERSON, PICTURE = "pid", "img"
+_PENDING = "_image_next"  # the path of an image chosen by a click, until the next rerun
 _KEPT = "_image"  # the path of the image last looked at, on any page
 
 
@@ -46,11 +47,7 @@ def kept(table: pd.DataFrame) -> int | None:
 
 def choose(table: pd.DataFrame, row: int) -> None:
     """Chooses an image for the next rerun, as a click on its tile does."""
-    keep(table, row)
-    st.session_state[PERSON] = str(table["identity"].iloc[row])
-    st.session_state[PICTURE] = names(table)[row]
-    for key in (PERSON, PICTURE):
-        controls.by_hand(key)
+    st.session_state[_PENDING] = str(table["path"].iloc[row])
 
 
 def chosen(table: pd.DataFrame) -> int:
@@ -58,6 +55,11 @@ def chosen(table: pd.DataFrame) -> int:
     found. The table is not empty."""
     by_hand = {key: controls.changed_by_hand(key) for key in (PERSON, PICTURE)}
     state = st.session_state
+    pending = state.pop(_PENDING, None)
+    if pending is not None:
+        found = np.flatnonzero((table["path"] == pending).to_numpy())
+        if len(found):
+            return int(found[0])
     row = None
     if by_hand[PICTURE] and state.get(PICTURE):
         row = row_named(table, str(state[PICTURE]))

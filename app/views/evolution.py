@@ -16,6 +16,7 @@ from isp_app.state import pick
 from isp_app.state.controls import not_found
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
+from isp_app.views import finder
 from isp_core.metrics.parsing import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps
@@ -38,7 +39,7 @@ def show(selection: Selection) -> None:
     made = f"Pseudo-labels (source: {run.info.labels or 'unknown'})"
     what = made if split == "train" else "Predictions: argmax of Eq. 5"
     st.caption(f"{plain(what)}, epoch by epoch. Maps are shown at the resolution they have, never smoothed.")
-    row = pick.person_and_picture(run, split)
+    row = finder.choose(selection, run, split)
     record = table.iloc[row]
     root = pictures.picture_root(run, selection.settings)
     palette = runs_access.palette(run)

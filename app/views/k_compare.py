@@ -14,11 +14,11 @@ from isp_app.drawing.encode import Pixels, mask_uri, overlay
 from isp_app.reading import curves, paper, pictures, runs_access, truth
 from isp_app.reading.tables import variant
 from isp_app.safety.names import plain, slug
-from isp_app.state import pick
 from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
+from isp_app.views import finder
 from isp_core.labelling.clustering import CLUSTERING
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union
@@ -65,7 +65,7 @@ def show(selection: Selection) -> None:
             f"{plain(run.name)}, as in Figure 4. Choose others above."
         )
     _missing(selection, list(candidates.values()))
-    row = pick.person_and_picture(run, split)
+    row = finder.choose(selection, run, split)
     epoch = _epoch(runs, split)
     _viewer(selection, run, runs, split, row, epoch)
     _downloads(selection, run, runs, split, row, epoch)

@@ -94,3 +94,20 @@ def test_a_single_epoch_is_drawn_as_a_dot(tab: Tab, site: Site) -> None:
     for i in range(lines.count()):
         assert "h0" in (lines.nth(i).get_attribute("d") or "")
     expect(tab.page.get_by_text("Only epoch 0 has maps")).to_be_visible()
+
+
+def test_an_image_is_found_by_its_camera_and_stays_chosen(tab: Tab) -> None:
+    tab.open("evolution?run=k6&find=1&where=camera~2&by=part+1&down=1")
+    tiles = tab.page.locator(".tiles[data-ready] button")
+    expect(tiles).to_have_count(8)  # one of each person's five images is camera 2's
+    name = (tiles.nth(3).get_attribute("aria-label") or "").split(",")[0]
+    tiles.nth(3).click()
+    tab.page.wait_for_function("name => location.href.includes(name)", arg=name)
+    tab.settle()
+    assert name in (component(tab).get_attribute("aria-label") or "")
+    following = (tiles.nth(4).get_attribute("aria-label") or "").split(",")[0]
+    tab.page.keyboard.press("n")
+    tab.page.wait_for_function("name => location.href.includes(name)", arg=following)
+    tab.settle()
+    tab.go("K compare")
+    expect(_main_box(tab, "Person")).to_have_value(str(int(following[:4])))  # type: ignore[arg-type]

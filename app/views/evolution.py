@@ -17,6 +17,7 @@ from isp_app.state.controls import not_found
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_app.views import finder
+from isp_core.labelling.sources import SOURCES
 from isp_core.metrics.parsing import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps
@@ -36,9 +37,13 @@ def show(selection: Selection) -> None:
     if not runs_access.map_epochs(run, split) or table.empty:
         empty.no_maps(run, split)
         return
-    made = f"Pseudo-labels (source: {run.info.labels or 'unknown'})"
-    what = made if split == "train" else "Predictions: argmax of Eq. 5"
-    st.caption(f"{plain(what)}, epoch by epoch. Maps are shown at the resolution they have, never smoothed.")
+    source = SOURCES.get(run.info.labels)
+    if split == "train":
+        how = source.description if source is not None else "The run does not say how they were made."
+        st.caption(plain(f"Pseudo-labels (source: {run.info.labels or 'unknown'}), epoch by epoch. {how}"))
+    else:
+        st.caption("Predictions (argmax of Eq. 5), epoch by epoch.")
+    st.caption("Maps are shown at the resolution they have, never smoothed.")
     row = finder.choose(selection, run, split)
     record = table.iloc[row]
     root = pictures.picture_root(run, selection.settings)

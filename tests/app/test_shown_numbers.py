@@ -105,6 +105,7 @@ def test_evolution_says_where_labels_come_from(open_page: Open, own_runs: Path) 
     file.write_text(json.dumps(json.loads(file.read_text()) | {"labels": "maps"}))
     said = words(open_page("evolution", runs=own_runs, run="k6"))
     assert "clusters of this person" not in said
+    assert "clustered" not in said
     assert "source: maps" in said.replace("\\", "")
 
 

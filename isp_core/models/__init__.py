@@ -1,7 +1,8 @@
 """Backbones, the global feature map M_g, part classifier, weighted pooling and BNNecks."""
 
-from isp_core.models.backbone import Backbone, Normalisation, count_parameters, normalisation
+from isp_core.models.backbone import Backbone, count_parameters, normalisation
 from isp_core.models.network import ISPNet, NetworkSpec, Output, Representations, map_size, weighted_pooling
+from isp_core.models.registry import Normalisation, register_backbone
 from isp_core.models.weights import WeightsError
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "count_parameters",
     "map_size",
     "normalisation",
+    "register_backbone",
     "weighted_pooling",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -16,23 +15,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from isp_core.errors import IspError
-from isp_core.models.weights import load_weights
+from isp_core.models.registry import IMAGENET, Normalisation, OwnEncoder, own_backbone
+from isp_core.models.weights import WeightsError, load_weights
 
 DEPTH = 5
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Channel means and deviations that the initial weights were trained with, for pictures in [0, 1]."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 class Backbone(nn.Module):
     """f_θ of Eq. 1, up to stages: pictures (B, 3, H, W) -> five maps (B, C_i, H / s_i, W / s_i).
 
-    `name` is a timm name ("mobilenetv2_100") or a name of segmentation-models-pytorch ("resnet50", "mit_b0").
+    `name` is one given to `register_backbone`, a timm name ("mobilenetv2_100"; also hierarchical transformers such as
+    "swin_tiny_patch4_window7_224") or a name of segmentation-models-pytorch ("resnet50", "mit_b0").
     `output_stride` 8 or 16 dilates the last stages where the encoder allows it; with `dilated` off they only lose their
     stride (the "last stride 1" of re-ID). `layers`: modules by timm's names ("blocks.5"), whose maps follow the stages.
     """
@@ -54,7 +47,12 @@ class Backbone(nn.Module):
                 _undilate(module)
             if DilatedDepthwise.replaces(module):
                 module.__class__ = DilatedDepthwise
-        load_weights(self.encoder, name, weights)
+        if isinstance(self.encoder, OwnEncoder) and weights == "hub":
+            raise WeightsError(
+                f"backbone {name} is registered here, not on the hub: model.weights takes package or a file"
+            )
+        if not (isinstance(self.encoder, OwnEncoder) and weights == "package"):  # that comes with its weights
+            load_weights(self.encoder, name, weights)
         self.layers = tuple(layers)
         stages = tuple(cast("list[int]", self.encoder.out_channels)[1:])
         self.channels: tuple[int, ...] = stages + self._layer_channels()
@@ -145,14 +143,54 @@ class DilatedDepthwise(nn.Conv2d):
 
 
 def _encoder(name: str, output_stride: int) -> nn.Module:
+    own = own_backbone(name)
+    if own is not None:
+        return OwnEncoder(name, own, output_stride)
     known = _known(name)
+    # a model of one input size (Swin, among others) reads other sizes where it is told not to insist
+    fixed = known.startswith("tu-") and bool(getattr(timm.get_pretrained_cfg(known[3:]), "fixed_input_size", False))
+    more = {"strict_img_size": False} if fixed else {}
     try:
-        return cast(
+        encoder = cast(
             nn.Module,
-            smp.encoders.get_encoder(known, in_channels=3, depth=DEPTH, weights=None, output_stride=output_stride),
+            smp.encoders.get_encoder(
+                known, in_channels=3, depth=DEPTH, weights=None, output_stride=output_stride, **more
+            ),
         )
-    except (KeyError, ValueError, NotImplementedError, TypeError, RuntimeError) as error:
-        raise IspError(f"backbone {name} does not allow output stride {output_stride}: {error}") from error
+        if fixed:
+            _try(encoder)
+        return encoder
+    except (KeyError, ValueError, NotImplementedError, TypeError, RuntimeError, AssertionError) as error:
+        raise IspError(_why_refused(name, output_stride, fixed, error)) from error
+
+
+def _try(encoder: nn.Module) -> None:
+    """Runs an image of another shape than the encoder's own through it."""
+    training = encoder.training
+    with torch.no_grad():
+        encoder.eval()(torch.zeros(1, 3, 128, 64))
+    encoder.train(training)
+
+
+def _why_refused(name: str, output_stride: int, fixed: bool, error: Exception) -> str:
+    """The true reason why an encoder cannot be used here."""
+    if "downsampling pattern" in str(error) or _has_one_resolution(name):
+        return (
+            f"backbone {name} has maps of one resolution, as plain vision transformers do; M_g needs stages from fine "
+            "to coarse. Use a hierarchical one (swin_tiny_patch4_window7_224, mit_b0, pvt_v2_b0), or wrap it with "
+            "isp_core.models.register_backbone"
+        )
+    if fixed and output_stride == 32:
+        return f"backbone {name} reads images of one size only, not ones that are taller than wide: {error}"
+    return f"backbone {name} does not allow output stride {output_stride}: {error}"
+
+
+def _has_one_resolution(name: str) -> bool:
+    try:
+        info = timm.create_model(name, pretrained=False, features_only=True).feature_info
+    except Exception:  # not even that: the caller's own error says more
+        return False
+    return len(set(info.reduction())) == 1
 
 
 def _known(name: str) -> str:
@@ -175,12 +213,15 @@ def _known(name: str) -> str:
 
 
 def normalisation(name: str) -> Normalisation:
-    """How pictures are to be normalised for the weights of backbone `name` (ImageNet's figures where unknown)."""
+    """How images are to be normalised for the weights of backbone `name` (as for ImageNet where that is unknown)."""
+    own = own_backbone(name)
+    if own is not None:
+        return own.normalisation
     if timm.is_model(name):
         known = timm.get_pretrained_cfg(name)
         if known is not None:
             return Normalisation(tuple(known.mean), tuple(known.std))
-    return Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    return IMAGENET
 
 
 def count_parameters(module: nn.Module) -> int:

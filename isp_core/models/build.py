@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from isp_core.config import Config
+from isp_core.errors import IspError
 from isp_core.models.network import ISPNet, NetworkSpec
 from isp_core.models.weights import WeightsError
 
@@ -56,7 +57,7 @@ def require_fitting(spec: NetworkSpec, file: Path) -> None:
     try:
         with torch.device("meta"):
             bare = ISPNet(spec, weights="none")
-    except (NotImplementedError, RuntimeError):  # backbones that compute while they are built; load_checkpoint compares
+    except (NotImplementedError, RuntimeError, IspError):  # some compute while they are built; load_checkpoint compares
         return
     _compare(spec, {name: tuple(tensor.shape) for name, tensor in bare.state_dict().items()}, file)
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from isp_core.config import check_config
 from isp_core.errors import IspError
 from isp_core.models import Backbone, ISPNet, Normalisation, WeightsError, normalisation, register_backbone
-from isp_core.models.build import network_spec
+from isp_core.models.build import load_checkpoint, network_spec, require_fitting
 from isp_core.models.registry import BACKBONES
 from isp_core.parser import HumanParser
 
@@ -118,6 +119,19 @@ def test_a_swin_transformer_reads_images_of_any_shape() -> None:
     with torch.no_grad():
         maps = backbone(torch.zeros(1, 3, 96, 48))
     assert [tuple(each.shape[2:]) for each in maps[1:]] == [(24, 12), (12, 6), (6, 3), (3, 2)]
+
+
+@pytest.mark.parametrize("name", ["small", "swin_tiny_patch4_window7_224"])
+def test_its_checkpoint_is_loaded_again(name: str, tmp_path: Path) -> None:
+    register_backbone("small", lambda output_stride: Small())
+    config = check_config({"model": {"backbone": name, "stages": [5], "channels": 16}, "labels": {"parts": 4}})
+    spec = network_spec(config, identities=2)
+    saved = ISPNet(spec, weights="none")
+    save_file(saved.state_dict(), tmp_path / "model.safetensors")
+    require_fitting(spec, tmp_path / "model.safetensors")
+    loaded = ISPNet(spec, weights="none")
+    load_checkpoint(loaded, tmp_path / "model.safetensors")
+    torch.testing.assert_close(loaded.state_dict(), saved.state_dict())
 
 
 def test_a_plain_vision_transformer_is_refused_with_the_true_reason() -> None:

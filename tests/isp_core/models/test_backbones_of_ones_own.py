@@ -65,8 +65,8 @@ def test_its_weights_are_its_own_or_come_from_a_file(tmp_path: Path) -> None:
     given = Small().state_dict()
     torch.save(given, tmp_path / "small.pt")
     filled = Backbone("small", weights=str(tmp_path / "small.pt"))
-    torch.testing.assert_close(filled.encoder.network.state_dict(), given)
-    with pytest.raises(WeightsError, match="the hub has no weights"):
+    torch.testing.assert_close(filled.encoder.model.state_dict(), given)
+    with pytest.raises(WeightsError, match="not on the hub"):
         Backbone("small", weights="hub")
 
 

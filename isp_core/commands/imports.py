@@ -14,7 +14,9 @@ def import_results(
     out: Annotated[Path, typer.Option("--out", help="The run directory to make.")],
     embeddings: Annotated[
         Path | None,
-        typer.Option(help="Features of query and gallery: .npz, .parquet, .pt (tensors only), or a folder of .npy."),
+        typer.Option(
+            help="Features of query and gallery: .npz, .mat, .parquet, .pt (tensors only), or a folder of .npy."
+        ),
     ] = None,
     distances: Annotated[
         Path | None, typer.Option(help="Instead: distances, a row per query, a column per gallery picture.")

@@ -72,7 +72,7 @@ def read_record_table(file: Path) -> RecordTable:
         empty = next((row for row, cell in enumerate(cells[what]) if not cell), None)
         if empty is not None:
             raise DataError(f"{where[empty]}: the {what} is empty{advice}")
-    identities, notes = _identities(where, cells["identity"])
+    identities, notes = numbered_identities(where, cells["identity"])
     cameras, more = _cameras(cells.get("camera", [""] * len(where)))
     return RecordTable(
         where,
@@ -85,8 +85,11 @@ def read_record_table(file: Path) -> RecordTable:
     )
 
 
-def _identities(where: list[str], texts: list[str]) -> tuple[list[int], tuple[str, ...]]:
-    """Identity numbers. In a table, 0 is left to make_records: with splits, it can truly be a distractor."""
+def numbered_identities(where: list[str], texts: list[str]) -> tuple[list[int], tuple[str, ...]]:
+    """Identities as numbers, from texts; `where` says which row is at fault.
+
+    0 is left to make_records: with splits, it can truly be a distractor.
+    """
     numbers = [parse_integer(text) for text in texts]
     kept = [number for number in numbers if number is not None]
     if len(kept) < len(numbers):

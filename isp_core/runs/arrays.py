@@ -1,4 +1,4 @@
-"""Named arrays from files of other tools: .npy, .npz, .parquet, .pt, or a folder of .npy. No pickle is ever loaded.
+"""Named arrays from files of other tools: .npy, .npz, .mat, .parquet, .pt, or a folder of .npy. No pickle is loaded.
 
 Not here: what the arrays mean (isp_core.runs.imports).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,14 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 MAX_BYTES = 8 * 2**30
 """More than the distances of any published test set take."""
+_MAT_ITEM = 8  # bytes of a number at most
+_MAT_KINDS = (
+    "double",
+    "single",
+    "logical",
+    "char",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
 _FREE_BYTES = 256 * 2**20  # up to here compression is not looked at
 _MOST_COMPRESSION = 50
 
@@ -36,7 +45,7 @@ def read_arrays(file: Path) -> Arrays:
     """
     if file.is_dir():
         return _folder(file)
-    readers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet, ".pt": _pt, ".pth": _pt}
+    readers = {".npy": _npy, ".npz": _npz, ".mat": _mat, ".parquet": _parquet, ".pt": _pt, ".pth": _pt}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise RunError(f"{file}: only {', '.join(readers)}, or a folder of .npy files, can be imported")
@@ -53,7 +62,7 @@ def read_arrays(file: Path) -> Arrays:
             f"{file} holds Python objects, and loading them could run foreign code: save numbers as arrays of numbers, "
             "and names as np.array(names, dtype=str)"
         ) from None
-    except (OSError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(f"{file} cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})") from error
     if not arrays:
         raise RunError(f"{file} holds no arrays")
@@ -63,6 +72,24 @@ def read_arrays(file: Path) -> Arrays:
 def first(arrays: Arrays, names: Sequence[str]) -> npt.NDArray[Any] | None:
     """The array that stands under the first of several names a tool may use, or None."""
     return next((arrays[name] for name in names if name in arrays), None)
+
+
+def row_values(arrays: Arrays, names: Sequence[str], rows: int, file: Path | None) -> npt.NDArray[Any] | None:
+    """One value a row (identities, cameras, paths) under the first of several names, (rows,); None without one.
+
+    MATLAB's files know no vectors, so (1, rows) and (rows, 1) are fine. RunError where there are more or fewer values:
+    a check that does not fit must not pass.
+    """
+    name = next((name for name in names if name in arrays), None)
+    if name is None:
+        return None
+    array = arrays[name]
+    if array.size != rows or max(array.shape, default=0) != rows:
+        raise RunError(f"{file}: {name} has shape {array.shape} where there are {rows} rows of features or distances")
+    array = array.reshape(-1)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    return np.char.strip(array) if array.dtype.kind == "U" else array
 
 
 def held(arrays: Arrays) -> str:
@@ -98,6 +125,23 @@ def _npz(file: Path) -> Arrays:
                     _check_npy(member, entry.file_size, f"{file}, {entry.filename}")
     with np.load(file, allow_pickle=False) as loaded:
         return {name: loaded[name] for name in loaded.files}
+
+
+def _mat(file: Path) -> Arrays:
+    """MATLAB's arrays of numbers and of texts, as Person_reID_baseline_pytorch and others save them."""
+    import scipy.io
+
+    with file.open("rb") as handle:
+        if handle.read(16).startswith(b"MATLAB 7.3"):
+            raise RunError(f"{file} is MATLAB's format 7.3: save it with scipy.io.savemat, or in MATLAB with -v7")
+    try:
+        listed = [(name, shape) for name, shape, kind in scipy.io.whosmat(file) if kind in _MAT_KINDS]
+        _check_total(file, sum(_MAT_ITEM * math.prod(shape) for _, shape in listed), file.stat().st_size)
+        return {name: np.asarray(scipy.io.loadmat(file, variable_names=[name])[name]) for name, _ in listed}
+    except RunError:
+        raise
+    except Exception as error:  # SciPy's reader raises many kinds on broken files
+        raise RunError(f"{file} cannot be read ({str(error).splitlines()[0] or type(error).__name__})") from error
 
 
 def _check_npy(handle: IO[bytes], held: int, where: str) -> None:

@@ -9,22 +9,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from isp_core.data.record_table import read_record_table
+from isp_core.data.record_table import numbered_identities, read_record_table
 from isp_core.data.records import DataSet, make_records
 from isp_core.errors import IspError
-from isp_core.runs.arrays import Arrays, first, held
+from isp_core.runs.arrays import Arrays, first, held, row_values
 from isp_core.runs.schema import SPLITS, RunError, Split
 from isp_core.tables import SUFFIXES
 
 TEST: tuple[Split, Split] = ("query", "gallery")
 
-_IDENTITIES = {"query": ("q_pids", "query_pids", "q_ids"), "gallery": ("g_pids", "gallery_pids", "g_ids")}
-_CAMERAS = {"query": ("q_camids", "query_camids", "q_cams"), "gallery": ("g_camids", "gallery_camids", "g_cams")}
+_IDENTITIES = {
+    "query": ("q_pids", "query_pids", "q_ids", "query_label"),
+    "gallery": ("g_pids", "gallery_pids", "g_ids", "gallery_label"),
+}
+_CAMERAS = {
+    "query": ("q_camids", "query_camids", "q_cams", "query_cam"),
+    "gallery": ("g_camids", "gallery_camids", "g_cams", "gallery_cam"),
+}
 _PATHS = {"query": ("q_paths", "query_paths"), "gallery": ("g_paths", "gallery_paths")}
 
 _UNMATCHED = -1
@@ -94,18 +101,19 @@ def read_records(file: Path) -> Records:
 def paths_in(arrays: Arrays, split: Split) -> npt.NDArray[np.str_] | None:
     """The paths of a split's rows, or of all rows, where a file of arrays names its pictures."""
     found = first(arrays, _PATHS[split])
-    return found if found is not None else first(arrays, ("path", "paths", "img_paths"))
+    found = found if found is not None else first(arrays, ("path", "paths", "img_paths"))
+    return None if found is None else found.reshape(-1)
 
 
 def check_identities(
-    arrays: Arrays, split: Split, rows: npt.NDArray[np.int64], frame: pd.DataFrame, file: Path
+    arrays: Arrays, split: Split, rows: npt.NDArray[np.int64], frame: pd.DataFrame, file: Path, count: int
 ) -> None:
     """Where a file says who is on its pictures, the records must agree, if by other numbers: else its rows are in
-    another order. rows: the file's row of each picture of `frame`."""
-    theirs = first(arrays, _IDENTITIES[split])
-    if theirs is None or len(theirs) <= rows.max(initial=-1):
+    another order. rows: the file's row of each picture of `frame`. count: the rows of this split in the file."""
+    theirs = row_values(arrays, _IDENTITIES[split], count, file)
+    if theirs is None:
         return
-    pairs = pd.DataFrame({"ours": frame["identity"].to_numpy(), "theirs": np.asarray(theirs)[rows]}).drop_duplicates()
+    pairs = pd.DataFrame({"ours": frame["identity"].to_numpy(), "theirs": theirs[rows]}).drop_duplicates()
     pairs = pairs[pairs["ours"] > 0]
     if pairs["ours"].duplicated().any() or pairs["theirs"].duplicated().any():
         raise RunError(
@@ -177,24 +185,43 @@ def _of_data(data: DataSet, given: Sequence[str], order: npt.NDArray[np.int64], 
 def _of_file(arrays: Arrays, file: Path | None) -> Records:
     """Query and gallery of a file that says itself who is on its pictures."""
     paths: list[str] = []
-    identities, cameras = [], []
+    people: list[str] = []
+    cameras: list[npt.NDArray[np.int64]] = []
     splits: list[str] = []
     for split in TEST:
-        ids, camera, names = (first(arrays, keys[split]) for keys in (_IDENTITIES, _CAMERAS, _PATHS))
+        ids = first(arrays, _IDENTITIES[split])
         if ids is None:
             raise RunError(
                 f"{file} does not say who is on its pictures (no {_IDENTITIES[split][0]}; it holds {held(arrays)}): "
                 "give the data set or a table of records"
             )
-        count = len(ids)
+        count = ids.size
+        ids, camera, names = (row_values(arrays, keys[split], count, file) for keys in (_IDENTITIES, _CAMERAS, _PATHS))
         paths += [f"{split}/{i:06d}" for i in range(count)] if names is None else [str(name) for name in names]
-        identities.append(np.asarray(ids, np.int64))
-        cameras.append(np.full(count, -1) if camera is None else np.asarray(camera, np.int64))
+        people += _texts(ids)
+        cameras.append(np.full(count, -1) if camera is None else _whole(camera, f"{file}: camera"))
         splits += [split] * count
-        if len(paths) != len(splits) or len(cameras[-1]) != count:
-            raise RunError(f"{file}: {count} {split} identities with another number of cameras or paths")
-    every = np.concatenate(identities), np.concatenate(cameras)
-    return _ordered(paths, *every, splits, [""] * len(paths), file.stem if file else "")
+    identities, notes = numbered_identities([f"{file}, row {row}" for row in range(len(people))], people)
+    numbers = np.asarray(identities, np.int64)
+    return _ordered(
+        paths, numbers, np.concatenate(cameras), splits, [""] * len(paths), file.stem if file else "", notes
+    )
+
+
+def _texts(values: npt.NDArray[Any] | None) -> list[str]:
+    """Identities as texts, whole numbers without a decimal point."""
+    if values is None:
+        return []
+    if values.dtype.kind == "f" and (np.isfinite(values) & (values == np.round(values))).all():
+        values = values.astype(np.int64)
+    return [str(value) for value in values.tolist()]
+
+
+def _whole(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
+    if values.dtype.kind not in "iufb" or (values.dtype.kind == "f" and not (values == np.round(values)).all()):
+        strange = next((value for value in values.tolist() if not isinstance(value, int)), values[:1])
+        raise RunError(f"{what} must be whole numbers; got {strange!r}")
+    return values.astype(np.int64)
 
 
 def _ordered(

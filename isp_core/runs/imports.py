@@ -37,14 +37,14 @@ from isp_core.runs.import_records import (
     require_all,
 )
 from isp_core.runs.reader import Run, open_run
-from isp_core.runs.schema import DataInfo, RunError, RunInfo, Split, SplitCount
+from isp_core.runs.schema import DataInfo, RunError, Split, SplitCount, new_info
 from isp_core.runs.writer import RunWriter
 
 _HALF_MAX = 65504.0
 # what tools call the two halves of a test set in one file
 _HALVES = {
-    "query": ("query", "qf", "query_features", "q_features"),
-    "gallery": ("gallery", "gf", "gallery_features", "g_features"),
+    "query": ("query", "qf", "query_features", "q_features", "query_f"),
+    "gallery": ("gallery", "gf", "gallery_features", "g_features", "gallery_f"),
 }
 _MATRIX_KEYS = ("distances", "distmat", "dist")
 _ALL_KEYS = ("embeddings", "features", "embedding", "feature", "feat", "global", "array")
@@ -70,7 +70,8 @@ def import_run(
     root. The paths come from the table or from the file (q_paths and g_paths, or path); without any, rows stand in the
     data set's own order. Neither is needed where the file says who is on its pictures (q_pids, g_pids, q_camids,
     g_camids).
-    embeddings: .npz, .parquet, .pt (tensors only) or a folder of .npy. distances (queries, gallery): .npy, .npz or .pt.
+    embeddings: .npz, .mat, .parquet, .pt (tensors only) or a folder of .npy. distances (queries, gallery): .npy, .npz,
+    .mat or .pt.
     labels: a folder of label maps in label space `space`; they become head 1, upper 2, legs 3, shoes 4, belongings 5,
     and 6 for what is person but none of these. size: height and width that maps are stored at a quarter of.
     IspError where a file is broken, does not fit the records, or `out` exists.
@@ -96,7 +97,7 @@ def import_run(
             )
         parts = _parts(maps)
 
-    info = RunInfo(
+    info = new_info(
         created=dt.datetime.now(dt.UTC),
         data=DataInfo(name=table.name, fingerprint=table.fingerprint, splits=_counts(table.frame)),
         config={"imported": {"tool": tool, "space": str(space) if labels else ""}},
@@ -150,9 +151,9 @@ def _test_embeddings(arrays: Arrays, table: Records, file: Path) -> tuple[Embedd
         if paths is not None:
             expected, rows = len(paths), find_rows(list(frame["path"]), [str(path) for path in paths])
             require_all(rows, list(frame["path"]), f"{split} pictures have no embedding in {file}")
-        if separate is not None:
-            check_identities(arrays, split, rows, frame, file)
         halves.append(_embeddings(found, rows, expected, f"{file}, {split}" if separate is not None else str(file)))
+        if separate is not None:
+            check_identities(arrays, split, rows, frame, file, len(separate))
     if halves[0].global_.shape[1] != halves[1].global_.shape[1]:
         raise RunError(
             f"{file}: query features have {halves[0].global_.shape[1]} numbers, gallery features "
@@ -190,7 +191,9 @@ def _matrix(arrays: Arrays, table: Records, file: Path) -> npt.NDArray[np.float3
     found = next(iter(arrays.values())) if len(arrays) == 1 else first(arrays, _MATRIX_KEYS)
     if found is None:
         raise RunError(f"{file} holds {held(arrays)}; a matrix called 'distances' or 'distmat' is needed")
-    rows, columns = (_places(arrays, table, split, file) for split in TEST)
+    if found.ndim != 2:
+        raise RunError(f"{file} has shape {found.shape}; a row per query and a column per gallery picture is needed")
+    rows, columns = (_places(arrays, table, split, file, count) for split, count in zip(TEST, found.shape, strict=True))
     if found.shape != (len(rows), len(columns)):
         raise RunError(
             f"{file} has shape {found.shape}; the records have {len(rows)} queries and {len(columns)} gallery pictures"
@@ -200,7 +203,7 @@ def _matrix(arrays: Arrays, table: Records, file: Path) -> npt.NDArray[np.float3
     return np.ascontiguousarray(found[np.ix_(rows, columns)], np.float32)
 
 
-def _places(arrays: Arrays, table: Records, split: Split, file: Path) -> npt.NDArray[np.int64]:
+def _places(arrays: Arrays, table: Records, split: Split, file: Path, count: int) -> npt.NDArray[np.int64]:
     """Which row (or column) of the matrix is each of our pictures of a split."""
     paths, frame = paths_in(arrays, split), table.frame[table.frame["split"] == split]
     if paths is None:
@@ -208,7 +211,8 @@ def _places(arrays: Arrays, table: Records, split: Split, file: Path) -> npt.NDA
     else:
         places = find_rows(list(frame["path"]), [str(path) for path in paths])
         require_all(places, list(frame["path"]), f"{split} pictures are not in {file}")
-    check_identities(arrays, split, places, frame, file)
+    if len(places) == count:  # else the shape is refused
+        check_identities(arrays, split, places, frame, file, count)
     return places
 
 

@@ -111,6 +111,16 @@ class RunInfo(BaseModel):
         return size
 
 
+def new_info(**fields: Any) -> RunInfo:
+    """The description of a run that is about to be written; RunError names a value that no run may have."""
+    try:
+        return RunInfo.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RunError(f"no run can be made with {where} = {str(first['input'])[:80]}: {first['msg']}") from None
+
+
 def read_info(path: Path) -> RunInfo:
     """run.json of the run directory `path`; RunError says what is wrong with it and what to do."""
     file = path / RUN_FILE

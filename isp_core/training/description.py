@@ -15,7 +15,7 @@ from isp_core.labelling.sources import source_of
 from isp_core.models import ISPNet, count_parameters
 from isp_core.models.build import weight_bytes
 from isp_core.runs import DataInfo, RunInfo, SplitCount
-from isp_core.runs.schema import SPLITS, VALIDATION
+from isp_core.runs.schema import SPLITS, VALIDATION, new_info
 from isp_core.training.watch import Row
 from isp_core.version import VERSION, commit
 
@@ -30,7 +30,7 @@ def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
         frame = data.split(split)
         cameras = frame.camera[frame.camera > 0].nunique()
         splits[split] = SplitCount(pictures=len(frame), identities=frame.identity.nunique(), cameras=cameras)
-    return RunInfo(
+    return new_info(
         created=dt.datetime.now(dt.UTC),
         data=DataInfo(name=data.name, fingerprint=data.fingerprint, splits=splits),
         config=config.model_dump(mode="json"),

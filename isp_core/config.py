@@ -295,13 +295,19 @@ def _nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _override(document: dict[str, Any], layer: Mapping[str, Any]) -> None:
     """Merges a layer of higher priority. Where it names another source of labels than the layers below, options that
-    only the former source has are dropped: a preset's `sharpen` must not stand in the way of `--labels none`."""
+    only the former source has are dropped, and a K that the new one does not allow: a preset's `sharpen` must not stand
+    in the way of `--labels none`, nor its K of 7 in that of a parser's maps."""
     labels, below = layer.get("labels"), document.get("labels")
     if isinstance(labels, Mapping) and isinstance(below, dict) and "source" in labels:
         name = labels["source"]
         if name != below.get("source", DEFAULT):
-            known = source_named(name).options.model_fields
-            document["labels"] = {key: value for key, value in below.items() if key in known}
+            source = source_named(name)
+            known = source.options.model_fields
+            document["labels"] = {
+                key: value
+                for key, value in below.items()
+                if key in known and (key != "parts" or value in source.parts_allowed())
+            }
     _merge(document, layer)
 
 
@@ -337,9 +343,8 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
     if location[0] == "labels" and len(location) == 2:
         own = document["labels"].get("source", DEFAULT)
         if others := owners(location[1], own):
-            return (
-                f"{key} belongs to source {' and '.join(others)}; this run's source is {own}, which has {_words(known)}"
-            )
+            owner = f"source {others[0]}" if len(others) == 1 else f"sources {_words(others)}"
+            return f"{key} belongs to {owner}; this run's source is {own}, which has {_words(known)}"
     near = difflib.get_close_matches(location[-1], known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {_words(known)}"

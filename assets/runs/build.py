@@ -30,7 +30,7 @@ from isp_eval.tables import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA, HERE = Path("assets/walkers"), Path("assets/runs")
-ISP, BASELINE, PAPER = "contrast-k6", "baseline", "clustering-k6"
+ISP, BASELINE, PAPER = "position-words-k6", "baseline", "clustering-k6"
 WITH_WEIGHTS = (ISP, BASELINE)
 WITH_ACTIVATION = (ISP,)
 WITHOUT_EMBEDDINGS = ("clustering-k6-one-step", "clustering-k6-unnormalised", "extra-belongings")
@@ -48,8 +48,7 @@ def build(
     if Path.cwd().resolve() != ROOT:  # paths stand in the runs' configuration: they must mean the same everywhere
         raise IspError(f"run this from the project's folder ({ROOT})")
     bench, truth = Bench(DATA, work, DATA, "walkers", jobs), Truth(DATA, "walkers", DATA)
-    contrast = load_config("walkers")
-    clustering = load_config("walkers", overrides={"labels.source": "clustering"})
+    usual, cascade = load_config("walkers"), load_config("walkers+cascade-cpu")
     studies: list[tuple[Study, bool]] = [
         ("semantics", False),
         ("cascade", True),
@@ -64,7 +63,7 @@ def build(
     for study, of_paper in studies:
         if only and study not in only:
             continue
-        base = clustering if of_paper else contrast
+        base = cascade if of_paper else usual
         values = {"K": parts or (), "semantics": SEMANTICS}.get(study, ())
         trained = train_missing(bench, base, plan(study, base, values, maps=DATA, space="walkers"), _say)
         for table in tables_of(study, trained, "DukeMTMC-reID", truth):

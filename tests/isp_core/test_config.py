@@ -96,7 +96,10 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
             {"labels.source": "maps", "labels.folder": "m", "labels.variant": "one-step"},
             "labels.variant belongs to source clustering; this run's source is maps, which has source, folder",
         ),
-        ({"labels.source": "none", "labels.parts": 6}, "labels.parts belongs to source clustering and position-words"),
+        (
+            {"labels.source": "none", "labels.parts": 6},
+            "labels.parts belongs to sources clustering, position-words, maps; this run's",
+        ),
         ({"labels.source": "position-words", "labels.parts": 3}, "labels.parts: .*allowed: 4, 5, 6, 7, 8"),
         (
             {"labels.source": "position-words", "labels.belongings.treshold": 1},
@@ -138,6 +141,14 @@ def test_another_source_takes_only_the_options_that_it_has_from_a_preset(preset:
     below = load_config(preset).labels.model_dump()
     shared = set(kept) & set(below) - {"source"}
     assert {key: kept[key] for key in shared} == {key: below[key] for key in shared}
+
+
+def test_a_k_that_another_source_does_not_allow_is_left_to_that_source() -> None:
+    maps = {"labels.source": "maps", "labels.folder": "m"}
+    assert load_config("market", overrides=maps).parts == 5  # not Market's 4
+    assert load_config("cuhk03-detected", overrides=maps).parts == 6
+    with pytest.raises(ConfigError, match=r"labels\.parts: .*got 7; allowed: 5, 6"):
+        load_config("market", overrides=maps | {"labels.parts": 7})
 
 
 def test_a_configuration_survives_being_written_down() -> None:

@@ -8,12 +8,11 @@ import sys
 # Threads that spin while they wait are up to ten times slower beside another busy process; must be set before torch
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import typer
-
+from isp_core.commands.application import Application, print_any_name
 from isp_core.errors import IspError
 from isp_eval.commands import parsing, retrieval, study, truth
 
-app = typer.Typer(
+app = Application(
     help="Turn runs into numbers: rankings, parsing scores, the paper's tables.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,6 +27,7 @@ app.command("study")(study.run_study)
 
 def main() -> None:
     """Runs the command line; errors a user can mend are one or two lines on standard error and exit status 1."""
+    print_any_name()
     try:
         app()
     except IspError as error:

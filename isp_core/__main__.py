@@ -13,13 +13,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 
 from isp_core.commands import configuration, data, doctor, matching, networks, runs, search, training
+from isp_core.commands.application import Application, print_any_name
 from isp_core.commands.options import printable
 from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
 from isp_core.version import describe_version
 
 HELP = "Human parts learned from identity labels alone (ISP, ECCV 2020)."
-app = typer.Typer(
+app = Application(
     cls=Commands,
     help=HELP,
     no_args_is_help=True,
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Errors a user can mend are one or two lines on standard error and exit status 1; wrong usage is status 2.
     """
+    print_any_name()
     try:
         app(arguments, prog_name="isp")
     except IspError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from isp_core.commands.application import Application
 from isp_core.errors import IspError
 
 
@@ -72,6 +73,6 @@ def _load(name: str, outer: Outer) -> Any:
         ) from error
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single = Application(add_completion=False, pretty_exceptions_enable=False)
     single.command(name)(found)
     return typer.main.get_command(single)

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from isp_core.commands.application import Application
 from isp_core.commands.imports import import_results
 from isp_core.commands.options import JsonOption, print_json, printable
 from isp_core.progress import counted
 from isp_core.runs import list_runs, open_run
 from isp_core.runs.maintenance import Keep, notes, prune, verify
 
-app = typer.Typer(help="Look after run directories.", no_args_is_help=True)
+app = Application(help="Look after run directories.", no_args_is_help=True)
 app.command("import")(import_results)
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 

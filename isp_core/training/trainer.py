@@ -44,6 +44,7 @@ from isp_core.training.evaluation import Evaluator
 from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
 from isp_core.training.optimisation import Optimisation
+from isp_core.training.places import anchored, relocated
 from isp_core.training.schedule import learning_rate
 from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row
 
@@ -68,6 +69,7 @@ def train(
     IspError where data, configuration or disk do not allow it; nothing finished is ever lost.
     """
     keep_freed_memory()
+    config = relocated(config, (data.root, out), _has_state(out)) if resume else anchored(config)
     if truth is None and config.run.truth is not None:
         truth = Path(config.run.truth), config.run.space
     try:
@@ -147,7 +149,9 @@ class _Training:
         )
 
         torch.manual_seed(config.run.seed)
-        self.network = ISPNet(network_spec(config, len(self.people)), config.model.weights)
+        # a checkpoint replaces them, so that a resumed run needs its initial weights no more
+        weights = "none" if resume and _has_state(out) else config.model.weights
+        self.network = ISPNet(network_spec(config, len(self.people)), weights)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loss, widths = config.loss, self.network.group_widths if config.loss.center else ()
         centers = [CenterLoss(len(self.people), width).to(self.device) for width in widths]
@@ -339,6 +343,7 @@ class _Training:
         labelled = run.label_epochs("train")
         if labelled:
             self.first_labels, self.labels = run.labels("train", labelled[0]), run.labels("train", labelled[-1])
+            self._require_same_maps()
             if self.truth is not None:
                 _, self.assignment = self.truth.train_row(self.labels, self.config.parts)
         self.report(f"{self.out}: resumed after epoch {self.epoch}")
@@ -348,6 +353,18 @@ class _Training:
                 f"{self.source.name}; from here on algorithm {self.source.algorithm} makes them"
             )
         return writer
+
+    def _require_same_maps(self) -> None:
+        """Label maps of a folder that were moved, or given again, must be those that the run was begun with."""
+        given = getattr(self.labeller, "labels", None)
+        if given is None or self.first_labels is None:
+            return
+        other = (given != self.first_labels).any(axis=(1, 2))
+        if other.any():
+            raise IspError(
+                f"{self.out} was begun with other label maps: those of {int(other.sum())} of {len(other)} training "
+                "images differ. Give the same maps with --labels, or begin a new run"
+            )
 
     # ----------------------------------------------------------------------------------------------------- small things
 
@@ -381,6 +398,11 @@ class _Training:
 
 
 _LOST_PEER = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|Socket|timed out", re.MULTILINE)
+
+
+def _has_state(out: Path) -> bool:
+    """Whether a run can be resumed from a checkpoint, rather than from its beginning."""
+    return any((out / run_schema.CHECKPOINTS).glob(f"epoch_*/{run_schema.STATE_FILE}"))
 
 
 def _silent(_: str) -> None:

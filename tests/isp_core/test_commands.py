@@ -141,7 +141,7 @@ def test_broken_pictures_do_not_keep_the_others_from_being_parsed(run: Path, peo
     result = isp("parse", "--run", run, "--out", tmp_path / "out", folder, "--json", check=False)
     assert (result.returncode, json.loads(result.stdout)["pictures"]) == (1, 1)
     assert "2 of 3 pictures could not be read" in result.stderr
-    assert "cut.jpg: the picture is cut off" in result.stderr
+    assert "cut.jpg: the image is cut off" in result.stderr
     assert "empty.jpg: an empty file" in result.stderr
     assert len(pd.read_csv(tmp_path / "out" / "parts.csv")) == 1
 

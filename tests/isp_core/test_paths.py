@@ -1,0 +1,146 @@
+"""Paths mean what a person wrote, and a run goes on where its files were moved or the working directory is another."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from isp_core.errors import IspError
+from isp_core.models.weights import NAMED_SOURCES
+from isp_core.paths import PathError, absolute, as_path, find_moved
+from isp_core.runs import open_run
+from tests.isp_core.test_commands import TINY, isp
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+def test_a_tilde_is_the_home_folder(home: Path) -> None:
+    assert as_path("~/runs/a") == home / "runs" / "a"
+    assert as_path("a~b/~") == Path("a~b/~")
+    with pytest.raises(PathError, match="~nobody-of-this-name"):
+        as_path("~nobody-of-this-name/runs")
+
+
+def test_every_command_expands_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    commands = [
+        ("data", "~/x"),
+        ("train", "--data=~/x", "--out=~/y"),
+        ("label", "--run=~/x", "--data=~/x", "--out=~/y"),
+        ("parse", "--run=~/x", "--out=~/y", "~/x"),
+        ("extract", "--run=~/x", "--data=~/x"),
+        ("search", "--run=~/r", "~/x"),
+        ("runs", "list", "~/x"),
+        ("runs", "verify", "~/x"),
+        ("runs", "import", "--out=~/y", "--embeddings=~/x"),
+        ("eval", "retrieval", "--run=~/x"),
+        ("eval", "parsing", "--run=~/x", "--truth=~/t", "--space=lip"),
+    ]
+    for command in commands:
+        result = isp(*command, check=False)
+        assert result.returncode == 1
+        assert str(home) in result.stderr, command
+    assert list(home.iterdir()) == []  # no folder is called "~"
+
+
+def test_a_recorded_path_means_the_same_everywhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    assert absolute("maps") == home / "maps"
+    assert absolute("~/maps") == home / "maps"
+
+
+def test_what_was_moved_together_is_found_again(tmp_path: Path) -> None:
+    (tmp_path / "new" / "set" / "maps").mkdir(parents=True)
+    old = Path("/no-such-place/set/maps")
+    assert find_moved(old, [tmp_path / "new" / "set" / "images"]) == tmp_path / "new" / "set" / "maps"
+    assert find_moved(old, [tmp_path]) == old
+    assert find_moved(tmp_path, []) == tmp_path
+
+
+@pytest.fixture
+def begun(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with images, maps and a run of one epoch on those maps, begun with relative paths from there."""
+    root = tmp_path / "begun"
+    shutil.copytree(people, root / "images", ignore=shutil.ignore_patterns("*_parsing_pgt"))
+    shutil.copytree(people, root / "parsed", ignore=lambda folder, names: [
+        name for name in names if Path(folder) == people and not name.endswith("_parsing_pgt")])  # fmt: skip
+    (root / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    monkeypatch.chdir(root)
+    isp("train", "--data", "images", "--out", "run", "--config", "tiny.yaml", "--labels", "parsed", "--parts", "5",
+        "--epochs", "1", "--truth", "parsed")  # fmt: skip
+    return root
+
+
+def test_a_run_is_resumed_from_another_working_directory(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    isp("train", "--data", begun / "images", "--out", begun / "run", "--resume", "--epochs", "2")
+    assert open_run(begun / "run").last_epoch == 2
+
+
+def test_a_run_is_resumed_after_everything_was_moved(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moved = tmp_path / "elsewhere" / "begun"
+    moved.parent.mkdir()
+    begun.rename(moved)
+    isp("train", "--data", moved / "images", "--out", moved / "run", "--resume", "--epochs", "2")
+    assert open_run(moved / "run").last_epoch == 2
+
+
+def test_maps_that_were_renamed_may_be_given_again(begun: Path) -> None:
+    (begun / "parsed").rename(begun / "renamed")
+    again = ("train", "--data", "images", "--out", "run", "--resume", "--epochs", "2")
+    refused = isp(*again, check=False)
+    assert refused.returncode == 1
+    assert "no longer there: give it again with --labels FOLDER" in refused.stderr
+    isp(*again, "--labels", "renamed", "--truth", "renamed")
+    assert open_run(begun / "run").last_epoch == 2
+
+
+def test_other_maps_are_refused(begun: Path) -> None:
+    first = sorted((begun / "parsed" / "bounding_box_train_parsing_pgt").iterdir())[0]
+    Image.fromarray(np.roll(np.asarray(Image.open(first)), 20, 0)).save(first)
+    result = isp("train", "--data", "images", "--out", "run", "--resume", "--epochs", "2", check=False)
+    assert result.returncode == 1
+    assert "begun with other label maps: those of 1 of 36 training images differ" in result.stderr
+
+
+def test_a_run_begun_from_weights_in_a_file_is_resumed_without_them(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(begun)
+    common = ("train", "--data", "images", "--config", "tiny.yaml", "--labels", "parsed", "--parts=5", "--epochs=1")
+    shutil.copytree("run", "first")
+    isp(*common, "--out", "tuned", "--set", "model.weights=first")
+    recorded = open_run(begun / "tuned").info.config["model"]["weights"]
+    assert recorded == str(begun / "first")
+    assert recorded not in NAMED_SOURCES
+    shutil.rmtree("first")
+    isp("train", "--data", "images", "--out", "tuned", "--resume", "--epochs", "2")
+    assert open_run(begun / "tuned").last_epoch == 2
+
+
+def test_weights_that_are_not_there_leave_no_run_behind(begun: Path) -> None:
+    result = isp("train", "--data", "images", "--out", "new", "--config", "tiny.yaml", "--set", "model.weights=~/no.pt",
+                 check=False)  # fmt: skip
+    assert result.returncode == 1
+    assert "no.pt does not exist" in result.stderr
+    assert not (begun / "new").exists()
+
+
+def test_errors_of_paths_are_errors_of_ours() -> None:
+    assert issubclass(PathError, IspError)

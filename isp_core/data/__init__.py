@@ -3,7 +3,7 @@
 Not here: batches and augmentation (batches.py, transforms.py), which load torchvision: to read a data set takes none.
 """
 
-from isp_core.data.label_files import find_label_maps, read_label_maps
+from isp_core.data.label_files import find_label_maps
 from isp_core.data.pictures import (
     BrokenPicture,
     Picture,
@@ -39,7 +39,6 @@ __all__ = [
     "find_label_maps",
     "load",
     "read_label_map",
-    "read_label_maps",
     "read_picture",
     "require_pictures",
     "resize_picture",

@@ -27,11 +27,6 @@ class Batch:
     label_maps: torch.Tensor | None  # (B, h, w) uint8, 255 = ignore
     rows: torch.Tensor  # (B,) int64, rows of the training table
 
-    def pin_memory(self) -> Batch:
-        """Called by a DataLoader with pin_memory=True."""
-        maps = None if self.label_maps is None else self.label_maps.pin_memory()
-        return Batch(self.pictures.pin_memory(), self.targets.pin_memory(), maps, self.rows.pin_memory())
-
     def to(self, device: torch.device | str) -> Batch:
         """On another device, without waiting where the memory is pinned."""
         maps = None if self.label_maps is None else self.label_maps.to(device, non_blocking=True)

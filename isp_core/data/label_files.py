@@ -5,16 +5,12 @@ Not here: what the class numbers mean (eval's label spaces) and label maps made 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import DataError
-from isp_core.images import read_label_map, resize_nearest
 
 SUFFIXES = (".png", ".npy")
 PARSER_FOLDER = "_parsing_pgt"  # SCHP's labels lie in bounding_box_train_parsing_pgt beside bounding_box_train
@@ -42,19 +38,6 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
             f"{folder}: no label map for any of {len(found)} pictures; for {example} it would be {' or '.join(names)}"
         )
     return found
-
-
-def read_label_maps(paths: Sequence[Path | None], size: tuple[int, int], missing: int = 255) -> NDArray[np.uint8]:
-    """Label maps at (h, w), each cell taking the label at its centre (nearest).
-
-    Returns:
-        (N, h, w) uint8; `missing` where a path is None.
-    """
-    maps = np.full((len(paths), *size), missing, dtype=np.uint8)
-    for i, path in enumerate(paths):
-        if path is not None:
-            maps[i] = resize_nearest(read_label_map(path), size)
-    return maps
 
 
 def _listed(folder: Path) -> dict[str, str]:

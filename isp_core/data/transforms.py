@@ -192,14 +192,3 @@ class TrainTransform:
         cropped = F.crop(padded, move.top, move.left, *self.size)
         flipped: torch.Tensor = F.horizontal_flip(cropped) if move.flip else cropped
         return flipped
-
-
-@dataclass(frozen=True)
-class EvalTransform:
-    """Normalisation alone, for labelling and testing: uint8 (3, H, W) or (N, 3, H, W) -> float32 of the same shape."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
-        return normalise(picture, self.mean, self.std)

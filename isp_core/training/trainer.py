@@ -7,6 +7,7 @@ last finished epoch and ends in the same weights, bit for bit on one thread.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -76,8 +77,8 @@ def train(
         with ExitStack() as held:
             return _Training(config, data, out, resume, truth, report, progress, held).run()
     except RuntimeError as error:
-        if not _LOST_PEER.search(str(error)):
-            raise
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not _LOST_PEER.search(str(error)):
+            raise  # one process has no peer to lose
         raise IspError(
             f"another process of this run was lost ({str(error).splitlines()[0][:120]}). Finished epochs are kept: "
             "start again with --resume, on as many processes as there are"

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from isp_core.data.transforms import (
     Box,
-    EvalTransform,
     Move,
     TrainTransform,
     TransformError,
@@ -89,7 +88,6 @@ def test_nothing_moves_when_everything_is_switched_off() -> None:
     assert torch.equal(moved, normalise(picture, MEAN, STD))
     assert labels is not None
     assert torch.equal(labels, label_map)
-    assert torch.equal(EvalTransform(MEAN, STD)(picture[None]), moved[None])
 
 
 def test_the_same_place_gives_the_same_picture_with_or_without_labels() -> None:

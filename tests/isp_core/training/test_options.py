@@ -174,3 +174,17 @@ def test_a_lost_process_is_explained_and_nothing_finished_is_lost(people: Path, 
     own = open_run(tmp_path / "run").info.config
     config = check_config(own | {"run": own["run"] | {"epochs": finished[-1] + 1}})
     assert quietly(config, people, tmp_path / "run", resume=True).epochs == [*finished, finished[-1] + 1]
+
+
+@pytest.mark.parametrize(("processes", "expected"), [("1", RuntimeError), ("2", IspError)])
+def test_a_lost_process_is_named_only_where_there_are_several(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: str, expected: type[Exception]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("DataLoader timed out after 5 seconds")
+
+    monkeypatch.setattr("isp_core.training.trainer._Training", broken)
+    monkeypatch.setenv("WORLD_SIZE", processes)
+    with pytest.raises(expected, match="timed out") as found:
+        train(tiny(), load(people), tmp_path / "run")
+    assert type(found.value) is expected

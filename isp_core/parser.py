@@ -89,7 +89,7 @@ class HumanParser:
         self.network = network.to(device).eval()
         self.size, self.device, self.features = size, torch.device(device), features
         self.parts = network.spec.parts
-        self._by = normalisation(network.spec.backbone)
+        self.normalisation = normalisation(network.spec.backbone)
 
     @classmethod
     def load(
@@ -138,7 +138,7 @@ class HumanParser:
         """
         probabilities, readings = [], []
         for batch in self._batches(images):
-            reading, output = read(self.network, batch, self._by, self.features)
+            reading, output = read(self.network, batch, self.normalisation, self.features)
             if output.logits is None:
                 probabilities.append(np.zeros((len(batch), 0, *reading.labels.shape[1:]), np.float32))
             else:

@@ -1,0 +1,139 @@
+"""ONNX export: the file against PyTorch, a consumer without PyTorch, int8, and what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from isp_core.errors import IspError
+from isp_core.export import OnnxParser, export_onnx, output_names, quantise
+from isp_core.models import ISPNet
+from isp_core.models.network import NetworkSpec
+from isp_core.parser import HumanParser
+
+pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+
+CONSUMER = """
+import json, sys
+import numpy as np, onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession(sys.argv[1])
+height, width = json.loads(session.get_modelmeta().custom_metadata_map["isp"])["size"]
+images = [Image.open(path).convert("RGB").resize((width, height), Image.BILINEAR) for path in sys.argv[2:]]
+batch = np.stack([np.asarray(image, np.float32).transpose(2, 0, 1) for image in images])
+names = ["global", "foreground", "parts", "visibility"]
+global_, foreground, parts, seen = session.run(names, {"images": batch})
+cosine = lambda a, b: (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+terms = np.append(1 - cosine(*parts), [1 - cosine(*global_), 1 - cosine(*foreground)])
+shared = np.append(seen[0] & seen[1], [True, True])
+print(terms[shared].mean(), "torch" in sys.modules)
+"""
+
+
+def network(parts: int) -> HumanParser:
+    torch.manual_seed(1)
+    spec = NetworkSpec("mobilenetv2_100", 16, (3, 4, 5), 8, 16, True, False, "deep", "map", parts, 3)
+    return HumanParser(ISPNet(spec, "none"), (64, 32))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[HumanParser, Path]:
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    parser = network(4)
+    export_onnx(parser, path, run="mine", epoch=7)
+    return parser, path
+
+
+def images(count: int) -> list[Image.Image]:
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (64, 32, 3)).astype(np.uint8)) for _ in range(count)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 5])
+def test_any_batch_gives_what_pytorch_gives(exported: tuple[HumanParser, Path], count: int) -> None:
+    parser, path = exported
+    ours, theirs = parser.read(images(count)), OnnxParser(path).read(images(count), batch=3)
+    np.testing.assert_allclose(theirs["probabilities"], ours.probabilities, atol=1e-4)
+    assert (theirs["labels"] == ours.labels).mean() > 0.999
+    assert (theirs["visibility"] == ours.embeddings.visibility).all()
+    np.testing.assert_allclose(theirs["global"], ours.embeddings.global_, atol=5e-3)  # ours in half precision
+    np.testing.assert_allclose(theirs["parts"], ours.embeddings.parts, atol=5e-3)
+
+
+@pytest.mark.slow
+def test_a_consumer_without_torch_gets_the_distance_of_eq_10(
+    exported: tuple[HumanParser, Path], tmp_path: Path
+) -> None:
+    parser, path = exported
+    files = []
+    for number, image in enumerate(images(2)):
+        files.append(tmp_path / f"{number}.png")
+        image.save(files[-1])
+    script = tmp_path / "consumer.py"
+    script.write_text(CONSUMER)
+    command = [sys.executable, str(script), str(path), *map(str, files)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert printed[1] == "False"
+    assert float(printed[0]) == pytest.approx(float(parser.match(files[0], files[1]).distance[0]), abs=2e-3)
+
+
+@pytest.mark.slow
+def test_the_file_says_what_it_is(exported: tuple[HumanParser, Path]) -> None:
+    import onnx
+
+    model = onnx.load(exported[1])
+    about = json.loads({entry.key: entry.value for entry in model.metadata_props}["isp"])
+    assert about.pop("outputs") == list(output_names(4))
+    assert about == {"run": "mine", "epoch": 7, "parts": 4, "size": [64, 32], "features": "after-bn"}
+    assert next(entry.version for entry in model.opset_import if entry.domain == "") == 18
+
+
+@pytest.mark.slow
+def test_a_baseline_gives_its_global_feature(tmp_path: Path) -> None:
+    written = export_onnx(network(0), tmp_path / "b.onnx")
+    assert written.outputs == ("global",)
+    assert OnnxParser(tmp_path / "b.onnx").read(images(2))["global"].shape == (2, 16)
+
+
+@pytest.mark.slow
+def test_int8_is_smaller_and_its_loss_is_measured_on_images_it_has_not_seen(
+    exported: tuple[HumanParser, Path], tmp_path: Path
+) -> None:
+    small = quantise(exported[1], tmp_path / "int8.onnx", images(8))
+    assert small.megabytes < 0.5 * exported[1].stat().st_size / 1e6
+    assert (small.calibrated_on, small.compared_on) == (4, 4)
+    assert small.pixels_agree is not None
+    assert 0.5 < small.pixels_agree <= 1
+    assert 0.8 < small.cosine["global"] < 1
+
+
+def test_what_is_not_an_export_is_refused(tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    with pytest.raises(IspError, match="no such ONNX file"):
+        OnnxParser(tmp_path / "none.onnx")
+    (tmp_path / "bad.onnx").write_bytes(b"not a model")
+    with pytest.raises(IspError, match="not an ONNX file that can be opened"):
+        OnnxParser(tmp_path / "bad.onnx")
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    other = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "g",
+        [value],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    onnx.save(
+        helper.make_model(other, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "other.onnx"
+    )
+    with pytest.raises(IspError, match="was not written by `isp export`"):
+        OnnxParser(tmp_path / "other.onnx")
+    with pytest.raises(IspError, match="at least 4 images"):
+        quantise(tmp_path / "bad.onnx", tmp_path / "int8.onnx", images(3))

@@ -1,6 +1,6 @@
 """A run's network as one ONNX file that needs neither PyTorch nor this project: images in, all terms of Eq. 10 out.
 
-The file holds normalisation, network, softmax, visibility and BNNecks. Resizing is left to the caller: RGB, bilinear, to
+The file holds normalisation, network, softmax, visibility and BNNecks. The caller resizes images: RGB, bilinear, to
 the size in the file's metadata. Batches may have any length. The metadata entry `isp` is a JSON object with the run's
 name, epoch, parts, size and outputs.
 """
@@ -196,7 +196,13 @@ def quantise(path: Path, target: Path, images: Sequence[Picture]) -> Quantised:
         IspError: fewer than four images, or the extra `onnx` is not installed.
     """
     _require("onnx", "onnxruntime")
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     if len(images) < 4:
@@ -223,6 +229,8 @@ def quantise(path: Path, target: Path, images: Sequence[Picture]) -> Quantised:
             op_types_to_quantize=["Conv", "Gemm"],
             per_channel=True,
             weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.Percentile,
+            reduce_range=True,  # 7-bit weights: 8 bits overflow on processors without VNNI
         )
     small = OnnxParser(target)
     others = images[half:]

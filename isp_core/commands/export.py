@@ -24,7 +24,7 @@ def export_network(
 ) -> None:
     """Write a run's network as one ONNX file, compared with PyTorch before it is kept.
 
-    Input: images (N, 3, H, W), float32 RGB in 0 .. 255. Outputs: probabilities, label map, visibility, share and peak of
+    Input: images (N, 3, H, W), float32 RGB, 0 .. 255. Outputs: probabilities, label map, visibility, share and peak of
     each part, and the global, foreground and part features. Needs the extra `onnx`.
     """
     from isp_core.export import export_onnx, quantise

@@ -38,7 +38,7 @@ print(terms[shared].mean(), "torch" in sys.modules)
 
 def network(parts: int) -> HumanParser:
     torch.manual_seed(1)
-    spec = NetworkSpec("mobilenetv2_100", 16, (3, 4, 5), 8, 16, True, False, "deep", "map", parts, 3)
+    spec = NetworkSpec("mobilenetv2_100", 16, (3, 4, 5), 8, 16, True, "none", "deep", "map", parts, 3)
     return HumanParser(ISPNet(spec, "none"), (64, 32))
 
 

@@ -73,6 +73,13 @@ def opening_line(info: RunInfo, needed: int, processes: int) -> str:
     return "; ".join(texts)
 
 
+def one_camera_line(data: DataSet) -> str | None:
+    """Why R-1 and mAP will be missing, where one camera took every image."""
+    if data.records["camera"].nunique() != 1 or not data.has_cameras:
+        return None
+    return "one camera took every image: R-1 and mAP, which count matches of other cameras, will be missing"
+
+
 def epoch_line(epoch: int, epochs: int, row: Row) -> str:
     """One line for a person: what the epoch cost and what it brought."""
     texts = [f"epoch {epoch}/{epochs}"]

@@ -40,7 +40,14 @@ from isp_core.runs import schema as run_schema
 from isp_core.runs.checksums import require_unchanged
 from isp_core.runs.untrusted import is_regular
 from isp_core.runs.writer import require_room, sole_writer
-from isp_core.training.description import bytes_needed, empty_parts_line, epoch_line, opening_line, run_info
+from isp_core.training.description import (
+    bytes_needed,
+    empty_parts_line,
+    epoch_line,
+    one_camera_line,
+    opening_line,
+    run_info,
+)
 from isp_core.training.evaluation import Evaluator
 from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
@@ -308,6 +315,8 @@ class _Training:
             info = run_info(self.config, self.data, self.network)
             writer = RunWriter.create(self.out, info, self.data.records[list(run_schema.RECORD_COLUMNS)], self.held)
             self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
+            if line := one_camera_line(self.data):
+                self.report(f"{self.out}: {line}")
             if self.truth is not None:
                 open_run(self.out).write_evaluation("constant", self.truth.baseline())
         self.accelerator.wait_for_everyone()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from isp_core.labelling.sources import SOURCES
 from isp_core.runs import Run, open_run
 from isp_core.runs.writer import sole_writer
 from isp_core.training import train
-from isp_core.training.description import empty_parts_line
+from isp_core.training.description import empty_parts_line, one_camera_line
 from tests.isp_core.training.test_training import TINY, quietly, tiny, weights
 
 
@@ -188,3 +189,11 @@ def test_a_lost_process_is_named_only_where_there_are_several(
     with pytest.raises(expected, match="timed out") as found:
         train(tiny(), load(people), tmp_path / "run")
     assert type(found.value) is expected
+
+
+@pytest.mark.parametrize("cameras", [1, 2])
+def test_training_says_why_r1_is_missing_where_there_is_one_camera(cameras: int, people: Path) -> None:
+    data = load(people)
+    kept = data.records[data.records["camera"] <= cameras].reset_index(drop=True)
+    line = one_camera_line(replace(data, records=kept))
+    assert (line is not None and "R-1" in line) == (cameras == 1)

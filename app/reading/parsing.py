@@ -17,6 +17,8 @@ import streamlit as st
 from isp_app.reading import runs_access, truth
 from isp_app.settings import Settings
 from isp_core.errors import IspError
+from isp_core.metrics.agreement import ari, nmi, on_foreground
+from isp_core.metrics.bootstrap import bootstrap
 from isp_core.metrics.parsing import (
     Assignment,
     assign_parts,
@@ -29,10 +31,15 @@ from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS
 from isp_core.metrics.truth import Truth
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import MapKind, Split
+from isp_eval.tables import range_words
 
 ONE_TO_ONE = "one-to-one on training identities"
 AUTHORS = "the authors' rule (K = 6, 7)"
 TRUTH_COLUMNS = ("background", *PARTS, "other foreground")
+
+
+AGREEMENT = ("NMI", "ARI")
+INTERVAL = "foreground, 95 % by identity"
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,59 @@ def score(name: str, run: Run, settings: Settings, split: Split, epoch: int, rul
     if judged is None:
         return None
     return Scored(name, run, split, epoch, judged, assignment(run, settings, epoch, rule))
+
+
+def agreement(run: Run, split: Split, judged: Judged) -> dict[str, Any]:
+    """NMI and ARI of parts and classes on the foreground in percent, and the 95 % interval of the foreground's IoU over
+    identities: what does not depend on which part is assigned to which class."""
+    identities = runs_access.records(run, split)["identity"].to_numpy()[judged.rows]
+    foreground = binary_counts(judged.counts, "foreground", tuple(range(1, run.info.parts))).intersection_and_union
+    whole = bootstrap(foreground, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), identities, 1000)
+    total = on_foreground(judged.counts.sum(0))
+    return {
+        "NMI": 100 * float(nmi(total)),
+        "ARI": 100 * float(ari(total)),
+        INTERVAL: range_words(100 * whole.low, 100 * whole.high),
+    }
+
+
+@st.cache_data(max_entries=12, show_spinner="Fitting the constant mask")
+def _constant_agreement(_truth: Truth, _train: Truth, key: str) -> dict[str, float]:
+    targets = _truth.targets[_truth.found]
+    likeliest = fit_constant(_train.targets[_train.found]).likeliest_part
+    total = on_foreground(confusion(np.broadcast_to(likeliest, targets.shape), targets, N_CODES).sum(0))
+    return {"NMI": 100 * float(nmi(total)), "ARI": 100 * float(ari(total))}
+
+
+def constant_agreement(run: Run, settings: Settings, split: Split, epoch: int) -> dict[str, float]:
+    """NMI and ARI of the label map that gives every place its most common class; empty without training truth."""
+    size = map_size(run, split, epoch)
+    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    if own is None or train is None or not train.n:
+        return {}
+    return _constant_agreement(own, train, f"{id(own)} {id(train)}")
+
+
+def yardsticks(run: Run, split: Split, epoch: int) -> list[dict[str, Any]]:
+    """Foreground of masks that use neither identities nor training, as `isp eval parsing` stored them for this epoch:
+    rows of the IoU table; of query and gallery together, since they were evaluated together."""
+    kind = runs_access.kind_of(split)
+    names = [name for name in run.evaluation_names() if name.startswith(f"parsing-epoch_{epoch:04d}-{kind}-")]
+    found = runs_access.evaluation(run, names[0]).get("yardsticks") if names else None
+    return [
+        {
+            "maps": str(each.get("name")),
+            "iou": _percent((each.get("iou") or {}).get("mean")),
+            "mean_iou": _percent(each.get("mean_iou")),
+            INTERVAL: range_words(*(_percent((each["iou"]).get(end)) for end in ("low", "high"))),
+        }
+        for each in (found if isinstance(found, list) else [])
+        if isinstance(each, dict) and isinstance(each.get("iou"), dict)
+    ]
+
+
+def _percent(value: object) -> float:
+    return 100 * float(value) if isinstance(value, int | float) else float("nan")
 
 
 @st.cache_data(max_entries=12, show_spinner="Fitting the constant mask")

@@ -64,13 +64,15 @@ def show(selection: Selection) -> None:
         aggregate[aggregate["form"] == form].drop(columns=["form", "run"]),
         hide_index=True,
         alt="IoU by class in percent",
-        column_config=iou_images.percent(TARGETS),
+        column_config=iou_images.percent((*TARGETS, *parsing.AGREEMENT)),
         placeholder="",
     )
     st.caption(
         "Pixels of all images together, in percent; n images with ground truth. Empty: the ground truth does not have "
         "this class, or no part stands for it. The constant mask is one mask for every image, fitted on the ground "
-        "truth of the training images: only what is higher was learned."
+        "truth of the training images: only what is higher was learned. NMI and ARI compare parts with classes on the "
+        "foreground of the ground truth without assigning one to the other; a constant label map does well there, "
+        "since it never calls a person background. The interval resamples identities."
     )
     for note in own.judged.notes:
         st.caption(plain(note))
@@ -133,19 +135,31 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
         found = parsing.score(own.name, own.run, selection.settings, split, stored[-1], rule)
         if found is None or not len(found.judged.rows):
             continue
+        agreed = parsing.agreement(own.run, split, found.judged)
+        level = parsing.constant_agreement(own.run, selection.settings, split, found.epoch)
         for words, form in FORMS.items():
             head = {"images": SPLIT_NAMES[split], "epoch": found.epoch, "n": len(found.judged.rows), "form": words}
             values = found.overall(form)
-            rows.append({**head, "run": own.name, "maps": own.name, **values})
-            rows.append({**head, "run": own.name, "maps": "constant mask", **found.constant(selection.settings, form)})
+            rows.append({**head, "run": own.name, "maps": own.name, **values, **agreed})
+            constant = found.constant(selection.settings, form)
+            rows.append({**head, "run": own.name, "maps": "constant mask", **constant, **level})
+            for each in parsing.yardsticks(own.run, split, found.epoch):
+                ends = {parsing.INTERVAL: each[parsing.INTERVAL]}
+                rows.append(
+                    {**head, "run": own.name, "n": None, "maps": each["maps"], "foreground": each[form], **ends}
+                )
             if other is not None and split == own.split:
                 theirs = other.overall(form)
                 head |= {"images": SPLIT_NAMES[other.split], "epoch": other.epoch, "n": len(other.judged.rows)}
-                rows.append({**head, "run": other.name, "maps": other.label, **theirs})
+                shared = parsing.agreement(other.run, other.split, other.judged)
+                rows.append({**head, "run": other.name, "maps": other.label, **theirs, **shared})
                 difference = {name: values[name] - theirs[name] for name in TARGETS}
+                difference |= {name: agreed[name] - shared[name] for name in parsing.AGREEMENT}
                 rows.append({**head, "run": own.name, "maps": "difference", "n": None, "epoch": None, **difference})
-    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS]
-    table = pd.DataFrame(rows)[order].sort_values(["form"], kind="stable")
+    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS, *parsing.AGREEMENT, parsing.INTERVAL]
+    table = pd.DataFrame(rows).reindex(columns=order).sort_values(["form"], kind="stable")
+    table.loc[table["form"] != "class IoU", parsing.INTERVAL] = ""  # it is that of the class IoU
+    table[parsing.INTERVAL] = table[parsing.INTERVAL].fillna("")
     return table.astype({"epoch": "Int64", "n": "Int64"})
 
 

@@ -208,3 +208,20 @@ def test_more_runs_than_fit_are_said(own_runs: Path, open_page: Open) -> None:
     said = words(open_page("k_compare", runs=own_runs))
     assert f"The first {MOST_RUNS} of" in said
     assert f"The first {MOST_RUNS} of" not in words(open_page("k_compare", runs=own_runs, ks="k6"))
+
+
+def test_the_iou_table_has_agreement_an_interval_and_the_yardsticks_that_were_stored(
+    own_runs: Path, open_page: Open
+) -> None:
+    from isp_core.runs import open_run
+
+    ellipse = {"name": "ellipse + GrabCut", "iou": {"mean": 0.5, "low": 0.4, "high": 0.6}, "mean_iou": 0.7}
+    run = open_run(own_runs / "k6")
+    run.write_evaluation("parsing-epoch_0003-test-lip", {"yardsticks": [ellipse]})
+    table = open_page("iou", runs=own_runs, run="k6", split="query").dataframe[0].value
+    rows = table[table["images"] == "query (predictions)"].set_index("maps")
+    assert 0 < rows.loc["k6", "NMI"] <= 100
+    assert " to " in rows.loc["k6", "foreground, 95 % by identity"]
+    assert rows.loc["constant mask", "ARI"] == rows.loc["constant mask", "ARI"]
+    assert rows.loc["ellipse + GrabCut", "foreground"] == 50
+    assert rows.loc["ellipse + GrabCut", "foreground, 95 % by identity"] == "40.0 to 60.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -109,17 +110,23 @@ def tiles(
     *,
     epoch: int | None,
     width: int = 64,
+    first: tuple[Split, int] | None = None,
 ) -> Sprite:
-    """A sprite of pictures of one split, with their part maps where `epoch` has them."""
+    """A sprite of images of one split, with their part maps where `epoch` has them. first: an image of another split
+    that comes before them."""
     height = round(width * aspect(run))
-    table = runs_access.records(run, split)
-    images = [read(root, str(path), width, height) for path in table["path"].iloc[list(rows)]]
-    labels = None
-    if epoch is not None and run.info.parts:
-        try:
-            labels = palette.coded(runs_access.maps(run, split, epoch, tuple(int(row) for row in rows)))
-        except RunError:  # the maps are being written anew: pictures alone
-            labels = None
+    groups: list[tuple[Split, tuple[int, ...]]] = [] if first is None else [(first[0], (first[1],))]
+    groups.append((split, tuple(int(row) for row in rows)))
+    images: list[Pixels | None] = []
+    maps: list[Pixels] = []
+    for one, some in groups:
+        paths = runs_access.records(run, one)["path"].iloc[list(some)]
+        images += [read(root, str(path), width, height) for path in paths]
+        if epoch is not None and run.info.parts and some:
+            with contextlib.suppress(RunError):  # the maps are being written right now: images alone
+                maps.append(palette.coded(runs_access.maps(run, one, epoch, some)))
+    labels = np.concatenate(maps) if maps else None
+    labels = labels if labels is not None and len(labels) == len(images) else None
     if labels is not None and all(image is None for image in images):
         return sprite(None, width, height, labels)
     blank = np.full((height, width, 3), 43, np.uint8)

@@ -175,9 +175,22 @@ def take_apart(run: Run, epoch: int, q: int, g: int) -> Explanation:
     return explain(one, other)
 
 
-def filtered(table: pd.DataFrame, *, errors: str, camera: int | None, subset: str | None = None) -> pd.DataFrame:
-    """Queries in order, worst AP first; those without a true match last, since nothing can be right about them."""
+def compared(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The queries with another ranking's AP of the same images, and the difference: positive is better here."""
+    theirs = other.drop_duplicates("path").set_index("path")["AP"]
+    found = table["path"].map(theirs)
+    return table.assign(**{THEIRS: found, GAIN: table["AP"] - found})
+
+
+def filtered(
+    table: pd.DataFrame, *, errors: str, camera: int | None, subset: str | None = None, order: str = "worst first"
+) -> pd.DataFrame:
+    """Queries in order; those without a true match last, since nothing can be right about them."""
     keep = np.ones(len(table), bool)
+    if errors == BETTER_HERE:
+        keep &= (table[GAIN] > 0).to_numpy()
+    elif errors == BETTER_THERE:
+        keep &= (table[GAIN] < 0).to_numpy()
     if errors == "wrong at rank 1":
         keep &= (table["first"] > 1).to_numpy()
     elif errors == "not in the first 10":
@@ -190,7 +203,16 @@ def filtered(table: pd.DataFrame, *, errors: str, camera: int | None, subset: st
         keep &= (table["camera"] == camera).to_numpy()
     if subset:
         keep &= (table["subset"] == subset).to_numpy()
-    return table[keep].sort_values(["AP", "row"], na_position="last")
+    kept = table[keep]
+    if order == DIFFERENCE and GAIN in kept:
+        return kept.assign(_size=kept[GAIN].abs()).sort_values(["_size", "row"], ascending=[False, True])
+    return kept.sort_values(["AP", "row"], ascending=[order != "best first", True], na_position="last")
+
+
+THEIRS, GAIN = "AP there", "difference in AP"
+BETTER_HERE, BETTER_THERE = "better here", "better there"
+DIFFERENCE = "largest difference first"
+ORDERS = ("worst first", "best first")
 
 
 ERRORS = ("all", "wrong at rank 1", "not in the first 10", "right at rank 1", "no true match")

@@ -36,15 +36,12 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
     place = (
         "removed from the list: its own camera, or junk" if rank is None else f"rank {rank} of {len(ranked.gallery)}"
     )
-    st.subheader("Why this distance?", anchor=False)
     st.caption(
         f"{plain(names(query)[q])} and {plain(names(gallery)[g])}: {who}; {plain(place)} in {plain(side.name)}. "
         f"{plain(' '.join(elsewhere))} Open another picture of a list to compare it."
     )
-    left, right = st.columns([2, 3])
-    with left:
-        _masks(selection, run, epoch, q, g)
-    with right:
+    _masks(selection, run, epoch, q, g)
+    with st.container():
         if side.rule == ranking.IMPORTED:
             value = "" if rank is None else f" d = {ranked.distances[rank - 1]:.3f}."
             st.info(
@@ -72,6 +69,7 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
             f"{source.stem}_pair.csv",
             "text/csv",
             on_click="ignore",
+            key=f"terms-{g}",
         )
 
 
@@ -162,7 +160,7 @@ def _masks(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
                 note=f"camera {record['camera']}",
             )
         )
-    mask_viewer(panels, palette, title="Query and gallery picture", key="pair", look=current_look(), width=150)
+    mask_viewer(panels, palette, title="Query and gallery picture", key=f"pair-{g}", look=current_look(), width=150)
     if run.info.parts and not stored:
         empty.no_maps(run, "gallery")
     elif stored and stored[-1] != epoch:

@@ -10,17 +10,18 @@ from isp_app import empty
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
 from isp_app.drawing import exports
 from isp_app.reading import pictures, ranking, runs_access
-from isp_app.reading.ranking import ERRORS, Ranked
+from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import not_found, select
 from isp_app.state.pick import names, row_named
 from isp_app.state.sidebar import Selection
-from isp_app.views import pair, ranked_lists
+from isp_app.views import pair, queries, ranked_lists
 from isp_app.views.ranked_lists import Side
 from isp_core.runs import Run
+from isp_core.runs.schema import Split
 
-PER_PAGE = 40
+QUERY = -1  # the tile of the query itself, which stands first in each list
 SHOWN = (10, 20, 50)
 NOBODY = "none"
 
@@ -41,7 +42,10 @@ def show(selection: Selection) -> None:
     table = ranking.scores(side.run, side.epoch, side.rule) if scored else ranking.unscored(side.run)
     if scored:
         _figures(side, table)
-    chosen = _choose_query(selection, side, table)
+    theirs = ranking.scores(other.run, other.epoch, other.rule) if scored and other and _may_score(other) else None
+    if theirs is not None:
+        table = ranking.compared(table, theirs)
+    chosen = queries.choose(selection, side, table, _map_epoch(side))
     if chosen is None:
         return
     pick.keep(table, chosen)
@@ -60,15 +64,16 @@ def show(selection: Selection) -> None:
     opened: tuple[Side, int] | None = None
     for one, ranked in lists.items():
         rest = [(s, r) for s, r in lists.items() if s is not one]
+        st.markdown(_heading(one, table if one is side else theirs, str(query["path"])))
         now = _list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None)
         opened = (one, now) if now is not None else opened
     _downloads(selection, side, lists, query, chosen, int(count or SHOWN[0]))
     if any(not len(ranked.gallery) for ranked in lists.values()):
         return  # the protocol removed the whole gallery: nothing to take apart
-    whose, g = _gallery_row(side, lists, opened)
+    whose, g = _gallery_row(side, lists, opened, query)
     q = chosen if whose is side else _same_query(whose.run, query)
     if q is not None:
-        pair.show(selection, whose, lists[whose], q, g, _elsewhere(lists, whose, g))
+        _why(selection, lists, whose, q, g, str(query["identity"]))
     _any_picture(side)
 
 
@@ -183,80 +188,18 @@ def _figures(side: Side, table: pd.DataFrame) -> None:
         st.metric("without a match", f"{len(table) - len(judged)}", width=150, help="Count in no figure")
 
 
-def _choose_query(selection: Selection, side: Side, table: pd.DataFrame) -> int | None:
-    left, middle, right = st.columns(3)
-    errors = select("Queries", ERRORS, "err", place=left)
-    cameras = [int(c) for c in sorted(table["camera"].unique()) if c > 0]
-    camera = select("Camera of the query", ["all", *cameras], "cam", place=middle)
-    subsets = [str(s) for s in sorted(table["subset"].unique()) if s]
-    subset = None
-    if subsets:
-        subset = select("Subset", ["all", *subsets], "subset", place=right)
-    kept = ranking.filtered(
-        table,
-        errors=errors,
-        camera=None if camera == "all" else int(camera),
-        subset=None if subset == "all" else subset,
-    )
-    if kept.empty:
-        st.info("No query is left: choose other filters.")
-        return None
-    wanted = _wanted_query(table, kept)
-    order = "worst AP first" if table["AP"].notna().any() else "in the order of the records, not ranked yet"
-    with st.expander(f"{len(kept)} queries, {order}", expanded=True):
-        pages = -(-len(kept) // PER_PAGE)
-        page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-        shown = kept.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
-        rows = [int(row) for row in shown["row"]]
-        root = pictures.picture_root(side.run, selection.settings)
-        palette = runs_access.palette(side.run)
-        sprite = pictures.tiles(side.run, root, "query", rows, palette, epoch=_map_epoch(side), width=48)
-        scored = bool(table["AP"].notna().any())
-        tiles = [_query_tile(row, record, scored) for row, (_, record) in zip(rows, shown.iterrows(), strict=True)]
-        opened = ranking_grid(tiles, sprite, palette, title="Queries, worst first", key="queries", selected=wanted)
-    if opened is not None and opened in set(kept["row"]):
-        st.query_params["q"] = names(table)[opened]
-        st.query_params.pop("g", None)
-        return opened
-    return wanted
-
-
-def _wanted_query(table: pd.DataFrame, kept: pd.DataFrame) -> int:
-    """The query that the address names, else the worst of those kept."""
-    text = st.query_params.get("q", "")
-    row = row_named(table, text) if text else None
-    if row is None and not text:
-        row = pick.kept(table)
-    if row is None:
-        row = int(kept["row"].iloc[0])
-        if text:
-            not_found("Query", text, names(table)[row])
-    return row
-
-
-def _query_tile(row: int, record: pd.Series, scored: bool) -> Tile:
-    if record["matches"] == 0 and not scored:
-        return Tile(row, "none", f"person {record['identity']}", pictures.describe(record))
-    if record["matches"] == 0:
-        return Tile(row, "none", "no match", f"{pictures.describe(record)}: the gallery has no true match")
-    mark: Mark = "match" if record["first"] == 1 else "wrong"
-    words = "right" if mark == "match" else f"first true match at rank {record['first']}"
-    return Tile(
-        row, mark, f"{100 * record['AP']:.0f} %", f"{pictures.describe(record)}: AP {record['AP']:.3f}, {words}"
-    )
-
-
 def _list(
     selection: Selection, side: Side, ranked: Ranked, query: pd.Series, count: int, other: tuple[Side, Ranked] | None
 ) -> int | None:
     gallery = runs_access.records(side.run, "gallery")
     rows = [int(row) for row in ranked.gallery[:count]]
     right = gallery["identity"].iloc[rows].to_numpy() == query["identity"]
-    st.markdown(f"**{plain(side.name)}**")
     root = pictures.picture_root(side.run, selection.settings)
     palette = runs_access.palette(side.run)
-    sprite = pictures.tiles(side.run, root, "gallery", rows, palette, epoch=_map_epoch(side))
-    tiles = []
+    q = _same_query(side.run, query)
+    first: tuple[Split, int] | None = None if q is None else ("query", q)
+    sprite = pictures.tiles(side.run, root, "gallery", rows, palette, epoch=_map_epoch(side), width=56, first=first)
+    tiles = [] if q is None else [Tile(QUERY, "query", "query", f"query: {pictures.describe(query)}")]
     for i, row in enumerate(rows):
         record = gallery.iloc[row]
         shift, words = _shift(side, row, i + 1, other)
@@ -272,12 +215,40 @@ def _list(
             )
         )
     opened = ranking_grid(tiles, sprite, palette, title=f"Ranking of {side.name}", key=f"list-{side.name}")
+    opened = None if opened == QUERY else opened
     hits = int(right.sum())
     removed = f"; {ranked.removed} of the query's own camera or junk removed" if ranked.removed else ""
     st.caption(f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}.")
     if root is None:
         empty.no_pictures()
     return opened
+
+
+def _heading(side: Side, scores: pd.DataFrame | None, path: str) -> str:
+    """The list's name, the query's AP in it, and the rank of the first true match."""
+    found = None if scores is None else scores[scores["path"] == path]
+    if found is None or found.empty or not found["matches"].iloc[0]:
+        return f"**{plain(side.name)}**"
+    ap, first = float(found["AP"].iloc[0]), int(found["first"].iloc[0])
+    return f"**{plain(side.name)}**: AP {100 * ap:.1f} %, first true match at rank {first}"
+
+
+def _why(selection: Selection, lists: dict[Side, Ranked], whose: Side, q: int, g: int, identity: str) -> None:
+    """The opened image next to the first of the other kind: a true match beside a wrong one, term by term."""
+    ranked = lists[whose]
+    who = runs_access.records(whose.run, "gallery")["identity"].astype(str).to_numpy()
+    right = who[ranked.gallery] == identity
+    others = ranked.gallery[right != (who[g] == identity)]
+    st.subheader("Why this distance?", anchor=False)
+    if not len(others):
+        pair.show(selection, whose, ranked, q, g, _elsewhere(lists, whose, g))
+        return
+    columns = st.columns(2)
+    both = sorted((g, int(others[0])), key=lambda row: who[row] != identity)
+    for column, row, words in zip(columns, both, ("true match", "wrong match"), strict=True):
+        with column:
+            st.markdown(f"**{words if row == g and st.query_params.get('g') else 'first ' + words}**")
+            pair.show(selection, whose, ranked, q, row, _elsewhere(lists, whose, row))
 
 
 def _shift(side: Side, row: int, rank: int, other: tuple[Side, Ranked] | None) -> tuple[str, str]:
@@ -315,7 +286,15 @@ def _map_epoch(side: Side) -> int | None:
     return stored[-1] if stored else None
 
 
-def _gallery_row(side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int] | None) -> tuple[Side, int]:
+def _first_true(side: Side, ranked: Ranked, query: pd.Series) -> int:
+    who = runs_access.records(side.run, "gallery")["identity"].to_numpy()
+    true = ranked.gallery[who[ranked.gallery] == query["identity"]]
+    return int(true[0] if len(true) else ranked.gallery[0])
+
+
+def _gallery_row(
+    side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int] | None, query: pd.Series
+) -> tuple[Side, int]:
     """The list and gallery picture to take apart: the one just opened, the address's, else the first of the list."""
     if opened is not None:
         whose, row = opened
@@ -330,7 +309,7 @@ def _gallery_row(side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int]
     text = st.query_params.get("g", "")
     gallery = runs_access.records(whose.run, "gallery")
     found = row_named(gallery, text) if text else None
-    first = int(lists[whose].gallery[0])
+    first = _first_true(whose, lists[whose], query)
     if text and found is None:
         not_found("Gallery image", text, names(gallery)[first])
     return whose, first if found is None else found

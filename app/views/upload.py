@@ -105,6 +105,7 @@ def _given(selection: Selection, run: Run) -> list[Given]:
         if st.button("Clear everything", help="Forgets the uploads of this session"):
             state["upload-round"] += 1
             parse_upload.forget()
+            _shown.clear()
             uploads.forget()
             st.rerun()
     given: list[Given] = []
@@ -161,8 +162,15 @@ def _crop(item: Given, i: int) -> Given:
     return Given(item.name, cropped)
 
 
+@st.cache_data(max_entries=48, max_size="32mb", show_spinner=False, scope="session")
+def _shown(pixels: bytes, width: int, height: int) -> str:
+    """An upload as the viewer shows it; encoded once, kept in this session alone."""
+    picture = Image.frombytes("RGB", (width, height), pixels).resize(SHOWN[::-1], Image.Resampling.BILINEAR)
+    return to_uri(png(np.asarray(picture)), "image/png")
+
+
 def _uri(item: Given) -> str:
-    return to_uri(png(np.asarray(item.picture.resize(SHOWN[::-1], Image.Resampling.BILINEAR))), "image/png")
+    return _shown(item.picture.tobytes(), item.picture.width, item.picture.height)
 
 
 def _parts(run: Run, palette: Palette, given: list[Given], seen: list[Seen]) -> None:

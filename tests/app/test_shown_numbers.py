@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import ImageFont
 
 from isp_app.drawing import exports, figures
 from isp_app.drawing.exports import Provenance
+from isp_app.reading import ranking
 from isp_app.reading.ranking import Ranked
 from isp_app.views import ranked_lists
 from isp_app.views.ranked_lists import Side
@@ -119,3 +121,35 @@ def _copy(run: Path, to: Path, variant: str) -> None:
     described = json.loads(file.read_text())
     described["config"]["labels"]["variant"] = variant
     file.write_text(json.dumps(described))
+
+
+def test_queries_that_two_lists_rank_most_differently_come_first() -> None:
+    paths = ["a", "b", "c", "d"]
+    here = pd.DataFrame({"row": range(4), "path": paths, "AP": [0.9, 0.2, 0.5, np.nan], "first": 1, "matches": 1})
+    there = pd.DataFrame({"path": paths[::-1], "AP": [np.nan, 0.6, 0.9, 0.3]})
+    table = ranking.compared(here, there)
+    assert table[ranking.GAIN].round(6).tolist()[:3] == [0.6, -0.7, -0.1]
+
+    def found(errors: str, order: str) -> list[str]:
+        return ranking.filtered(table, errors=errors, camera=None, order=order)["path"].tolist()
+
+    assert found("all", ranking.DIFFERENCE) == ["b", "a", "c", "d"]
+    assert found(ranking.BETTER_HERE, "worst first") == ["a"]
+    assert found(ranking.BETTER_THERE, "best first") == ["c", "b"]
+
+
+def test_a_ranking_opens_on_the_query_that_differs_most_and_explains_right_beside_wrong(open_page: Open) -> None:
+    test = open_page("ranking", run="k6", vs="baseline")
+    own, other = (ranking.scores(open_run(Path(str(p))), 3, rule) for p, rule in _sides(test))
+    table = ranking.compared(own, other)
+    most = ranking.filtered(table, errors="all", camera=None, order=ranking.DIFFERENCE).iloc[0]
+    said = words(test).replace("\\", "")
+    assert f"Query {most['image']}" in said
+    assert f"AP {100 * most['AP']:.1f} %, first true match at rank {most['first']}" in said
+    assert "first true match" in said
+    assert "first wrong match" in said
+
+
+def _sides(test: object) -> list[tuple[str, str]]:
+    root = os.environ["ISP_RUNS"]
+    return [(f"{root}/k6", "aligned"), (f"{root}/baseline", "global")]

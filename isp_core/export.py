@@ -76,6 +76,9 @@ class Quantised:
 class _Graph(nn.Module):
     """The network from images in 0 .. 255 to what `output_names` lists."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, parser: HumanParser) -> None:
         super().__init__()
         self.network, self.after_necks = parser.network, parser.features == "after-bn"

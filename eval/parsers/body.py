@@ -61,7 +61,7 @@ class BodyParser:
 
     name = "body"
     space = "lip"
-    notes = (
+    notes: tuple[str, ...] = (
         "Belongings lie inside the body's parts: neither network knows them.",
         "A parser's opinion, not human annotation: look at the overlay sheet before you use it as ground truth.",
     )
@@ -124,7 +124,8 @@ def limb_distances(landmarks: Floats, size: tuple[int, int]) -> tuple[Floats, fl
         """Distance from the line between two points, less a thickness in torso lengths."""
         along = end - start
         share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / max((along**2).sum(), 1e-6), 0, 1)
-        return np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) - thickness * torso
+        outside = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1])
+        return np.asarray(outside - thickness * torso, np.float32)
 
     ears, mouth, shoulders, hips = middle(EARS), middle(MOUTH), middle(SHOULDERS), middle(HIPS)
     torso = max(float(np.hypot(*(hips - shoulders))), 8.0)

@@ -32,7 +32,7 @@ def export_network(
     from isp_core.runs import open_run
 
     opened = open_run(run)
-    chosen = epoch if epoch is not None else (opened.weight_epochs() or [None])[-1]
+    chosen = max(opened.weight_epochs(), default=None) if epoch is None else epoch
     images = _images(int8) if int8 is not None else []
     parser = HumanParser.load(opened, chosen, device="cpu")
     written = export_onnx(parser, out, run=opened.name, epoch=chosen)

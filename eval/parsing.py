@@ -205,7 +205,9 @@ def _score(
 ) -> Score:
     parts = assignment.parts_of(target, k)
     own, mask = binary_counts(counts, target, parts), constant.counts(targets, target)
-    whole = bootstrap(own.intersection_and_union, _iou, groups, _RESAMPLES)
+    # without a pixel of the class in the ground truth there is no IoU, and no interval of one
+    there = own.intersection_and_union if (own.true_positive + own.false_negative).any() else np.zeros((0, 2))
+    whole = bootstrap(there, _iou, None if not len(there) else groups, _RESAMPLES)
     interval = bootstrap_interval(own.iou, groups, _RESAMPLES)
     return Score(
         target,

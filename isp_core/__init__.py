@@ -1,4 +1,4 @@
-"""isp_core: human parts learned from identity labels alone (ISP, ECCV 2020). Imports neither eval nor app.
+"""isp_core: human parts learned from identity labels (ISP, ECCV 2020). Imports neither eval nor app.
 
 `import isp_core as isp` is the whole public API; each name is loaded on first use, so that the import itself takes no
 time (neither torch nor pandas is loaded):

@@ -19,7 +19,7 @@ from isp_core.commands.outer import Commands
 from isp_core.errors import IspError
 from isp_core.version import describe_version
 
-HELP = "Human parts learned from identity labels alone (ISP, ECCV 2020)."
+HELP = "Human parts learned from identity labels (ISP, ECCV 2020)."
 app = Application(
     cls=Commands,
     help=HELP,

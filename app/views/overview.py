@@ -35,8 +35,9 @@ def show(selection: Selection) -> None:
     """The page."""
     st.title("What identity labels teach about the human body", anchor=False)
     st.markdown(
-        "ISP learns the parts of a person, belongings included, from nothing but the answer to *who is this?* "
-        "Nobody ever showed it where a head or a bag is."
+        "ISP learns the parts of a person, belongings included, for re-identification: from the answer to *who is "
+        "this?* and, depending on the source of its labels, from where people stand in an image and from its colours. "
+        "Label maps drawn by people or by a parser are used by the runs that say so."
     )
     if not selection.listed:
         empty.no_runs(selection.settings)

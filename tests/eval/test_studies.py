@@ -376,3 +376,17 @@ def test_parsing_rows_are_means_over_seeds_too(tmp_path: Path) -> None:
     assert set(three["seeds"]) == {2}
     assert not three.duplicated(["run", "maps", "rule", "class"]).any()
     assert {"NMI", "ARI"} == set(tables["agreement-K"].frame["metric"])
+
+
+def test_a_run_of_an_older_version_had_the_defaults_of_options_it_did_not_know(bench: Bench) -> None:
+    """Such a run held nobody out, and is not passed off as one that did."""
+    held = load_config("cpu", None, PLAIN | {"data.validation": 8})
+    (variant,) = plan("K", held, ["6"])
+    write_config(bench.folder(variant), config_of(BASE, variant))
+    run = open_run(bench.folder(variant))
+    del run.info.config["data"]["validation"]
+    from isp_core.runs import RunWriter
+
+    RunWriter(run.path).write_info(run.info)
+    (found,) = train_missing(bench, held, [variant], lambda line: None)
+    assert "was trained with data.validation = 0, this study asks for 8" in found.problem

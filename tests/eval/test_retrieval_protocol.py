@@ -204,12 +204,11 @@ def test_errors_are_one_line_and_status_one(tmp_path: Path, command: Command) ->
 def hold_out(run: Run) -> None:
     """Makes the run's training people validation people, with embeddings and maps of their own."""
     from isp_core.runs import RunWriter
-    from isp_core.runs.files import write_table
     from tests.eval.made_runs import embeddings, predicted
 
     frame = run.records()
     frame.loc[frame.split == "train", "split"] = "validation"
-    write_table(run.path / "records.parquet", frame)
+    frame.to_parquet(run.path / "records.parquet", index=False)
     held, rng = frame[frame.split == "validation"], np.random.default_rng(0)
     writer = RunWriter(run.path)
     writer.write_embeddings("validation", 1, embeddings(held, 0.3, rng))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.errors import IspError
-from isp_core.matching import Embeddings, Metric, distances
+from isp_core.matching import Embeddings, Metric, describe_rule, distances
 from isp_core.metrics.bootstrap import IDENTITIES, QUERIES, Interval, bootstrap_interval
 from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
 from isp_core.runs import Run
@@ -84,7 +84,17 @@ class Retrieval:
     def name(self) -> str:
         """The name of the document in the run's evaluation folder."""
         other = f"-on-{slug(self.source.data)}" if self.source.foreign else ""
-        return f"retrieval-epoch_{self.source.epoch:04d}-{self.rule.name}{other}"
+        rule = "" if self.source.visibility == self.source.default_visibility else f"-{self.source.visibility}"
+        return f"retrieval-epoch_{self.source.epoch:04d}-{self.rule.name}{rule}{other}"
+
+    @property
+    def visibility(self) -> str:
+        """Which rule says what parts are visible, with what it does."""
+        if self.rule.minimum_share:
+            return f"from {self.rule.minimum_share:g} of the pixels on"
+        if self.rule.minimum_probability:
+            return f"from a highest probability of {self.rule.minimum_probability:g} on"
+        return describe_rule(self.source.visibility)
 
     def document(self) -> dict[str, Any]:
         """What is written into the run: figures, rule, counts, and per-query results in the order of `queries.path`."""
@@ -98,6 +108,7 @@ class Retrieval:
             "origin": self.source.origin,
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "rule": asdict(self.rule),
+            "visibility": self.visibility,
             "n_queries": ranking.n_queries,
             "n_without_match": ranking.n_without_match,
             "n_gallery": len(self.source.gallery),
@@ -257,7 +268,7 @@ def _multi_query(source: RetrievalSet) -> RetrievalSet:
         mean(query.global_),
         mean(query.foreground),
         mean(query.parts),
-        mean(query.visibility) > 0,
+        highest(query.visibility).astype(np.asarray(query.visibility).dtype),
         mean(query.part_share),
         None if query.part_peak is None else highest(query.part_peak),
     )

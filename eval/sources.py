@@ -17,6 +17,7 @@ from tqdm import tqdm
 from isp_core.data.records import TEST, VALIDATION, DataSet, leave_one_out
 from isp_core.errors import IspError
 from isp_core.matching import Embeddings
+from isp_core.matching.visibility_rules import EQ8
 from isp_core.runs import Run, RunError
 from isp_core.runs.distances import stored_distances
 
@@ -31,7 +32,8 @@ class RetrievalSet:
     """Queries and gallery of one run at one epoch, ready to be ranked.
 
     query, gallery: records (path, identity, camera, split, subset); embeddings in their order, or else `distances`
-    (Q, G), where a run was imported as a distance matrix. `origin` says in words where they come from.
+    (Q, G), where a run was imported as a distance matrix. `origin` says in words where they come from. visibility: the
+    rule of isp_core.matching.VISIBILITY_RULES that the embeddings hold; default_visibility: the run's own.
     """
 
     run: str
@@ -45,6 +47,8 @@ class RetrievalSet:
     distances: npt.NDArray[np.float32] | None
     origin: str
     foreign: bool = False
+    visibility: str = EQ8
+    default_visibility: str = EQ8
 
     def __post_init__(self) -> None:
         for name, frame in (("query", self.query), ("gallery", self.gallery)):
@@ -68,14 +72,19 @@ class RetrievalSet:
 
 
 def retrieval_set(
-    run: Run, epoch: int | None, data: DataSet | None = None, progress: bool = False, peaks: bool = False
+    run: Run,
+    epoch: int | None,
+    data: DataSet | None = None,
+    progress: bool = False,
+    peaks: bool = False,
+    visibility: str | None = None,
 ) -> RetrievalSet:
     """Queries and gallery of a run.
 
     epoch: None for the last that has what is needed. data: None, or the run's own data set, for its stored embeddings;
     another data set is embedded now by the run's weights (cross-data-set evaluation), as are own pictures where the
     run has weights but no embeddings. peaks: whether the parts' probabilities are needed, which older runs do not
-    store.
+    store. visibility: one of isp_core.matching.VISIBILITY_RULES; None for the run's own.
     """
     if data is not None and not same_test(run, data):
         if not run.weight_epochs():
@@ -84,16 +93,17 @@ def retrieval_set(
                 f"{data.root} ({data.fingerprint[:12]}), and holds no weights to embed other pictures with: "
                 "give the data set it was made on"
             )
-        return _embedded_now(run, epoch, data, foreign=True, progress=progress)
+        return _embedded_now(run, epoch, data, visibility, foreign=True, progress=progress)
     distances = stored_distances(run)
     if distances is not None:
         return _stored(run, 0, None, None, distances)
     epochs = run.embedding_epochs()
     if epochs and (epoch is None or epoch in epochs):
         epoch = epochs[-1] if epoch is None else epoch
-        query, gallery = run.embeddings("query", epoch), run.embeddings("gallery", epoch)
+        query, gallery = (run.embeddings(split, epoch, visibility) for split in TEST)
         if not peaks or query.part_peak is not None:
-            return _stored(run, epoch, query, gallery, None)
+            found = _stored(run, epoch, query, gallery, None)
+            return _ruled(found, run, visibility)
         if data is None:
             raise IspError(
                 f"{run.path} stores embeddings of epoch {epoch} without the parts' probabilities: give --data to make "
@@ -103,10 +113,10 @@ def retrieval_set(
         have = f"it has them of epochs {', '.join(map(str, epochs))}" if epochs else "it has none"
         wanted = "" if epoch is None else f" of epoch {epoch}"
         raise IspError(f"{run.path} has no embeddings{wanted} ({have}): give --data to make them from the weights")
-    return _embedded_now(run, epoch, data, foreign=False, progress=progress)
+    return _embedded_now(run, epoch, data, visibility, foreign=False, progress=progress)
 
 
-def validation_set(run: Run, epoch: int | None) -> RetrievalSet:
+def validation_set(run: Run, epoch: int | None, visibility: str | None = None) -> RetrievalSet:
     """The identities that the run held out of training, each image searched for among all others.
 
     RunError where it held none out, or has no embeddings of them.
@@ -123,9 +133,16 @@ def validation_set(run: Run, epoch: int | None) -> RetrievalSet:
             f"{run.path} has no embeddings of its validation identities at epoch {epoch}; it has them of epochs "
             + ", ".join(map(str, epochs))
         )
-    found, frame, info = run.embeddings(VALIDATION, epoch), leave_one_out(frame), run.info.data
+    found, frame, info = run.embeddings(VALIDATION, epoch, visibility), leave_one_out(frame), run.info.data
     name, origin = f"{info.name}, validation", f"embeddings of held-out training identities, epoch {epoch}"
-    return RetrievalSet(run.name, epoch, name, info.fingerprint, frame, frame, found, found, None, origin, foreign=True)
+    held = RetrievalSet(run.name, epoch, name, info.fingerprint, frame, frame, found, found, None, origin, foreign=True)
+    return _ruled(held, run, visibility)
+
+
+def _ruled(found: RetrievalSet, run: Run, visibility: str | None) -> RetrievalSet:
+    """The set with the names of its visibility rule and of the run's own."""
+    used, own = run.visibility_rule(found.epoch, visibility), run.visibility_rule(found.epoch)
+    return replace(found, visibility=used, default_visibility=own)
 
 
 def same_test(run: Run, data: DataSet) -> bool:
@@ -153,18 +170,21 @@ def _stored(
     return RetrievalSet(run.name, epoch, info.name, info.fingerprint, *frames, query, gallery, distances, origin)
 
 
-def _embedded_now(run: Run, epoch: int | None, data: DataSet, foreign: bool, progress: bool) -> RetrievalSet:
+def _embedded_now(
+    run: Run, epoch: int | None, data: DataSet, visibility: str | None, *, foreign: bool, progress: bool
+) -> RetrievalSet:
     from isp_core.parser import HumanParser  # loads every backbone's code; stored embeddings need none
 
     epochs = run.weight_epochs()
     epoch = epochs[-1] if epoch is None and epochs else epoch
-    parser = HumanParser.load(run, epoch)
+    parser = HumanParser.load(run, epoch, visibility=visibility)
     frames = data.split("query"), data.split("gallery")
     query, gallery = (_embed(parser, data.paths(frame), progress) for frame in frames)
     origin = f"embedded by the weights of epoch {epoch}" + (f", trained on {run.info.data.name}" if foreign else "")
-    return RetrievalSet(
+    found = RetrievalSet(
         run.name, epoch or 0, data.name, data.fingerprint, *frames, query, gallery, None, origin, foreign
     )
+    return _ruled(found, run, visibility)
 
 
 def _embed(parser: HumanParser, paths: list[Path], progress: bool) -> Embeddings | None:

@@ -12,7 +12,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from isp_core.commands import configuration, data, doctor, export, matching, networks, runs, search, training
+from isp_core.commands import (
+    configuration,
+    data,
+    doctor,
+    export,
+    matching,
+    networks,
+    runs,
+    search,
+    training,
+    visibility,
+)
 from isp_core.commands.application import Application, print_any_name
 from isp_core.commands.options import printable
 from isp_core.commands.outer import Commands
@@ -51,6 +62,7 @@ app.command("options")(configuration.list_options)
 app.command("label")(networks.label_pictures)
 app.command("parse")(networks.parse_pictures)
 app.command("extract")(networks.extract_embeddings)
+app.command("calibrate")(visibility.calibrate_visibility)
 app.command("match")(matching.match_images)
 app.command("export")(export.export_network)
 app.command("search")(search.search_gallery)

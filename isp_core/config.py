@@ -45,6 +45,9 @@ class DataConfig(Section):
     erase_fill: Literal["mean-colour", "image-mean"] = Field(
         "mean-colour", description="what an erased rectangle shows; the authors: the image's own mean"
     )
+    occlude: Share = Field(
+        0.0, description="probability that another person, a block or an erased block is pasted over the image"
+    )
     erased: Literal["background", "ignore"] = Field(
         "background", description="what the label map says under an erased rectangle: an occluder hides parts (Eq. 8)"
     )

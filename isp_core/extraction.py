@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isp_core.calibration import calibrate_run
 from isp_core.config import check_config
 from isp_core.data import DataSet, PictureCache, load
 from isp_core.data.records import TEST
@@ -14,6 +15,7 @@ from isp_core.errors import IspError
 from isp_core.inference import join, read_all
 from isp_core.labelling.rounds import Labels, TrainingPictures
 from isp_core.labelling.sources import source_of
+from isp_core.matching.visibility_rules import EQ8
 from isp_core.models import normalisation
 from isp_core.parser import HumanParser
 from isp_core.progress import counted
@@ -33,7 +35,7 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
         raise IspError(f"{data_set.root} has no query or no gallery: there is nothing to extract embeddings of")
     epoch = _epoch(opened, epoch)
     with sole_writer(run):
-        parser, writer = HumanParser.load(opened, epoch), RunWriter(run)
+        parser, writer = HumanParser.load(opened, epoch, visibility=EQ8), RunWriter(run)
         splits: tuple[Split, ...] = ("query", "gallery")
         readings = {}
         for split in splits:
@@ -46,6 +48,8 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
         if parser.parts:
             maps = np.concatenate([readings[split].labels for split in splits])
             writer.write_maps("test", epoch, [(np.arange(len(maps)), maps)], len(maps))
+        if parser.parts and any(each <= epoch for each in opened.label_epochs("train")):
+            calibrate_run(opened, data_set, epoch)
         return epoch, {split: len(readings[split].labels) for split in splits}
 
 

@@ -23,7 +23,8 @@ from isp_core.config import check_config
 from isp_core.data.pictures import Picture, as_image, resize_picture
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Features, join, read
-from isp_core.matching import Embeddings, Explanation, explain
+from isp_core.matching import Calibration, Embeddings, Explanation, explain, judged
+from isp_core.matching.visibility_rules import EQ8
 from isp_core.models import ISPNet, normalisation
 from isp_core.models.build import load_checkpoint, network_spec, require_fitting
 from isp_core.runs import Run, open_run
@@ -36,14 +37,16 @@ from isp_core.runs.untrusted import regular_file
 class Parsing:
     """The parts that a network finds in n images, background first.
 
-    probabilities (n, K, h, w) float32, Eq. 5. labels (n, h, w) uint8, their argmax. visibility (n, K-1) bool, Eq. 8.
+    probabilities (n, K, h, w) float32, Eq. 5. labels (n, h, w) uint8, their argmax. visibility (n, K-1):
+    flags l_k, or weights of a soft rule. rule: which of isp_core.matching.VISIBILITY_RULES decided it.
     part_share (n, K-1) float32, the share of pixels of each part.
     """
 
     probabilities: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
-    visibility: npt.NDArray[np.bool_]
+    visibility: npt.NDArray[np.bool_] | npt.NDArray[np.float32]
     part_share: npt.NDArray[np.float32]
+    rule: str = EQ8
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,15 @@ class Prediction:
     probabilities: (n, K, h, w) float32, Eq. 5, background first; K = 0 for a baseline without parts.
     labels: (n, h, w) uint8, their argmax; all 0 for a baseline.
     foreground: (n, h, w) float16 in [0, 1], 1 - P_0; all 0 for a baseline.
-    embeddings: global, foreground and part features with visibility (Eq. 8), float16, as `isp extract` stores them.
+    embeddings: global, foreground and part features, float16, as `isp extract` stores them, with visibility.
+    rule: which of isp_core.matching.VISIBILITY_RULES decided visibility.
     """
 
     probabilities: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
     foreground: npt.NDArray[np.float16]
     embeddings: Embeddings
+    rule: str = EQ8
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,7 +75,7 @@ class Prediction:
         if not self.probabilities.shape[1]:
             raise IspError("this run is a baseline without parts: it can embed images, not parse them")
         share = np.asarray(self.embeddings.part_share, np.float32)
-        return Parsing(self.probabilities, self.labels, share > 0, share)
+        return Parsing(self.probabilities, self.labels, np.asarray(self.embeddings.visibility), share, self.rule)
 
 
 class HumanParser:
@@ -85,17 +90,26 @@ class HumanParser:
         size: tuple[int, int],
         device: torch.device | str = "cpu",
         features: Features = "after-bn",
+        visibility: str = EQ8,
+        calibration: Calibration | None = None,
     ) -> None:
         self.network = network.to(device).eval()
         self.size, self.device, self.features = size, torch.device(device), features
-        self.parts = network.spec.parts
+        self.parts, self.visibility, self.calibration = network.spec.parts, visibility, calibration
         self.normalisation = normalisation(network.spec.backbone)
 
     @classmethod
     def load(
-        cls, run: Run | str | Path, epoch: int | None = None, device: torch.device | str | None = None
+        cls,
+        run: Run | str | Path,
+        epoch: int | None = None,
+        device: torch.device | str | None = None,
+        visibility: str | None = None,
     ) -> HumanParser:
         """The network of a run at an epoch (default: the last that has weights), on a GPU where PyTorch finds one.
+
+        visibility: one of isp_core.matching.VISIBILITY_RULES; None for the run's own, which is calibrated where it has
+        thresholds, else Eq. 8.
 
         IspError where the run has no weights there, or weights of another network.
         """
@@ -116,7 +130,8 @@ class HumanParser:
         network = ISPNet(spec, weights="none")
         load_checkpoint(network, weights)
         require_unchanged(run.path, weights)
-        return cls(network, run.info.size, device or default_device(), config.run.features)
+        rule, calibration = run.visibility_rule(epoch, visibility), run.calibration(epoch)
+        return cls(network, run.info.size, device or default_device(), config.run.features, rule, calibration)
 
     def read(self, images: Picture | Sequence[Picture]) -> Prediction:
         """Parts, label maps, visibility and features of one or several images, each from a single forward pass.
@@ -145,7 +160,8 @@ class HumanParser:
                 probabilities.append(output.logits.softmax(1).float().cpu().numpy())
             readings.append(reading)
         whole = join(readings)
-        return Prediction(np.concatenate(probabilities), whole.labels, whole.foreground, whole.embeddings)
+        seen = judged(whole.embeddings, self.visibility, self.calibration) if self.parts else whole.embeddings
+        return Prediction(np.concatenate(probabilities), whole.labels, whole.foreground, seen, self.visibility)
 
     def parse(self, pictures: Picture | Sequence[Picture]) -> Parsing:
         """Part probabilities, label maps and visibility of one or several images: `read(images).parsing`.

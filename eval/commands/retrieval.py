@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
+from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,7 @@ def judge_retrieval(
     queries: Annotated[
         Literal["single", "multi"], typer.Option(help="multi: the mean over an identity's queries of one camera.")
     ] = "single",
+    visibility: VisibilityOption = None,
     visible_from: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the pixels from which on a part is visible; 0 is Eq. 8.")
     ] = 0.0,
@@ -68,6 +69,9 @@ def judge_retrieval(
     against_matching: Annotated[
         str | None, typer.Option(help="Paired test against this matching, such as all-parts.")
     ] = None,
+    against_visibility: Annotated[
+        str | None, typer.Option(help="Paired test against this visibility rule, such as eq8.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the table as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,11 +91,16 @@ def judge_retrieval(
     from isp_eval.tables import text, write_table
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
+    if visibility is not None and (visible_from or visible_probability):
+        raise IspError("--visibility, --visible-from and --visible-probability exclude each other: give one of them")
     data_set, peaks = None if data is None else load(data), visible_probability > 0
     if split == "validation" and (data is not None or subset):
         raise IspError("--split validation takes stored embeddings: leave out --data and --subset")
     held = split == "validation"
-    source = validation_set(opened, epoch) if held else retrieval_set(opened, epoch, data_set, progress, peaks)
+    if held:
+        source = validation_set(opened, epoch, visibility)
+    else:
+        source = retrieval_set(opened, epoch, data_set, progress, peaks, visibility)
     reranking = Reranking(k1, k2, weight) if rerank else None
     parts = 0 if source.query_embeddings is None else source.query_embeddings.n_parts
     rules = [
@@ -102,15 +111,15 @@ def judge_retrieval(
     documents = [each.document() for each in found]
     caption = f"{found[0].source.run} on {found[0].source.data}, {found[0].source.origin}"
     frame = found[0].table() if len(found) == 1 else _by_rule(found)
-    if against is not None or against_epoch is not None or against_matching is not None:
+    if any(each is not None for each in (against, against_epoch, against_matching, against_visibility)):
         if len(rules) > 1:
             raise IspError("a paired test compares under one rule: give one --matching")
         other = opened if against is None else open_run(against)
         data_there = data_set if source.foreign or peaks else None
         if held:
-            others = validation_set(other, against_epoch)
+            others = validation_set(other, against_epoch, against_visibility or visibility)
         else:
-            others = retrieval_set(other, against_epoch, data_there, progress, peaks)
+            others = retrieval_set(other, against_epoch, data_there, progress, peaks, against_visibility or visibility)
         rule = rules[0] if against_matching is None else replace(rules[0], matching=against_matching)
         comparison = compare(evaluate(others, rule, progress), found[0])
         opened.write_evaluation(comparison.name, comparison.document())
@@ -128,7 +137,10 @@ def judge_retrieval(
     typer.echo(caption)
     first = found[0]
     rule_name = first.rule.name if len(found) == 1 else first.rule.name.removeprefix(f"{first.rule.matching}-")
-    typer.echo(f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery pictures, {rule_name}\n")
+    typer.echo(
+        f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery pictures, {rule_name}; "
+        f"visible parts: {first.visibility}\n"
+    )
     typer.echo(text(frame if len(found) == 1 else frame[_SHOWN]))
     for note in notes:
         typer.echo(f"note: {note}")

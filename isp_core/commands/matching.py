@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
+from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
 from isp_core.errors import IspError
 
 
@@ -19,6 +19,7 @@ def match_images(
     out: Annotated[
         Path | None, typer.Option("--out", help="Sheet to save (PNG); default: A-B.png in this folder.")
     ] = None,
+    visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the distance of two images with its terms (Eq. 8-10), and save both with their parts as one sheet.
@@ -27,6 +28,7 @@ def match_images(
     """
     # imported here: --help need not wait for torch
     from isp_core.drawing import run_palette
+    from isp_core.matching import describe_rule
     from isp_core.pair_sheet import pair_sheet, terms_of
     from isp_core.parser import HumanParser
 
@@ -35,7 +37,7 @@ def match_images(
         raise IspError(f"--out {target}: the sheet is a PNG, so its name must end with .png")
     if target.exists() and target.resolve() in (first.resolve(), second.resolve()):
         raise IspError(f"--out {target} is one of the two images: give another name")
-    parser, palette = HumanParser.load(run, epoch), run_palette(run)
+    parser, palette = HumanParser.load(run, epoch, visibility=visibility), run_palette(run)
     seen = parser.read([first, second])
     explanation = parser.match(seen.embeddings[:1], seen.embeddings[1:])
     terms, distance = terms_of(explanation, palette), float(explanation.distance[0])
@@ -48,9 +50,20 @@ def match_images(
         raise IspError(f"{target} cannot be written ({error.strerror or error}): give --out another place") from error
     if as_json:
         found = [{"name": term.name, "distance": term.distance, "counts": term.counts} for term in terms]
-        print_json({"first": first, "second": second, "distance": distance, "terms": found, "sheet": target})
+        print_json(
+            {
+                "first": first,
+                "second": second,
+                "distance": distance,
+                "visibility": parser.visibility,
+                "terms": found,
+                "sheet": target,
+            }
+        )
         return
     typer.echo(f"distance {distance:.4f}: the mean of the terms that count (Eq. 10)")
     for term in terms:
         typer.echo(f"  {term.distance:.4f}  {term.name}{'' if term.counts else '  (not visible in both: left out)'}")
+    if parser.parts:
+        typer.echo(f"visible parts: {describe_rule(parser.visibility)}")
     typer.echo(f"{target}: both images with their parts")

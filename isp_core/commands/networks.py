@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 import typer
 
-from isp_core.commands.options import DataOption, EpochOption, JsonOption, OutOption, RunOption, print_json
+from isp_core.commands.options import (
+    DataOption,
+    EpochOption,
+    JsonOption,
+    OutOption,
+    RunOption,
+    VisibilityOption,
+    print_json,
+)
 from isp_core.errors import IspError
 from isp_core.progress import counted
 
@@ -38,18 +46,22 @@ def parse_pictures(
     out: OutOption,
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     epoch: EpochOption = None,
+    visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures.
+    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures; parts.json names the
+    rule of visibility.
 
     Pictures that cannot be read are named at the end, all others are written; the exit status is 1 then.
     """
     from isp_core.drawing import overlay, run_palette, save_label_map
+    from isp_core.matching import describe_rule
     from isp_core.parser import HumanParser
+    from isp_core.runs.files import json_text
     from isp_core.tables import write_csv
 
     files = _picture_files(pictures)
-    parser, palette = HumanParser.load(run, epoch), run_palette(run)
+    parser, palette = HumanParser.load(run, epoch, visibility=visibility), run_palette(run)
     rows: list[dict[str, object]] = []
     broken: list[str] = []
     for batch in _read_batches(counted(files, "pictures", len(files)), broken):
@@ -60,12 +72,18 @@ def parse_pictures(
             target.parent.mkdir(parents=True, exist_ok=True)
             overlay(image, parsing.labels[row], palette).save(target)
             shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[row], start=1)}
-            seen = {f"visible_{part}": int(flag) for part, flag in enumerate(parsing.visibility[row], start=1)}
+            seen = {f"visible_{part}": seen.item() for part, seen in enumerate(parsing.visibility[row] * 1, start=1)}
             rows.append({"picture": str(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
+        (out / "parts.json").write_text(
+            json_text({"run": run.name, "visibility": describe_rule(parser.visibility)}), encoding="utf-8"
+        )
         _done(
-            as_json, {"out": str(out), "pictures": len(rows)}, f"{out}: label maps and overlays of {len(rows)} pictures"
+            as_json,
+            {"out": str(out), "pictures": len(rows), "visibility": parser.visibility},
+            f"{out}: label maps and overlays of {len(rows)} pictures; parts.csv says which parts are visible by "
+            f"{describe_rule(parser.visibility)}",
         )
     if broken:
         raise IspError("\n  ".join([f"{len(broken)} of {len(files)} pictures could not be read:", *broken]))
@@ -74,7 +92,8 @@ def parse_pictures(
 def extract_embeddings(
     run: RunOption, data: DataOption, epoch: EpochOption = None, as_json: JsonOption = False
 ) -> None:
-    """Write the embeddings and predicted label maps of a run's query and gallery into the run."""
+    """Write the embeddings and predicted label maps of a run's query and gallery into the run, and the visibility
+    thresholds of that epoch where it has pseudo-labels to calibrate them by."""
     from isp_core.extraction import extract
 
     done, counts = extract(run, epoch, data)

@@ -11,6 +11,14 @@ import typer
 DataOption = Annotated[Path, typer.Option("--data", help="Folder (or CSV file) of the data set.")]
 RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
 EpochOption = Annotated[int | None, typer.Option("--epoch", help="Epoch (default: the last that has weights).")]
+VisibilityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--visibility",
+        help="Which parts count as visible: eq8 (Eq. 8), peak (calibrated thresholds) or soft (weights). Default: peak "
+        "where the run has thresholds, else eq8.",
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 

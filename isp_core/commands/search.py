@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
+from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
 from isp_core.errors import IspError
 
 
@@ -23,6 +23,7 @@ def search_gallery(
         Path | None,
         typer.Option(help="Index file of this gallery: read where it exists, otherwise made. Only files of your own."),
     ] = None,
+    visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the run's gallery pictures that are nearest to pictures of your own, by Eq. 10.
@@ -44,14 +45,15 @@ def search_gallery(
             f"{run} has no epoch with both weights and gallery embeddings: `isp extract --run {run} --data DIR`"
         )
     epoch = known[-1] if epoch is None else epoch
-    gallery = opened.embeddings("gallery", epoch)
+    gallery = opened.embeddings("gallery", epoch, visibility)
     if index is not None and index.exists():
         indexed = GalleryIndex.load(index, gallery)
     else:
         indexed = GalleryIndex.build(gallery)
         if index is not None:
             indexed.save(index)
-    query = HumanParser.load(opened, epoch).embed([*pictures])
+    parser = HumanParser.load(opened, epoch, visibility=visibility)
+    query = parser.embed([*pictures])
     found = indexed.search(query, top, max(top, candidates))
     records = opened.records("gallery")
     results = [
@@ -64,9 +66,17 @@ def search_gallery(
     ]
     if as_json:
         each = [{"picture": str(picture), "nearest": near} for picture, near in zip(pictures, results, strict=True)]
-        print_json({"run": str(run), "epoch": epoch, "gallery": len(gallery), "pictures": each})
+        print_json(
+            {
+                "run": str(run),
+                "epoch": epoch,
+                "gallery": len(gallery),
+                "visibility": parser.visibility,
+                "pictures": each,
+            }
+        )
         return
     for picture, near in zip(pictures, results, strict=True):
-        typer.echo(f"{picture}, nearest of {len(gallery)} at epoch {epoch}:")
+        typer.echo(f"{picture}, nearest of {len(gallery)} at epoch {epoch}, visibility by {parser.visibility}:")
         for rank, item in enumerate(near, start=1):
             typer.echo(f"{rank:4}  {item['distance']:.4f}  {item['path']}  (person {item['identity']})")

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from isp_core.data.occlusion import draw_occluder, paste
 from isp_core.data.pictures import PictureCache
 from isp_core.data.transforms import TrainTransform, picture_generator
 
@@ -48,6 +49,8 @@ class EpochBatches(Dataset[Batch]):
         batches: rows of each batch, from `IdentityBatches.batches(epoch)`.
         transform: the augmentation.
         seed, epoch: with the place in the epoch, what the augmentation is drawn from.
+        occlude: probability that an occluder made of another identity's image is pasted over an image, and over its
+            label map as background, before it is augmented.
         first_draw: this rank's first place in the epoch, so that ranks do not augment alike
             (rank * number of places per rank).
     """
@@ -62,22 +65,41 @@ class EpochBatches(Dataset[Batch]):
         seed: int,
         epoch: int,
         first_draw: int = 0,
+        occlude: float = 0.0,
     ) -> None:
         self._cache, self._targets, self._label_maps = cache, targets, label_maps
         self._batches, self._transform = batches, transform
-        self._seed, self._epoch = seed, epoch
+        self._seed, self._epoch, self._occlude = seed, epoch, occlude
         self._first_draws = first_draw + np.cumsum([0, *(len(batch) for batch in batches)])
 
     def __len__(self) -> int:
         return len(self._batches)
 
+    def _occluded(self, row: int, draw: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """An image and its label map, behind an occluder where chance says so. Chance is its own, so that crop, flip
+        and erasing are the same with and without occluders."""
+        image, label_map = self._cache[row], self._label_map(row)
+        if not self._occlude:
+            return image, label_map
+        generator = picture_generator(self._seed, self._epoch, draw, stream=1)
+        if float(torch.rand((), generator=generator)) >= self._occlude:
+            return image, label_map
+        others = np.flatnonzero(self._targets != self._targets[row])
+        if not len(others):
+            return image, label_map
+        other = int(others[int(torch.randint(len(others), (), generator=generator))])
+        return paste(image, label_map, draw_occluder(self._cache[other], self._label_map(other), generator))
+
+    def _label_map(self, row: int) -> torch.Tensor | None:
+        return None if self._label_maps is None else torch.from_numpy(self._label_maps[row])
+
     def __getitem__(self, index: int) -> Batch:
         rows = self._batches[index]
         pictures, maps = [], []
         for place, row in enumerate(rows):
-            generator = picture_generator(self._seed, self._epoch, int(self._first_draws[index]) + place)
-            label_map = None if self._label_maps is None else torch.from_numpy(self._label_maps[row])
-            picture, moved = self._transform(self._cache[row], label_map, generator)
+            draw = int(self._first_draws[index]) + place
+            generator = picture_generator(self._seed, self._epoch, draw)
+            picture, moved = self._transform(*self._occluded(row, draw), generator)
             pictures.append(picture)
             if moved is not None:
                 maps.append(moved)

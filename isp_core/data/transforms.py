@@ -36,13 +36,15 @@ class TransformError(IspError):
     """Sizes or probabilities that do not fit together."""
 
 
-def picture_generator(seed: int, epoch: int, draw: int) -> torch.Generator:
+def picture_generator(seed: int, epoch: int, draw: int, stream: int = 0) -> torch.Generator:
     """The random numbers of one draw: the `draw`-th picture of the epoch's batches, over all of them.
 
     By its place in the epoch, not by the picture: a picture drawn twice is augmented in two ways. Neither the number
-    of loader workers nor what was drawn before changes anything, so that a resumed run is exact to the bit.
+    of loader workers nor what was drawn before changes anything, so that a resumed run is exact to the bit. Another
+    `stream` gives other numbers for the same draw.
     """
-    state = np.random.SeedSequence([seed, epoch, draw]).generate_state(1, np.uint64)
+    place = [seed, epoch, draw] + ([stream] if stream else [])
+    state = np.random.SeedSequence(place).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 

@@ -123,6 +123,8 @@ def _reads(run: Run) -> dict[Path, Callable[[], object]]:
         for epoch in run.embedding_epochs(split):
             file = run.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
             reads[file] = partial(run.embeddings, split, epoch)
+    for file in sorted((run.path / schema.VISIBILITY).glob("epoch_*.json")):
+        reads[file] = partial(run.calibration, schema.epoch_of(file.name) or 0)
     for epoch in run.weight_epochs():
         folder = run.path / schema.CHECKPOINTS / epoch_name(epoch)
         reads[folder / schema.WEIGHTS_FILE] = partial(_weights_of, folder / schema.WEIGHTS_FILE, run.path)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from isp_core.errors import IspError
 from isp_core.runs import schema
 from isp_core.runs.checksums import recorded, require_unchanged
 from isp_core.runs.embeddings import read_embeddings
@@ -27,7 +28,7 @@ from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, 
 from isp_core.runs.untrusted import is_regular, read_json, regular_file
 
 if TYPE_CHECKING:
-    from isp_core.matching import Embeddings
+    from isp_core.matching import Calibration, Embeddings
 
 IGNORED = 255
 _MAX_EPOCHS = 100_000  # rows of metrics
@@ -35,6 +36,7 @@ _FOLDERS = (
     schema.CHECKPOINTS,
     schema.EMBEDDINGS,
     schema.EVALUATION,
+    schema.VISIBILITY,
     "distances",
     *(f"{schema.LABELS}/{kind}" for kind in schema.MAP_KINDS),
 )
@@ -147,8 +149,34 @@ class Run:
             [epoch for epoch in found if any(self._embeddings_file(each, epoch).exists() for each in splits)]
         )
 
-    def embeddings(self, split: Split, epoch: int) -> Embeddings:
-        """Embeddings of a split in the order of its records."""
+    def calibration(self, epoch: int) -> Calibration | None:
+        """The visibility thresholds of an epoch, or None where none were calibrated (`isp calibrate`)."""
+        file = self.path / schema.VISIBILITY / f"{epoch_name(epoch)}.json"
+        if not os.path.lexists(file):
+            return None
+        from isp_core.matching import Calibration
+
+        try:
+            return Calibration.of(read_json(file, self.path))
+        except RunError:
+            raise
+        except IspError as error:
+            raise RunError(f"{file} is {error}: make it again with `isp calibrate`") from None
+
+    def visibility_rule(self, epoch: int, name: str | None = None) -> str:
+        """The visibility rule of that name, or the run's own (None): calibrated where it has thresholds and stores what
+        they are compared with, else Eq. 8. IspError where the rule is unknown or lacks its thresholds."""
+        from isp_core.matching import chosen_rule
+
+        return chosen_rule(name, self.calibration(epoch), f"{self.path} at epoch {epoch}")
+
+    def embeddings(self, split: Split, epoch: int, visibility: str | None = None) -> Embeddings:
+        """Embeddings of a split in the order of its records.
+
+        visibility: one of isp_core.matching.VISIBILITY_RULES; None for the run's own rule (`visibility_rule`).
+        """
+        from isp_core.matching import judged
+
         file = self._embeddings_file(split, epoch)
         if not os.path.lexists(file):
             raise RunError(
@@ -159,7 +187,7 @@ class Run:
         found = read_embeddings(file, self.count(split), max(self.info.parts - 1, 0))
         self._require_order(split)
         require_unchanged(self.path, file)
-        return found
+        return judged(found, self.visibility_rule(epoch, visibility), self.calibration(epoch))
 
     def checkpoint(self, epoch: int) -> Path | None:
         """The folder with the weights of an epoch, or None where they were not kept."""

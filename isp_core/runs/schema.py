@@ -24,6 +24,7 @@ CHECKPOINTS = "checkpoints"
 LABELS = "labels"
 EMBEDDINGS = "embeddings"
 EVALUATION = "evaluation"
+VISIBILITY = "visibility"  # thresholds of each calibrated epoch
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "state.pt"
 LOCK_FILE = ".lock"

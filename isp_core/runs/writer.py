@@ -27,7 +27,7 @@ from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
     import torch
 
-    from isp_core.matching import Embeddings
+    from isp_core.matching import Calibration, Embeddings
 
     Tensors = Mapping[str, torch.Tensor]
 STATES_KEPT = 2
@@ -81,6 +81,12 @@ class RunWriter:
             self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors", embeddings, self.path
         )
 
+    def write_calibration(self, calibration: Calibration) -> None:
+        """The visibility thresholds of one epoch."""
+        file = self.path / schema.VISIBILITY / f"{epoch_name(calibration.epoch)}.json"
+        with recorded(file, self.path) as target:
+            target.write_text(json_text(calibration.document()), encoding="utf-8")
+
     def write_checkpoint(self, epoch: int, weights: Tensors, state: Mapping[str, Any] | None) -> None:
         """Weights (safetensors) and, where given, all else that a bit-exact resume needs (loadable weights-only)."""
         import torch
@@ -123,7 +129,8 @@ class RunWriter:
     def drop_after(self, epoch: int) -> None:
         """Removes what an interrupted epoch left behind."""
         self.remove_temporaries()
-        folders = [self.path / schema.CHECKPOINTS, self.path / schema.EMBEDDINGS, *self._map_folders()]
+        kinds = (schema.CHECKPOINTS, schema.EMBEDDINGS, schema.VISIBILITY)
+        folders = [*(self.path / kind for kind in kinds), *self._map_folders()]
         entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
         self._remove([entry for entry in entries if _number(entry) > epoch])
 

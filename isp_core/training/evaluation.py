@@ -17,6 +17,7 @@ from isp_core.config import Config
 from isp_core.data.pictures import PictureCache
 from isp_core.data.records import VALIDATION, DataSet, Split, leave_one_out
 from isp_core.inference import Reading, join, read_all
+from isp_core.matching import Calibration
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, Normalisation
 from isp_core.progress import counted
@@ -52,22 +53,27 @@ class Evaluator:
         writer: RunWriter,
         truth: TruthWatch | None,
         assignment: Assignment | None,
+        calibration: Calibration | None,
     ) -> Row:
-        """Retrieval and, with ground truth, IoU of "validation" or "test"; the former's columns begin with its name."""
+        """Retrieval and, with ground truth, IoU of "validation" or "test"; the former's columns begin with its name.
+
+        calibration: thresholds of this epoch, None where the network has no parts.
+        """
         start = time.perf_counter()
         if what == VALIDATION:
             frame = self.data.split(VALIDATION)
             whole = self._read(network, frame, VALIDATION, epoch)
             writer.write_embeddings(VALIDATION, epoch, whole.embeddings)
             frame = leave_one_out(frame)
-            row = retrieval_row(whole.embeddings, whole.embeddings, frame, frame)
+            row = retrieval_row(whole.embeddings, whole.embeddings, frame, frame, calibration)
         else:
             query, gallery = self.data.split("query"), self.data.split("gallery")
             names: tuple[Split, ...] = ("query", "gallery")
             readings = [self._read(network, self.data.split(name), name, epoch) for name in names]
             for name, reading in zip(names, readings, strict=True):
                 writer.write_embeddings(name, epoch, reading.embeddings)
-            row, whole = retrieval_row(readings[0].embeddings, readings[1].embeddings, query, gallery), join(readings)
+            row = retrieval_row(readings[0].embeddings, readings[1].embeddings, query, gallery, calibration)
+            whole = join(readings)
         if self.config.parts:
             kind: MapKind = "validation" if what == VALIDATION else "test"
             writer.write_maps(kind, epoch, [(np.arange(len(whole.labels)), whole.labels)], len(whole.labels))

@@ -20,6 +20,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
+from isp_core.calibration import calibrate
 from isp_core.config import Config
 from isp_core.data.batches import EpochBatches
 from isp_core.data.pictures import PictureCache, require_pictures
@@ -30,6 +31,7 @@ from isp_core.errors import IspError
 from isp_core.labelling.rounds import Labeller, Labels, Round, TrainingPictures, collect
 from isp_core.labelling.sources import source_of
 from isp_core.losses import CenterLoss, Objective, balancing_shift
+from isp_core.matching import Calibration
 from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
@@ -211,7 +213,15 @@ class _Training:
         labels = self.labels if len(self.labels) else None  # none yet, or never
         self.objective.alpha = self.config.loss.alpha(epoch)
         epoch_batches = EpochBatches(
-            self.pictures, self.targets, labels, plan, self.transform, self.config.run.seed, epoch, place
+            self.pictures,
+            self.targets,
+            labels,
+            plan,
+            self.transform,
+            self.config.run.seed,
+            epoch,
+            place,
+            self.config.data.occlude,
         )
         loader = DataLoader(epoch_batches, batch_size=None, num_workers=self.config.data.workers)
         shift = None
@@ -293,10 +303,33 @@ class _Training:
         if not self.main:
             return {}
         found: Row = {}
-        for what in self.evaluator.due(epoch):
-            row = self.evaluator.evaluate(what, self.network, epoch, self.writer, self.truth, self.assignment)
+        due = self.evaluator.due(epoch)
+        calibration = self._calibrate(epoch) if due else None
+        for what in due:
+            row = self.evaluator.evaluate(
+                what, self.network, epoch, self.writer, self.truth, self.assignment, calibration
+            )
             seconds = found.get("seconds_evaluation", 0.0) + row["seconds_evaluation"]
             found |= row | {"seconds_evaluation": seconds}
+        return found
+
+    def _calibrate(self, epoch: int) -> Calibration | None:
+        """Visibility thresholds by the labels that there are; None without parts."""
+        if self.labeller is None:
+            return None
+        found = calibrate(
+            self.network,
+            self.pictures,
+            self.labels,
+            self.by,
+            self.device,
+            epoch=epoch,
+            labels_epoch=next(each for each in range(epoch, -1, -1) if self.config.labels.due(each)),
+            seed=self.config.run.seed,
+            workers=self.config.data.workers,
+            show=self.progress,
+        )
+        self.writer.write_calibration(found)
         return found
 
     def _note_assignment(self, epoch: int, assignment: Assignment) -> None:

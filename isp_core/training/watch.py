@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.data.records import VALIDATION, DataSet
-from isp_core.matching import Embeddings, distances
+from isp_core.matching import Calibration, Embeddings, distances, judged
+from isp_core.matching.visibility_rules import CALIBRATED
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.labels import churn, part_sizes
 from isp_core.metrics.parsing import (
@@ -43,15 +44,27 @@ def label_row(labels: Labels, previous: Labels | None, parts: int) -> Row:
     return row | {f"size_{part}": float(share) for part, share in enumerate(part_sizes(labels, parts))}
 
 
-def retrieval_row(query: Embeddings, gallery: Embeddings, queries: pd.DataFrame, found: pd.DataFrame) -> Row:
+def retrieval_row(
+    query: Embeddings,
+    gallery: Embeddings,
+    queries: pd.DataFrame,
+    found: pd.DataFrame,
+    calibration: Calibration | None = None,
+) -> Row:
     """R-1, R-5, R-10, mAP and mINP with Eq. 10, and the 95 % interval of mAP over identities (mAP_low, mAP_high); R-1
-    and mAP also with all parts counted as visible and with the global feature alone. Without parts the global feature
-    is all there is."""
+    and mAP also by Eq. 8, with all parts counted as visible, and with the global feature alone. Without parts the
+    global feature is all there is. `calibration` decides which parts are visible; None leaves that to Eq. 8."""
     rules = {"aligned": "", "all-parts": "_all-parts", "global": "_global"} if query.n_parts else {"global": ""}
+    by_eq8 = query, gallery
+    if calibration is not None:
+        query, gallery = (judged(each, CALIBRATED, calibration) for each in by_eq8)
+    compared = [(rule, suffix, query, gallery) for rule, suffix in rules.items()]
+    if calibration is not None:
+        compared.append(("aligned", "_eq8", *by_eq8))
     row: Row = {}
-    for rule, suffix in rules.items():
+    for rule, suffix, one, other in compared:
         ranking = evaluate_ranking(
-            distances(query, gallery, matching=rule), queries.identity, queries.camera, found.identity, found.camera
+            distances(one, other, matching=rule), queries.identity, queries.camera, found.identity, found.camera
         )
         summary = ranking.summary()
         names = ("R-1", "R-5", "R-10", "mAP", "mINP") if not suffix else ("R-1", "mAP")

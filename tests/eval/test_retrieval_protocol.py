@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from isp_core.errors import IspError
-from isp_core.matching import distances
+from isp_core.matching import Calibration, distances
 from isp_core.metrics.ranking import evaluate_ranking
-from isp_core.runs import Run
+from isp_core.runs import Run, RunWriter
+from isp_core.runs.maintenance import verify
 from isp_eval.comparison import compare
 from isp_eval.reranking import Reranking
 from isp_eval.retrieval import FIGURES, Rule, evaluate, evaluate_run
@@ -249,3 +250,39 @@ def test_documents_of_older_versions_get_an_interval_over_identities_from_their_
     assert found is not None
     assert (found.mean, found.low, found.high, found.units) == (0.5, 0, 1, 2)
     assert stored_interval({"figures": {}}) is None
+
+
+def test_a_calibrated_run_is_ranked_by_its_thresholds_and_by_eq_8_when_asked(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    by_eq8 = evaluate(retrieval_set(run, 1), Rule())
+    assert by_eq8.document()["visibility"].startswith("eq8 (Eq. 8")
+    k = run.embeddings("query", 1).n_parts
+    RunWriter(run.path).write_calibration(Calibration((1.0,) * k, (1.0,) * k, (1,) * k, (1,) * k, 1, 1))
+    assert run.visibility_rule(1) == "peak"
+    q, g = (run.embeddings(split, 1, "eq8").seen_with(1.0) for split in ("query", "gallery"))
+    calibrated = evaluate(retrieval_set(run, 1), Rule())
+    expected = evaluate_ranking(
+        distances(q, g),
+        *(run.records("query")[c] for c in ("identity", "camera")),
+        *(run.records("gallery")[c] for c in ("identity", "camera")),
+    )
+    np.testing.assert_allclose(calibrated.ranking.average_precision, expected.average_precision)
+    assert calibrated.name == by_eq8.name == "retrieval-epoch_0001-aligned-cosine"
+    assert calibrated.document()["visibility"].startswith("peak (")
+    chosen = evaluate(retrieval_set(run, 1, visibility="eq8"), Rule())
+    np.testing.assert_allclose(chosen.ranking.average_precision, by_eq8.ranking.average_precision)
+    assert chosen.name == "retrieval-epoch_0001-aligned-cosine-eq8"
+    soft = evaluate(retrieval_set(run, 1, visibility="soft"), Rule(queries="multi"))
+    assert soft.name == "retrieval-epoch_0001-aligned-cosine-multi-soft"
+    with pytest.raises(IspError, match="at epoch 0 has none: make them with `isp calibrate`"):
+        retrieval_set(run, 0, visibility="peak")
+
+
+def test_damaged_thresholds_are_found_and_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    file = tmp_path / "run" / "visibility" / "epoch_0001.json"
+    file.parent.mkdir()
+    file.write_text('{"thresholds": [2]}')
+    with pytest.raises(IspError, match=r"visibility/epoch_0001\.json"):
+        run.embeddings("query", 1)
+    assert "visibility/epoch_0001.json" in [finding.file for finding in verify(run)]

@@ -131,6 +131,29 @@ def test_pictures_of_every_kind_are_parsed(run: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_visibility_is_calibrated_in_training_and_every_command_says_by_which_rule(
+    run: Path, people: Path, tmp_path: Path
+) -> None:
+    picture = next((people / "query").glob("*.jpg"))
+    epoch = open_run(run).embedding_epochs()[-1]
+    trained = open_run(run).calibration(epoch)
+    assert trained is not None
+    assert isp("parse", "--run", run, "--out", tmp_path / "a", picture).stdout.rstrip().endswith("threshold)")
+    assert json.loads((tmp_path / "a" / "parts.json").read_text())["visibility"].startswith("peak (")
+    told = isp("parse", "--run", run, "--out", tmp_path / "b", "--visibility", "eq8", picture).stdout
+    assert told.rstrip().endswith("eq8 (Eq. 8: the part is the most likely one at some pixel)")
+    (row,) = pd.read_csv(tmp_path / "b" / "parts.csv").to_dict("records")
+    assert [row[f"visible_{k}"] for k in (1, 2, 3)] == [int(row[f"share_{k}"] > 0) for k in (1, 2, 3)]
+    assert "visibility by soft" in isp("search", "--run", run, "--visibility", "soft", picture).stdout
+    (run / "visibility" / f"epoch_{epoch:04d}.json").unlink()
+    wrong("needs thresholds", 1, "parse", "--run", run, "--out", tmp_path / "c", "--visibility", "peak", picture)
+    told = isp("calibrate", "--run", run, "--data", people).stdout
+    assert f"visibility thresholds of epoch {epoch}" in told
+    assert open_run(run).calibration(epoch) == trained  # the same images, labels and seed
+    wrong("visibility 'glance' is unknown; allowed: eq8, peak, soft", 1, "parse", "--run", run, "--out", tmp_path / "c",
+          "--visibility", "glance", picture)  # fmt: skip
+
+
 def test_broken_pictures_do_not_keep_the_others_from_being_parsed(run: Path, people: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -95,7 +95,7 @@ def test_the_distance_is_symmetric_and_zero_to_itself(seed: int) -> None:
 def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     q, g = some(23, 5, 8, seed=3), some(31, 5, 8, seed=4)
     whole = {m: distances(q, g, "aligned", m) for m in ("cosine", "euclidean")}
-    monkeypatch.setattr("isp_core.matching._BLOCK", 70)
+    monkeypatch.setattr("isp_core.matching.distance._BLOCK", 70)
     for metric, expected in whole.items():
         np.testing.assert_allclose(distances(q, g, "aligned", metric), expected, atol=1e-6)
 

@@ -1,15 +1,15 @@
-"""Visibility and distances: Eq. 8-10 of the paper, and the simpler rules they are compared with.
+"""Distances: Eq. 9-10 of the paper, and the simpler rules they are compared with.
 
-Arrays in, arrays out. Not here: where embeddings come from (isp_core.parser), and what rankings are worth
-(isp_core.metrics.ranking).
+Arrays in, arrays out. Out of scope: which parts are visible (visibility_rules.py), where embeddings come from
+(isp_core.parser), and what rankings are worth (isp_core.metrics.ranking).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from isp_core.errors import IspError
+from isp_core.matching.embeddings import Array, Embeddings, as_tensor
 
-Array = npt.NDArray[np.generic] | Tensor
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
@@ -37,115 +37,6 @@ _PIECE = 1 << 21  # numbers of the gallery's features worked on at once: 8 MiB o
 _BLOCK = 1 << 22  # entries of the distance matrix worked on at once, 16 MiB
 
 
-@dataclass(frozen=True)
-class Embeddings:
-    """Features of N pictures, in NumPy arrays or tensors of any float type.
-
-    A network without parts has foreground (N, 0) and parts (N, 0, 0); the terms of what is absent drop out of Eq. 10.
-
-    global_ (N, C); foreground (N, C'); parts (N, K-1, C''); visibility (N, K-1) bool, Eq. 8;
-    part_share (N, K-1): share of the picture's pixels whose most likely part is k, in [0, 1].
-    part_peak (N, K-1): the highest probability of part k at any pixel, in [0, 1]; None where it was not kept.
-    """
-
-    global_: Array
-    foreground: Array
-    parts: Array
-    visibility: Array
-    part_share: Array
-    part_peak: Array | None = None
-
-    def __post_init__(self) -> None:
-        n = len(self.global_)
-        if self.parts.ndim != 3 or self.global_.ndim != 2 or self.foreground.ndim != 2:
-            raise IspError(
-                "embeddings need global (N, C), foreground (N, C) and parts (N, K-1, C); "
-                f"got {tuple(self.global_.shape)}, {tuple(self.foreground.shape)}, {tuple(self.parts.shape)}"
-            )
-        flags = (n, self.parts.shape[1])
-        if len(self.foreground) != n or len(self.parts) != n:
-            raise IspError(
-                f"embeddings of {n} global, {len(self.foreground)} foreground and {len(self.parts)} part rows"
-            )
-        for name in ("visibility", "part_share", "part_peak"):
-            array = getattr(self, name)
-            if array is not None and tuple(array.shape) != flags:
-                raise IspError(f"{name} has shape {tuple(array.shape)}; the parts ask for {flags}")
-
-    def __len__(self) -> int:
-        return len(self.global_)
-
-    def __getitem__(self, rows: slice | npt.NDArray[np.generic] | list[int]) -> Embeddings:
-        """The embeddings of some pictures; a slice or an array of positions."""
-        taken: dict[str, Any] = {}
-        for each in fields(self):
-            array = getattr(self, each.name)
-            taken[each.name] = None if array is None else array[rows]
-        return Embeddings(**taken)
-
-    @classmethod
-    def join(cls, several: Sequence[Embeddings]) -> Embeddings:
-        """Pictures of one network, held in several pieces of NumPy arrays, one after the other."""
-        joined: dict[str, Any] = {}
-        for each in fields(cls):
-            arrays = [getattr(piece, each.name) for piece in several]
-            joined[each.name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
-        return cls(**joined)
-
-    @property
-    def n_parts(self) -> int:
-        """K - 1: parts, background left out."""
-        return int(self.parts.shape[1])
-
-    def seen_from(self, minimum_share: float) -> Embeddings:
-        """The same features, a part counting as visible only from a share of the picture's pixels on.
-
-        Eq. 8 is `minimum_share` = 0: one pixel is enough.
-        """
-        share = _tensor(self.part_share)
-        visible = share >= minimum_share if minimum_share > 0 else share > 0
-        return replace(self, visibility=visible.numpy(force=True))
-
-    def seen_with(self, probability: float) -> Embeddings:
-        """The same features, a part counting as visible where some pixel gives it at least this probability (Eq. 5),
-        whether or not another part is likelier there. IspError where probabilities were not kept.
-        """
-        if self.part_peak is None:
-            raise IspError("these embeddings do not hold the parts' probabilities: make them again from the weights")
-        return replace(self, visibility=(_tensor(self.part_peak) >= probability).numpy(force=True))
-
-
-def visibility(labels: Array, parts: int) -> npt.NDArray[np.bool_]:
-    """l_k of Eq. 8: is there a pixel whose most likely part is k?
-
-    labels (N, H, W): argmax over the K channels, integers. parts: K, background included. Returns (N, K-1).
-
-    >>> visibility(np.array([[[0, 1], [1, 3]]]), parts=4)
-    array([[ True, False,  True]])
-    """
-    return np.asarray(part_share(labels, parts) > 0)
-
-
-def part_share(labels: Array, parts: int) -> npt.NDArray[np.float32]:
-    """Share of each picture's pixels that belong to part k = 1 .. K-1. labels (N, H, W) -> (N, K-1).
-
-    >>> part_share(np.array([[[0, 1], [1, 3]]]), parts=4)
-    array([[0.5 , 0.  , 0.25]], dtype=float32)
-    """
-    flat = np.asarray(labels).reshape(len(labels), -1)
-    return np.stack([(flat == k).mean(axis=1, dtype=np.float32) for k in range(1, parts)], axis=1)
-
-
-def part_peak(probability: Array) -> npt.NDArray[np.float32]:
-    """The highest probability of each part at any pixel. probability (N, K, H, W): Eq. 5, background first -> (N, K-1).
-
-    >>> part_peak(np.array([[[[0.6, 0.5]], [[0.4, 0.5]]]])).round(1)
-    array([[0.5]], dtype=float32)
-    """
-    peak: npt.NDArray[np.float32] = _tensor(probability)[:, 1:].amax(dim=(2, 3)).float().numpy(force=True)
-    return peak
-
-
 def distances(
     query: Embeddings,
     gallery: Embeddings,
@@ -158,6 +49,7 @@ def distances(
     Cosine distance is 1 - cos, in [0, 2], and 1 for a feature of length zero; Euclidean distance takes the features as
     they are. For cosine, Eq. 10 is a single matrix product: with unit features, those of hidden parts set to zero,
     the products of all groups add up to S = sum of the shared groups' cosines, and d = 1 - S / (shared parts + 2).
+    Visibility in [0, 1] instead of flags weighs a part by the product of both images' values.
     IspError for an unknown rule, or for embeddings of two networks (other sizes or numbers of parts).
 
     >>> one = Embeddings(np.eye(2), np.eye(2), np.ones((2, 1, 2)), np.array([[True], [False]]), np.ones((2, 1)))
@@ -180,7 +72,8 @@ def distances(
 class Explanation:
     """The terms of Eq. 10 for N pairs. d_global, distance (N,); d_foreground (N,), NaN without parts; d_parts (N, K-1).
 
-    d_parts holds the distance of every part; only those with `shared` True enter `distance`.
+    d_parts holds the distance of every part; only those with `shared` True enter `distance`, each weighted by the
+    product of both images' visibility (1 for flags).
     """
 
     d_global: npt.NDArray[np.float32]
@@ -200,7 +93,7 @@ def explain(query: Embeddings, gallery: Embeddings, metric: Metric = "cosine") -
         raise IspError(f"{len(query)} queries cannot be paired with {len(gallery)} gallery pictures")
 
     def distance(a: Array, b: Array) -> Tensor:
-        x, y = _tensor(a).float(), _tensor(b).float()
+        x, y = as_tensor(a).float(), as_tensor(b).float()
         d: Tensor = 1 - (_unit(x) * _unit(y)).sum(-1) if metric == "cosine" else torch.linalg.vector_norm(x - y, dim=-1)
         return d
 
@@ -211,9 +104,9 @@ def explain(query: Embeddings, gallery: Embeddings, metric: Metric = "cosine") -
     else:
         d_f = torch.full_like(d_g, float("nan"))
     d_k = distance(query.parts, gallery.parts)  # (N, K-1)
-    shared = _tensor(query.visibility).bool() & _tensor(gallery.visibility).bool()
-    total = ((shared * d_k).sum(-1) + sum(whole)) / (shared.sum(-1) + len(whole))
-    return Explanation(*(t.numpy(force=True) for t in (d_g, d_f, d_k, shared, total)))
+    weights = as_tensor(query.visibility).float() * as_tensor(gallery.visibility).float()
+    total = ((weights * d_k).sum(-1) + sum(whole)) / (weights.sum(-1) + len(whole))
+    return Explanation(*(t.numpy(force=True) for t in (d_g, d_f, d_k, weights > 0, total)))
 
 
 # A group is a feature that is compared on its own: (features (N, C), shown (N,) or None where always visible).
@@ -222,7 +115,7 @@ _Group = tuple[Tensor, Tensor | None]
 
 def _groups(e: Embeddings, matching: str, device: torch.device | str) -> list[_Group]:
     def of(array: Array) -> Tensor:
-        return _tensor(array).to(device).float()
+        return as_tensor(array).to(device).float()
 
     if matching in ("aligned", "all-parts", "authors"):
         parts, shown = of(e.parts), of(e.visibility)
@@ -316,10 +209,6 @@ def _unit(x: Tensor) -> Tensor:
 def _blocks(queries: int, gallery: int) -> Iterator[slice]:
     step = max(1, _BLOCK // max(1, gallery))
     return (slice(start, start + step) for start in range(0, queries, step))
-
-
-def _tensor(array: Array) -> Tensor:
-    return array.detach() if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
 
 
 def _check(query: Embeddings, gallery: Embeddings, metric: str) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the type alone; matching loads torch
 HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
 IMAGE = "image"  # the column with each image's name: its file's, with its folders where others have the same
 _SEED = 0
+RUNS_KEPT = 128  # small tables of so many runs stay read: pages that list all runs read each of them at every rerun
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,7 +107,7 @@ def open_listed(listed: Listed) -> Run:
     return open_run(listed.path)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
 def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
     if split is None:
         return open_run(path).records()
@@ -143,7 +144,7 @@ def offset_of(run: Run, split: Split) -> int:
     return len(records(run, "query")) if split == "gallery" else 0
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=RUNS_KEPT, show_spinner=False)
 def _metrics(path: Path, token: str) -> pd.DataFrame:
     return open_run(path).metrics()
 

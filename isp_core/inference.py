@@ -104,5 +104,16 @@ def join(readings: Sequence[Reading]) -> Reading:
     )
 
 
+def probabilities_with_mirror(network: ISPNet, prepared: torch.Tensor, stages: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Eq. 5, averaged over pictures (n, 3, H, W), whose stages are known, and their mirror images: (n, K, h, w)."""
+    size = (prepared.shape[2], prepared.shape[3])
+
+    def probabilities(stages: Sequence[torch.Tensor]) -> torch.Tensor:
+        return network.part_logits(network.coarse_maps_of(stages, size), size).softmax(1)
+
+    mirrored = network.backbone(prepared.flip(3).contiguous(memory_format=torch.channels_last))
+    return (probabilities(stages) + probabilities(mirrored).flip(3)) / 2
+
+
 def _half(features: torch.Tensor) -> npt.NDArray[np.float16]:
     return features.to(torch.float16).cpu().numpy()

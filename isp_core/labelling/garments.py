@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isp_core.labelling.body import body_height
+from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,3 +69,17 @@ def cut_garments(correlation: Floats, parts: int) -> Floats:
         position = int(previous[position])
         cuts.append(position / bins)
     return np.asarray(cuts[:-1][::-1])
+
+
+def seed_parts(masks: npt.NDArray[np.bool_], cuts: Floats, parts: int, shoes: float) -> npt.NDArray[np.uint8]:
+    """First parts of the body by height, numbered as in LAYOUTS; belongings are not among them.
+
+    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin; shoes: where they begin.
+    Garments do not tell shoes: too few of their pixels are seen as foreground at first.
+    """
+    upper, legs = float(cuts[0]), min(float(cuts[1]), shoes - 0.05)
+    begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + shoes) / 2, "shoes": shoes}
+    names = LAYOUTS[parts]
+    body = [number for number, name in enumerate(names, start=1) if name != BELONGINGS]
+    band = np.digitize(body_height(masks), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
+    return np.where(masks, np.array(body, np.uint8)[band], 0).astype(np.uint8)

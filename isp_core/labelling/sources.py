@@ -11,6 +11,7 @@ from isp_core.labelling.clustering import CLUSTERING
 from isp_core.labelling.maps import MAPS
 from isp_core.labelling.none import NONE
 from isp_core.labelling.position_words import POSITION_WORDS
+from isp_core.labelling.prototypes import PROTOTYPES
 from isp_core.labelling.source import LabelOptions, Role, Source
 from isp_core.section import ConfigError
 
@@ -19,6 +20,7 @@ SOURCES: dict[str, Source[Any]] = {
     for source in (
         CLUSTERING,
         POSITION_WORDS,
+        PROTOTYPES,
         MAPS,
         NONE,
     )

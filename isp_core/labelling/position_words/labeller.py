@@ -27,12 +27,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.maps import activation
-from isp_core.inference import chunks, picture_batches, prepare
-from isp_core.labelling.garments import cut_garments, garment_correlation
+from isp_core.inference import chunks, picture_batches, prepare, probabilities_with_mirror
+from isp_core.labelling.garments import cut_garments, garment_correlation, seed_parts
 from isp_core.labelling.layouts import BELONGINGS, HEAD, LAYOUTS
 from isp_core.labelling.position_words.belongings import find_belongings
 from isp_core.labelling.position_words.options import MaskOptions, PositionWordOptions
-from isp_core.labelling.position_words.votes import Mask, learn_votes, seed_parts
+from isp_core.labelling.position_words.votes import Mask, learn_votes
 from isp_core.labelling.position_words.words import (
     Vocabulary,
     enlarge,
@@ -119,7 +119,7 @@ class PositionWordLabeller:
             stages = network.backbone(prepared)
             activations = enlarge(activation(stages[by.deep_stage - 1]), self.size)
             if seen.opinion is not None:
-                likely = _probabilities_with_mirror(network, prepared, stages)
+                likely = probabilities_with_mirror(network, prepared, stages)
                 seen.masks[rows] = (likely.argmax(1) > 0).cpu().numpy()
                 seen.opinion[rows] = (likely * 255).round().to(torch.uint8).cpu().numpy()
             else:
@@ -182,11 +182,12 @@ class PositionWordLabeller:
             for stage, maps in large.items():
                 held[stage].append(F.adaptive_avg_pool2d(maps, grid).to(torch.float16).cpu())
         levels = {stage: torch.cat(maps) for stage, maps in held.items()}
-        contrast = None
-        cameras = self.data.cameras[sample]
-        if by.contrast_weight and (cameras > 0).all() and len(np.unique(cameras)) > 1:
-            people = self.data.identities[sample]
-            contrast = identity_camera_contrast(levels[by.fine_stage], people, cameras, by.partners, self.seed)
+        contrast, fine = None, levels[by.fine_stage]
+        people, cameras = self.data.identities[sample], self.data.cameras[sample]
+        if by.contrast_weight and by.contrast == "identities":
+            contrast = identity_camera_contrast(fine, people, None, by.partners, self.seed)
+        elif by.contrast_weight and (cameras > 0).all() and len(np.unique(cameras)) > 1:
+            contrast = identity_camera_contrast(fine, people, cameras, by.partners, self.seed)
         return {
             stage: learn_vocabulary(levels[stage], contrast, words, by, self.seed)
             for stage, words, _ in self._vocabularies()
@@ -247,14 +248,3 @@ def join_masks(opinion: npt.NDArray[np.uint8], first: Mask, by: MaskOptions = US
     weight = np.where(at_heads, np.float32(by.first_weight_at_heads), np.float32(by.first_weight)) * odds.std()
     odds += np.where(first, weight, -weight)
     return np.asarray(odds > np.quantile(odds, 1 - first.mean()))
-
-
-def _probabilities_with_mirror(network: ISPNet, prepared: Tensor, stages: Sequence[Tensor]) -> Tensor:
-    """Eq. 5, averaged over pictures (n, 3, H, W), whose stages are known, and their mirror images: (n, K, h, w)."""
-    size = (prepared.shape[2], prepared.shape[3])
-
-    def probabilities(stages: Sequence[Tensor]) -> Tensor:
-        return network.part_logits(network.coarse_maps_of(stages, size), size).softmax(1)
-
-    mirrored = network.backbone(prepared.flip(3).contiguous(memory_format=torch.channels_last))
-    return (probabilities(stages) + probabilities(mirrored).flip(3)) / 2

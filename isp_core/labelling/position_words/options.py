@@ -36,7 +36,10 @@ class WordOptions(Section):
     smallest: Annotated[float, Field(gt=0)] = Field(
         1e-4, description="added to probabilities, so that a word that is never at the sides has a finite ratio"
     )
-    contrast_weight: Weight = Field(0.5, description="of identity-camera contrast beside position; chosen. 0: not used")
+    contrast: Literal["cameras", "identities"] = Field(
+        "cameras", description="what contrast compares: identities within and across cameras, or identities alone"
+    )
+    contrast_weight: Weight = Field(0.5, description="of contrast beside position; chosen. 0: not used")
     partners: Positive = Field(12, description="images of each kind that contrast compares with; bounds time")
     activation_weight: Weight = Field(0.15, description="of Eq. 3 beside the words' scores; chosen")
 

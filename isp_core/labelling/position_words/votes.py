@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
 from isp_core.labelling.body import body_height, offset_from_axis
-from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
 from isp_core.labelling.position_words.options import VoteOptions
 from isp_core.labelling.rounds import Labels
 
@@ -25,20 +24,6 @@ Mask = npt.NDArray[np.bool_]
 USUAL = VoteOptions()
 AT_A_TIME = 64
 """Pictures whose looks are enlarged at once."""
-
-
-def seed_parts(masks: Mask, cuts: npt.NDArray[np.float64], parts: int, shoes: float = USUAL.shoes) -> Labels:
-    """First parts of the body by height, numbered as in LAYOUTS; belongings are not among them.
-
-    masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin; shoes: where they begin.
-    Garments do not tell shoes: too few of their pixels are seen as foreground at first.
-    """
-    upper, legs = float(cuts[0]), min(float(cuts[1]), shoes - 0.05)
-    begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + shoes) / 2, "shoes": shoes}
-    names = LAYOUTS[parts]
-    body = [number for number, name in enumerate(names, start=1) if name != BELONGINGS]
-    band = np.digitize(body_height(masks), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
-    return np.where(masks, np.array(body, np.uint8)[band], 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)

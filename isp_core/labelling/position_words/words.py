@@ -91,12 +91,13 @@ def position_ratio(found: Tensor, words: int, options: WordOptions = USUAL) -> T
 def identity_camera_contrast(
     maps: Tensor,
     identities: npt.NDArray[np.int64],
-    cameras: npt.NDArray[np.int64],
+    cameras: npt.NDArray[np.int64] | None,
     partners: int = USUAL.partners,
     seed: int = 0,
 ) -> Tensor:
     """How much better a pixel is found again in the same person's other cameras, and in other people's other cameras,
-    than in other people's pictures of its own camera; standardised within each picture.
+    than in other people's pictures of its own camera; standardised within each picture. Without cameras: in the same
+    person's other images than in other people's.
 
     maps: (n, C, h, w); identities, cameras: (n,) -> (n, h, w). For each kind of partner the best cosine in a picture,
     averaged over up to `partners` of them (seeded); a kind that a picture lacks counts as 0.
@@ -105,7 +106,8 @@ def identity_camera_contrast(
     origin = maps.float().mean((0, 2, 3))
     features = _pixels(maps, origin).view(n, h * w, channels)
     generator = torch.Generator().manual_seed(seed)
-    persons, views = torch.from_numpy(identities), torch.from_numpy(cameras)
+    persons = torch.from_numpy(identities)
+    views = torch.arange(n) if cameras is None else torch.from_numpy(cameras)  # without cameras: one of each image
     rows = []
     for i in range(n):
         same, here = persons == persons[i], views == views[i]
@@ -118,7 +120,10 @@ def identity_camera_contrast(
             cosines = own @ features[others].flatten(0, 1).T  # (P, others * P)
             return cosines.view(h * w, len(others), h * w).amax(2).float().mean(1)
 
-        rows.append(found_in(same & ~here) + found_in(~same & ~here) - 2 * found_in(~same & here))
+        if cameras is None:
+            rows.append(found_in(same & ~here) - found_in(~same))
+        else:
+            rows.append(found_in(same & ~here) + found_in(~same & ~here) - 2 * found_in(~same & here))
     return standardise(torch.stack(rows).view(n, h, w))
 
 

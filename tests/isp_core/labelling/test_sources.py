@@ -167,7 +167,7 @@ def test_labels_are_due_from_start_to_stop(options: LabelOptions, due: list[int]
 
 def test_a_folder_is_short_for_maps(tmp_path: Path) -> None:
     assert parse_labels(str(tmp_path), "atr") == {"source": "maps", "folder": str(tmp_path), "space": "atr"}
-    with pytest.raises(ConfigError, match="clustering, position-words, maps, none, or a folder of label maps"):
+    with pytest.raises(ConfigError, match="position-words, prototypes, maps, none, or a folder of label maps"):
         parse_labels("magic")
 
 

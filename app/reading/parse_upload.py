@@ -14,7 +14,7 @@ from PIL import Image
 
 from isp_app.reading import runs_access
 from isp_core.gallery import CANDIDATES, GalleryIndex
-from isp_core.matching import Embeddings
+from isp_core.matching import Embeddings, describe_rule
 from isp_core.parser import HumanParser
 from isp_core.runs import Run, open_run
 from isp_core.runs.maps import Maps
@@ -34,6 +34,7 @@ class Seen:
 
     labels: Maps
     vectors: Embeddings
+    rule: str = ""  # of visibility, with what it does
 
 
 @st.cache_data(max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
@@ -42,7 +43,9 @@ def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: 
     parser = _parser(path, token, epoch)
     with _ONE_AT_A_TIME, torch.inference_mode():
         found = parser.read(picture)
-    return Seen(found.labels[0] if parser.parts else np.zeros((0, 0), np.uint8), found.embeddings)
+    return Seen(
+        found.labels[0] if parser.parts else np.zeros((0, 0), np.uint8), found.embeddings, describe_rule(found.rule)
+    )
 
 
 def see(run: Run, epoch: int, picture: Image.Image) -> Seen:

@@ -13,6 +13,7 @@ import streamlit as st
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import IMAGE
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
+from isp_core.matching.visibility_rules import EQ8
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
 from isp_core.runs import Run, RunError, open_run
@@ -76,6 +77,10 @@ def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
     if name not in run.evaluation_names():
         return None
     found = runs_access.evaluation(run, name)
+    if matching in ("aligned", "authors") and not str(found.get("visibility", EQ8)).startswith(
+        run.visibility_rule(epoch)
+    ):
+        return None  # stored before the run had thresholds
     queries, query = found.get("queries"), runs_access.records(run, "query")
     if found.get("fingerprint") != run.info.data.fingerprint or not isinstance(queries, dict):
         return None

@@ -19,7 +19,8 @@ WORDS = {
     "K": "Number of parts with the background as part 0; the paper uses 4 to 8.",
     "part": "A cluster of foreground pixels of one person, numbered from top to bottom. It may be a belonging.",
     "foreground, activation": "Length of the feature of a pixel relative to the longest in the picture (Eq. 3).",
-    "visibility, l_k": "Whether some pixel's likeliest part is k (Eq. 8). Hidden parts are left out of the distance.",
+    "visibility, l_k": "Whether part k shows: its highest probability reaches its threshold or, in runs without "
+    "thresholds, it is the most likely part at some pixel (Eq. 8). Hidden parts are left out of the distance.",
     "aligned matching": "Mean of the distances of global, foreground and all parts that both pictures show (Eq. 10).",
     "cascade, variants": "Foreground first, then parts. Variant 1 clusters in one step; Variant 2 skips normalisation.",
     "baseline": "The same network without parts: the global feature alone.",

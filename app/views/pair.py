@@ -19,7 +19,7 @@ from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
 from isp_app.views.ranked_lists import Side
-from isp_core.matching import Explanation
+from isp_core.matching import Explanation, describe_rule
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import Split
 
@@ -52,6 +52,8 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         table = term_table(run, epoch, q, g, terms)
         st.markdown(_as_markdown(table))
         st.caption("adds: what the term adds to d; pixels: the part's share of the query / the gallery picture, in %")
+        if run.info.parts and side.rule != "global":
+            st.caption(f"Visible parts, l_k, by {plain(describe_rule(run.visibility_rule(epoch)))}.")
         _sum(terms)
         if side.rule not in ("aligned", "global") and rank is not None:
             words = ranking.rules(run, epoch)[side.rule]
@@ -64,7 +66,8 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
             lambda: exports.csv(
                 table.assign(query=names(query)[q], gallery=names(gallery)[g], distance=float(terms.distance[0])),
                 source,
-                "Eq. 10: (d_g + d_f + sum of shared d_k) / (shared parts + 2); cosine distance",
+                "Eq. 10: (d_g + d_f + sum of shared d_k) / (shared parts + 2); cosine distance; "
+                f"visible parts by {describe_rule(run.visibility_rule(epoch))}",
             ),
             f"{source.stem}_pair.csv",
             "text/csv",

@@ -131,7 +131,7 @@ def _aligned_switch() -> None:
         "Aligned matching",
         key="aligned",
         on_change=switched,
-        help="Eq. 8 and 10: parts hidden in one of the pictures are left out. Off: all parts count.",
+        help="Eq. 10: parts hidden in one of the images (by the run's rule) are left out. Off: all parts count.",
     )
 
 

@@ -209,6 +209,7 @@ def _details(run: Run, palette: Palette, seen: Seen) -> None:
             f"{mark} {escape(part.name)}: l<sub>{part.index}</sub> = {int(visible[k])}, {100 * share[k]:.1f} %</span>"
         )
     st.html("<div style='display:flex;flex-wrap:wrap;gap:.5rem'>" + "".join(chips) + "</div>")
+    st.caption(f"Visible parts, l_k, by {plain(seen.rule)}.")
     k_likely, why = parse_upload.likely_belonging(run)
     if k_likely is not None:
         state = "visible here" if visible[k_likely - 1] else "not visible here"

@@ -21,7 +21,7 @@ from isp_core.runs.maps import Maps
 from isp_core.runs.schema import Split
 
 CODES = {**dict(enumerate(PARTS, start=1)), FOREGROUND_ONLY: "other foreground"}
-COMMAND = "python -m eval truth --help"
+COMMAND = "isp truth --help"
 
 
 def palette() -> Palette:

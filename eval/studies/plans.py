@@ -120,7 +120,7 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
         if value == Role.LEARNED:
             return Variant(value, learned, {})
         if maps is None:
-            where = "rendered data has them" if value == BELONGINGS else "`python -m eval truth` makes them"
+            where = "rendered data has them" if value == BELONGINGS else "`isp truth` makes them"
             raise IspError(
                 f"the row {value!r} learns from label maps: give their folder as --maps ({where}), "
                 "or leave the row out with --values baseline --values ISP"

@@ -18,22 +18,7 @@ from isp_core.parser import HumanParser
 
 pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
 
-CONSUMER = """
-import json, sys
-import numpy as np, onnxruntime
-from PIL import Image
-
-session = onnxruntime.InferenceSession(sys.argv[1])
-height, width = json.loads(session.get_modelmeta().custom_metadata_map["isp"])["size"]
-images = [Image.open(path).convert("RGB").resize((width, height), Image.BILINEAR) for path in sys.argv[2:]]
-batch = np.stack([np.asarray(image, np.float32).transpose(2, 0, 1) for image in images])
-names = ["global", "foreground", "parts", "visibility"]
-global_, foreground, parts, seen = session.run(names, {"images": batch})
-cosine = lambda a, b: (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
-terms = np.append(1 - cosine(*parts), [1 - cosine(*global_), 1 - cosine(*foreground)])
-shared = np.append(seen[0] & seen[1], [True, True])
-print(terms[shared].mean(), "torch" in sys.modules)
-"""
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "export.md"
 
 
 def network(parts: int) -> HumanParser:
@@ -68,7 +53,7 @@ def test_any_batch_gives_what_pytorch_gives(exported: tuple[HumanParser, Path], 
 
 
 @pytest.mark.slow
-def test_a_consumer_without_torch_gets_the_distance_of_eq_10(
+def test_the_documents_consumer_gets_the_distance_of_eq_10_without_torch(
     exported: tuple[HumanParser, Path], tmp_path: Path
 ) -> None:
     parser, path = exported
@@ -77,11 +62,11 @@ def test_a_consumer_without_torch_gets_the_distance_of_eq_10(
         files.append(tmp_path / f"{number}.png")
         image.save(files[-1])
     script = tmp_path / "consumer.py"
-    script.write_text(CONSUMER)
+    script.write_text(DOCUMENT.read_text("utf-8").split("```python\n")[1].split("```")[0])
     command = [sys.executable, str(script), str(path), *map(str, files)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert printed[1] == "False"
-    assert float(printed[0]) == pytest.approx(float(parser.match(files[0], files[1]).distance[0]), abs=2e-3)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "torch" not in script.read_text()
+    assert float(printed) == pytest.approx(float(parser.match(files[0], files[1]).distance[0]), abs=2e-3)
 
 
 @pytest.mark.slow

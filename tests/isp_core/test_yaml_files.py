@@ -15,7 +15,7 @@ from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
 from isp_core.text_files import TextError, read_text, shown
 from isp_core.yaml_files import MAX_DEPTH, YamlError, parse_yaml
-from isp_eval.truth import load_description
+from isp_eval.parsers.described import load_description
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)

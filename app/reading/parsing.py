@@ -27,7 +27,7 @@ from isp_core.metrics.parsing import (
     confusion,
     fit_constant,
 )
-from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS
+from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, load_space
 from isp_core.metrics.truth import Truth
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import MapKind, Split
@@ -105,7 +105,7 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
 
 def scored(run: Run) -> tuple[str, ...]:
     """The classes that the truth can tell; the others' cells stay empty."""
-    known = truth.space_named(truth.space_of(run)).parts
+    known = load_space(truth.space_of(run)).parts
     return tuple(name for name in TARGETS if name == "foreground" or name in known)
 
 
@@ -126,12 +126,12 @@ def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> 
 def overall(run: Run, judged: Judged, matched: Assignment, form: str = "iou") -> dict[str, float]:
     """IoU over the whole split in percent (form "iou"), or the mean of class and complement IoU ("mean_iou"); NaN for a
     class that no part stands for."""
-    total = judged.counts.sum(0)
+    total, known = judged.counts.sum(0), scored(run)
     found = {}
     for name in TARGETS:
         parts = matched.parts_of(name, run.info.parts)
         value = 100 * float(getattr(binary_counts(total, name, parts), form))
-        found[name] = value if parts and name in scored(run) else float("nan")
+        found[name] = value if parts and name in known else float("nan")
     return found
 
 
@@ -255,5 +255,5 @@ def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str =
     if own is None or train is None or not train.n:
         noted = runs_access.constant_mask(run, split) if form == "iou" else {}
         return {name: 100 * noted[name] if name in noted else float("nan") for name in TARGETS}
-    found = _constant(own, train, f"{id(own)} {id(train)}", form)
-    return {name: found[name] if name in scored(run) else float("nan") for name in TARGETS}
+    found, known = _constant(own, train, f"{id(own)} {id(train)}", form), scored(run)
+    return {name: found[name] if name in known else float("nan") for name in TARGETS}

@@ -13,7 +13,7 @@ from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
-from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, LabelSpace, load_space, space_names
+from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space, space_names
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.palette import Palette, class_palette
 from isp_core.runs import Run, open_run
@@ -58,12 +58,6 @@ def _has_label_maps(root: Path, path: Path, token: str) -> bool:
     return True
 
 
-@st.cache_resource(max_entries=16, ttl=60, show_spinner=False)
-def space_named(name: str) -> LabelSpace:
-    """A label space by its name or file; shared, and read again after a minute."""
-    return load_space(name)
-
-
 @st.cache_resource(max_entries=6, show_spinner="Reading ground truth")
 def _split_targets(
     folder: Path, path: Path, token: str, split: Split, space: str, size: tuple[int, int]
@@ -79,7 +73,7 @@ def _image_targets(folder: Path, path: str, space: str, size: tuple[int, int]) -
 
 def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int]) -> Truth | None:
     try:
-        return read_truth(folder, paths, space_named(space), size)
+        return read_truth(folder, paths, load_space(space), size)
     except IspError:
         return None
 

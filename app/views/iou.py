@@ -114,12 +114,13 @@ def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
 
 def rule_sentence(run: Run, matched: Assignment) -> str:
     """Which part stands for which class, and by which rule: on the page and in every file."""
+    known = parsing.scored(run)
     named = [
         f"{name} = {' + '.join(map(str, matched.parts_of(name, run.info.parts))) or 'no part'}"
-        for name in parsing.scored(run)
+        for name in known
         if name != "foreground"
     ]
-    lacking = [name for name in TARGETS if name not in parsing.scored(run)]
+    lacking = [name for name in TARGETS if name not in known]
     missing = f" The ground truth has no {', '.join(lacking)}: not scored." if lacking else ""
     return f"Part-to-class assignment {matched.rule}: {', '.join(named)}; foreground = all parts.{missing}"
 

@@ -6,12 +6,14 @@ Not here: reading label maps from files (isp_core.metrics.truth) and comparing t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from isp_core.errors import IspError
+from isp_core.file_state import State, state_of
 from isp_core.yaml_files import read_yaml
 
 PARTS = ("head", "upper", "legs", "shoes", "belongings")
@@ -55,6 +57,8 @@ class LabelSpace:
         table, known = np.full(256, IGNORE, np.uint8), np.zeros(256, np.bool_)
         for each in self.classes:
             table[each.index], known[each.index] = _CODES[each.part], True
+        for array in (table, known):
+            array.setflags(write=False)  # spaces are shared
         object.__setattr__(self, "_table", table)
         object.__setattr__(self, "_known", known)
 
@@ -88,6 +92,7 @@ class LabelSpace:
         return targets
 
 
+@cache
 def space_names() -> tuple[str, ...]:
     """The label spaces that come with the project."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
@@ -95,6 +100,8 @@ def space_names() -> tuple[str, ...]:
 
 def load_space(name_or_path: str | Path) -> LabelSpace:
     """A label space by name (lip, atr, pascal, cihp, walkers, ccp) or from a YAML file of the same form.
+
+    A file is parsed once, and again when it changes.
 
     >>> load_space("lip").to_targets(np.array([0, 13, 9, 18, 6])).tolist()  # face, pants, shoe, dress
     [0, 1, 3, 4, 6]
@@ -109,6 +116,11 @@ def load_space(name_or_path: str | Path) -> LabelSpace:
                 f"label space {str(name_or_path)!r} is unknown; known: {', '.join(space_names())}, "
                 "or a YAML file of one's own"
             )
+    return _read(path, state_of(path))
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, state: State | None) -> LabelSpace:
     return _parse(read_yaml(path), path)
 
 

@@ -8,8 +8,10 @@ from PIL import Image
 
 from isp_core.errors import IspError
 from isp_core.images import read_label_map
+from isp_core.metrics import spaces
 from isp_core.metrics.spaces import PARTS, load_space, space_names
 from isp_core.metrics.truth import read_truth, resize_nearest
+from isp_core.yaml_files import read_yaml
 
 
 @pytest.mark.parametrize("name", space_names())
@@ -47,6 +49,24 @@ def test_ones_own_space(tmp_path: Path) -> None:
     assert space.to_targets(np.array([[0, 1, 9]])).tolist() == [[0, 6, 4]]
     with pytest.raises(IspError, match=r"classes 2, 7, which label space 'mine' does not have \(0 to 9\)"):
         space.to_targets(np.array([2, 7, 9]), "0001.png")
+
+
+def test_a_space_is_parsed_once_and_again_when_its_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+    monkeypatch.setattr(spaces, "read_yaml", lambda path: parsed.append(path) or read_yaml(path))
+    file = tmp_path / "mine.yaml"
+    file.write_text("classes: {0: background, 1: head}")
+    assert load_space(file) is load_space(file)
+    assert len(parsed) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        load_space(file)._table[1] = 0  # shared by all who load it
+    file.write_text("classes: {0: background, 1: shoes, 2: legs}")
+    assert load_space(file).parts == ("legs", "shoes")
+    file.unlink()
+    with pytest.raises(IspError, match=r"mine\.yaml"):
+        load_space(file)
 
 
 @pytest.mark.parametrize(

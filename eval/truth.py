@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from isp_core.data import SPLITS, DataSet, read_picture
+from isp_core.data import SPLITS, DataSet, PictureError, read_picture
 from isp_core.data.label_files import PARSER_FOLDER
 from isp_core.drawing import overlay
 from isp_core.errors import IspError
@@ -50,7 +50,7 @@ class TruthReport:
     """What make_truth did.
 
     maps: image -> confidence in [0, 1], of all images, the kept ones too. empty: images on which the parser found no
-    person. classes: share of each class in the pixels of the maps written now.
+    person. classes: share of each class in the pixels of the maps written now. broken: why images could not be read.
     """
 
     written: int
@@ -58,6 +58,7 @@ class TruthReport:
     maps: dict[str, float]
     empty: tuple[str, ...]
     classes: dict[str, float]
+    broken: tuple[str, ...] = ()
 
 
 def source_of(data: DataSet, splits: Sequence[str] = ()) -> Source:
@@ -81,20 +82,26 @@ def make_truth(parser: Parser, source: Source, out: Path, *, progress: bool = Fa
     """Writes OUT/<image folder>_parsing_pgt/<name>.png for every image: palette PNGs of its size, in SCHP's way.
 
     Maps that are there are kept, so that an interrupted run continues. Each map holds its confidence as PNG text.
+    Images that cannot be read are left out and named in the report.
 
     Raises:
-        IspError: two images that would share a map; an image that cannot be read; a folder that cannot be written.
+        IspError: two images that would share a map; a folder that cannot be written.
     """
     targets = {path: out / source.map_of(path) for path in source.paths}
     _require_distinct(targets)
     palette = voc_palette()
-    counts, empty, confidences, kept = np.zeros(256, np.int64), [], {}, 0
+    counts, empty, broken, confidences, kept = np.zeros(256, np.int64), [], [], {}, 0
     for path, file in counted(targets.items(), "parsing", len(targets), show=progress):
         if file.exists():
             confidences[path] = read_confidence(file)
             kept += 1
         else:
-            parsed = parser.parse(read_picture(source.root / path))
+            try:
+                image = read_picture(source.root / path)
+            except PictureError as error:
+                broken.append(str(error))
+                continue
+            parsed = parser.parse(image)
             counts += np.bincount(parsed.labels.ravel(), minlength=256)
             _save(file, parsed, palette)
             confidences[path] = parsed.confidence
@@ -103,7 +110,8 @@ def make_truth(parser: Parser, source: Source, out: Path, *, progress: bool = Fa
     total = max(1, counts.sum())
     space = load_space(parser.space)
     shares = {each.name: float(counts[each.index] / total) for each in space.classes if counts[each.index]}
-    return TruthReport(len(targets) - kept, kept, confidences, tuple(empty), shares)
+    written = len(confidences) - kept
+    return TruthReport(written, kept, confidences, tuple(empty), shares, tuple(broken))
 
 
 def overlay_sheet(source: Source, out: Path, report: TruthReport, space_name: str) -> Path:

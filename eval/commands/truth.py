@@ -58,15 +58,19 @@ def write_truth(
     folder = images or data
     if folder is None or out is None:
         raise typer.BadParameter("name a folder of images and --out, such as: isp truth IMAGES --out MAPS")
-    ready = open_parser(parser, ParserFiles(onnx, pose, threads))
     source = _source(folder, split or ())
+    ready = open_parser(parser, ParserFiles(onnx, pose, threads))
     report = make_truth(ready, source, out, progress=not as_json)
-    sheet = overlay_sheet(source, out, report, ready.space)
-    _write_confidences(out / CONFIDENCES, report)
-    if as_json:
-        print_json(asdict(report) | {"out": str(out), "space": ready.space, "sheet": str(sheet)})
-        return
-    _print(out, report, ready.space, ready.notes)
+    if report.maps:
+        sheet = overlay_sheet(source, out, report, ready.space)
+        _write_confidences(out / CONFIDENCES, report)
+        if as_json:
+            print_json(asdict(report) | {"out": str(out), "space": ready.space, "sheet": str(sheet)})
+        else:
+            _print(out, report, ready.space, ready.notes)
+    if report.broken:
+        count = len(report.broken)
+        raise IspError("\n  ".join([f"{count} of {len(source.paths)} images could not be read:", *report.broken]))
 
 
 def _source(folder: Path, splits: list[str] | tuple[()]) -> Source:

@@ -270,6 +270,23 @@ def test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder(
         assert sheet.width > sheet.height / 3
 
 
+def test_a_broken_image_costs_its_own_map_alone(
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    picture().save(folder / "a.png")
+    (folder / "b.jpg").write_text("no image")
+    parser = DescribedParser(colours_are_classes, describe())
+    monkeypatch.setattr("isp_eval.parsers.registry.PARSERS", {"body": lambda files: parser})
+    status, out, err = command("truth", str(folder), "--out", str(tmp_path / "m"))
+    assert status == 1
+    assert "1 label maps written" in out
+    assert "1 of 2 images could not be read:" in err
+    assert "b.jpg: not an image" in err
+    assert (tmp_path / "m" / "crops_parsing_pgt" / "a.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.errors import IspError
+from isp_core.file_state import State, state_of
 from isp_core.runs import schema
 from isp_core.runs.checksums import recorded, require_unchanged
 from isp_core.runs.embeddings import read_embeddings
@@ -64,7 +65,8 @@ class Run:
     @property
     def epochs(self) -> list[int]:
         """Finished epochs in rising order; 0 is the state before training."""
-        return [int(epoch) for epoch in self.metrics().index]
+        state = state_of(self.path / schema.METRICS_FILE)
+        return list(_epochs(self.path, state)) if state else [int(epoch) for epoch in self.metrics().index]
 
     @property
     def last_epoch(self) -> int:
@@ -237,8 +239,7 @@ class Run:
 
     def _order(self) -> dict[str, str]:
         file = regular_file(self.path / schema.RECORDS_FILE, self.path)
-        status = file.stat()
-        return _order(self.path, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+        return _order(self.path, state_of(file))
 
     def _require_order(self, what: MapKind | Split) -> None:
         moved = [split for split in self.moved() if split == what or split in _SPLITS_OF.get(what, ())]
@@ -356,8 +357,14 @@ def read_metrics(path: Path) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=64)
-def _order(path: Path, changed: int, moved: int, size: int, inode: int) -> dict[str, str]:
+def _order(path: Path, records: State | None) -> dict[str, str]:
     return order_of(_records(path))
+
+
+@lru_cache(maxsize=512)
+def _epochs(path: Path, metrics: State) -> tuple[int, ...]:
+    """The finished epochs: everything that lists files by epoch asks for them."""
+    return tuple(int(epoch) for epoch in read_metrics(path).index)
 
 
 def _records(path: Path) -> pd.DataFrame:

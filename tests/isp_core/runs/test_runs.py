@@ -11,9 +11,10 @@ import torch
 from safetensors import SafetensorError
 
 from isp_core.data.records import COLUMNS
-from isp_core.runs import SCHEMA, RunError, RunWriter, list_runs, open_run
+from isp_core.runs import SCHEMA, RunError, RunWriter, list_runs, open_run, reader
 from isp_core.runs.files import atomic
 from isp_core.runs.maintenance import prune, verify
+from isp_core.runs.reader import read_metrics
 from isp_core.runs.schema import RECORD_COLUMNS
 from isp_core.runs.writer import require_room, sole_writer
 from tests.isp_core.runs.made import (
@@ -45,6 +46,23 @@ def test_reads_back_what_was_written(path: Path) -> None:
     assert list(run.test_records()["split"].unique()) == ["query", "gallery"]
     assert run.activation(1) is None
     assert run.weight_epochs() == [0, 1, 2]
+
+
+def test_metrics_are_read_once_for_the_lists_of_epochs_and_again_when_they_change(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    monkeypatch.setattr(reader, "read_metrics", lambda run: read.append(run) or read_metrics(run))
+    run = open_run(path)
+    for _ in range(2):
+        assert run.weight_epochs() == run.label_epochs("train") == open_run(path).embedding_epochs() == run.epochs
+    assert len(read) == 1
+    run.epochs.append(9)  # the caller's own list
+    file = path / "metrics.parquet"
+    pd.read_parquet(file).iloc[:-1].to_parquet(file)
+    assert run.epochs == run.weight_epochs() == [0, 1]
+    file.unlink()
+    assert run.epochs == []
 
 
 def test_records_without_a_column_are_a_finding(path: Path) -> None:

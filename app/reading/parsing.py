@@ -84,8 +84,8 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
     chosen on the training maps of that epoch."""
     if rule == AUTHORS:
         return authors_assignment(run.info.parts)
-    if "parts" in run.evaluation_names():
-        by_epoch = {int(k): v for k, v in runs_access.evaluation(run, "parts").items() if k.isdecimal()}
+    if runs_access.ASSIGNMENTS in run.evaluation_names():
+        by_epoch = {int(k): v for k, v in runs_access.evaluation(run, runs_access.ASSIGNMENTS).items() if k.isdecimal()}
         usable = [e for e in by_epoch if e <= epoch]
         if usable and isinstance(by_epoch[max(usable)], dict):
             noted: Any = by_epoch[max(usable)]

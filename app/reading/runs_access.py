@@ -3,7 +3,6 @@ grows, changes or breaks on the disk is seen at the next rerun. No drawing, no w
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ import streamlit as st
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings
 from isp_core.errors import IspError
+from isp_core.file_state import State, state_of
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
 from isp_core.runs.maps import CHUNK, Maps
 from isp_core.runs.reader import run_folders
-from isp_core.runs.schema import METRICS_FILE, RECORDS_FILE, RUN_FILE, MapKind, Split
+from isp_core.runs.schema import EVALUATION, METRICS_FILE, RECORDS_FILE, RUN_FILE, MapKind, Split
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the type alone; matching loads torch
 HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
 IMAGE = "image"  # the column with each image's name: its file's, with its folders where others have the same
 _SEED = 0
+ASSIGNMENTS = "parts"  # the evaluation that notes which parts stand for which class
 RUNS_KEPT = 128  # small tables of so many runs stay read: pages that list all runs read each of them at every rerun
 _LOG = logging.getLogger(__name__)
 
@@ -90,10 +91,7 @@ def _folder_token(root: Path) -> str:
     """Changes when a run below `root` appears, vanishes, or finishes an epoch."""
     parts = []
     for entry in run_folders(root):
-        for name in (RUN_FILE, METRICS_FILE, RECORDS_FILE):
-            with contextlib.suppress(OSError):
-                stat = (entry / name).stat()
-                parts.append(f"{entry.name}/{name}:{stat.st_mtime_ns:x}.{stat.st_ctime_ns:x}.{stat.st_size:x}")
+        parts += [f"{entry.name}/{name}:{state_of(entry / name)}" for name in (RUN_FILE, METRICS_FILE, RECORDS_FILE)]
     return "|".join(parts)
 
 
@@ -104,7 +102,25 @@ def _list(root: Path, token: str) -> list[RunSummary]:
 
 def open_listed(listed: Listed) -> Run:
     """The run behind a row of the list; RunError where it broke or vanished meanwhile."""
-    return open_run(listed.path)
+    return _opened(listed.path, state_of(listed.path / RUN_FILE))
+
+
+@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
+def _opened(path: Path, state: State | None) -> Run:
+    return open_run(path)
+
+
+def open_whole(listed: Listed) -> Run:
+    """The run behind a row of the list, whose records and metrics can be read too."""
+    run = open_listed(listed)
+    _require_tables(run, run.path, records_token(run), metrics_state(run))
+    return run
+
+
+@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
+def _require_tables(_run: Run, path: Path, records_state: str, states: tuple[State | None, ...]) -> None:
+    records(_run)
+    metrics(_run)
 
 
 @st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
@@ -123,7 +139,7 @@ def records(run: Run, split: Split | None = None) -> pd.DataFrame:
 
 def records_token(run: Run) -> str:
     """Changes when the run's records do."""
-    return _file_token(run.path / "records.parquet")
+    return _file_token(run.path / RECORDS_FILE)
 
 
 def same_pictures(run: Run, other: Run, split: Split) -> bool:
@@ -145,15 +161,9 @@ def offset_of(run: Run, split: Split) -> int:
 
 
 @st.cache_data(max_entries=RUNS_KEPT, show_spinner=False)
-def _metrics(path: Path, token: str) -> pd.DataFrame:
-    return open_run(path).metrics()
-
-
-def metrics(run: Run) -> pd.DataFrame:
-    """One row per finished epoch; none before the first is finished. A class that no part stands for has no score."""
-    file = run.path / METRICS_FILE
-    table = _metrics(run.path, _file_token(file)) if file.exists() else run.metrics()
-    assigned = assignments(run)
+def _metrics(path: Path, states: tuple[State | None, ...]) -> pd.DataFrame:
+    run = open_run(path)
+    table, assigned = run.metrics(), assignments(run)
     absent = {
         column: [not _classes(assigned, int(epoch)).get(name, True) for epoch in table.index]
         for name in PARTS
@@ -162,6 +172,16 @@ def metrics(run: Run) -> pd.DataFrame:
     }
     changed = {column: table[column].mask(np.array(rows, bool)) for column, rows in absent.items() if any(rows)}
     return table.assign(**changed) if changed else table
+
+
+def metrics(run: Run) -> pd.DataFrame:
+    """One row per finished epoch; none before the first is finished. A class that no part stands for has no score."""
+    return _metrics(run.path, metrics_state(run))
+
+
+def metrics_state(run: Run) -> tuple[State | None, ...]:
+    """Changes when what `metrics` is made of does."""
+    return state_of(run.path / METRICS_FILE), state_of(_evaluation_file(run, ASSIGNMENTS))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -225,7 +245,11 @@ def _evaluation(path: Path, token: str, name: str) -> dict[str, object]:
 
 def evaluation(run: Run, name: str) -> dict[str, object]:
     """One evaluation document, as it stands on the disk."""
-    return _evaluation(run.path, _file_token(run.path / "evaluation" / f"{name}.json"), name)
+    return _evaluation(run.path, _file_token(_evaluation_file(run, name)), name)
+
+
+def _evaluation_file(run: Run, name: str) -> Path:
+    return run.path / EVALUATION / f"{name}.json"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -266,13 +290,13 @@ def assigned_classes(run: Run) -> dict[int, str]:
 
 def assignments(run: Run) -> dict[int, dict[str, list[int]]]:
     """{epoch: {class: parts}} as evaluation/parts.json notes it: a class with no part has an empty list."""
-    if "parts" not in run.evaluation_names():
+    if ASSIGNMENTS not in run.evaluation_names():
         return {}
     return {
         int(epoch): {
             name: [part for part in _items(found.get(name)) if isinstance(part, int)] for name in PARTS if name in found
         }
-        for epoch, found in evaluation(run, "parts").items()
+        for epoch, found in evaluation(run, ASSIGNMENTS).items()
         if epoch.isdecimal() and isinstance(found, dict)
     }
 
@@ -296,11 +320,10 @@ def constant_mask(run: Run, split: Split) -> dict[str, float]:
 
 
 def _file_token(file: Path) -> str:
-    try:
-        stat = file.stat()
-    except OSError:
-        raise RunError(f"{file} is missing") from None
-    return f"{stat.st_mtime_ns:x}.{stat.st_ctime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+    state = state_of(file)
+    if state is None:
+        raise RunError(f"{file} is missing")
+    return ".".join(f"{part:x}" for part in state)
 
 
 def map_token(run: Run, kind: MapKind, epoch: int) -> str:

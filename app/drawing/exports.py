@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, PngImagePlugin
 
+from isp_app.cache_keys import KEYS
 from isp_app.drawing.encode import Pixels
 from isp_core.runs import Run
 from isp_core.runs.schema import WEIGHTS_FILE
@@ -51,7 +52,7 @@ def provenance(run: Run, epoch: int | None, split: str) -> Provenance:
     return Provenance(run.name, epoch, info.parts, split, checkpoint, info.schema_version, info.data.fingerprint)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
 def _digest(file: Path, changed: int, size: int) -> str:
     with file.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import parsing, pictures, ranking, runs_access, truth
 from isp_app.settings import Settings
 from isp_core.errors import IspError
@@ -103,7 +104,7 @@ def _table_token(root: Path) -> str:
     return "" if file is None else f"{file.name} {file.stat().st_mtime_ns:x}.{file.stat().st_size:x}"
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=8, show_spinner=False)
 def _own_columns(root: Path, token: str) -> pd.DataFrame | None:
     """The columns of the data set's own table of records, by path; None where it has none. Shared: do not change it."""
     if not token:
@@ -125,7 +126,7 @@ def _typed(column: pd.Series) -> pd.Series:
     return numbers if bool((numbers.notna() == filled.notna()).all()) and bool(filled.notna().any()) else column
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading part maps")
+@st.cache_resource(hash_funcs=KEYS, max_entries=8, show_spinner="Reading part maps")
 def _part_shares(
     path: Path, token: str, kind: MapKind, epoch: int, start: int, count: int, parts: int
 ) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ import streamlit as st
 import torch
 from PIL import Image
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
 from isp_core.gallery import CANDIDATES, GalleryIndex
 from isp_core.matching import Embeddings, describe_rule
@@ -23,7 +24,7 @@ _ONE_AT_A_TIME = threading.Semaphore(1)  # a network uses all cores already
 NEAREST = 12
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the network")
+@st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Loading the network")
 def _parser(path: Path, token: str, epoch: int) -> HumanParser:
     return HumanParser.load(open_run(path), epoch)
 
@@ -37,7 +38,7 @@ class Seen:
     rule: str = ""  # of visibility, with what it does
 
 
-@st.cache_data(max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
+@st.cache_data(hash_funcs=KEYS, max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
 def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
     picture = Image.frombytes("RGB", (width, height), pixels)
     parser = _parser(path, token, epoch)
@@ -91,7 +92,7 @@ def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
         candidates *= 4
 
 
-@st.cache_resource(max_entries=2, show_spinner="Indexing the gallery")
+@st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Indexing the gallery")
 def _index(path: Path, token: str, epoch: int) -> GalleryIndex:
     return GalleryIndex.build(runs_access.embeddings(open_run(path), "gallery", epoch))
 
@@ -109,7 +110,7 @@ def likely_belonging(run: Run) -> tuple[int | None, str]:
     return k, f"the fewest training pictures show it ({100 * shown[k - 1]:.0f} %): belongings are carried by some only"
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=16, show_spinner=False)
 def _presence(path: Path, token: str, epoch: int, parts: int) -> npt.NDArray[np.float64]:
     run = open_run(path)
     count = len(runs_access.records(run, "train"))

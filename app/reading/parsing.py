@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access, truth
 from isp_app.settings import Settings
 from isp_core.errors import IspError
@@ -51,7 +52,7 @@ class Judged:
     notes: tuple[str, ...]
 
 
-@st.cache_resource(max_entries=12, show_spinner="Comparing maps with truth")
+@st.cache_resource(hash_funcs=KEYS, max_entries=12, show_spinner="Comparing maps with truth")
 def _judge(path: Path, tokens: str, split: Split, epoch: int, _truth: Truth, kind: MapKind, start: int) -> Judged:
     run = open_run(path)
     rows = np.flatnonzero(_truth.found)

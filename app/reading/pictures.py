@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from isp_app.cache_keys import KEYS
 from isp_app.drawing.encode import Pixels, Sprite, sprite, to_uri
 from isp_app.reading import runs_access
 from isp_app.safety.names import UnsafeNameError, picture_path
@@ -34,7 +35,7 @@ def picture_root(run: Run, settings: Settings) -> Path | None:
     return _find_root(tuple(str(path) for path in table["path"].iloc[rows]), settings.picture_roots)
 
 
-@st.cache_data(max_entries=64, ttl=30, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)
 def _find_root(probes: tuple[str, ...], roots: tuple[Path, ...]) -> Path | None:
     level = [root for root in roots if root.is_dir()]
     for _ in range(_DEPTH + 1):
@@ -59,7 +60,7 @@ def _exists(folder: Path, relative: str) -> bool:
         return False
 
 
-@st.cache_data(max_entries=4096, max_size="96mb", show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=4096, max_size="96mb", show_spinner=False)
 def _decoded(root: Path, relative: str, width: int, height: int) -> bytes | None:
     try:
         path = picture_path(root, relative)

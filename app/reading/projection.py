@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import Split
@@ -28,7 +29,7 @@ class Plane:
     hidden: int
 
 
-@st.cache_data(max_entries=24, show_spinner="Projecting embeddings")
+@st.cache_data(hash_funcs=KEYS, max_entries=24, show_spinner="Projecting embeddings")
 def _project(path: Path, token: str, split: Split, epoch: int, feature: str, method: str) -> Plane:
     run = open_run(path)
     whole = runs_access.embeddings(run, split, epoch)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import IMAGE
 from isp_core.matching import MATCHINGS, Explanation, distances, explain
@@ -41,7 +42,7 @@ def epochs(run: Run) -> list[int]:
     return run.embedding_epochs() or ([0] if has_matrix(run) else [])
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading distances")
+@st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Reading distances")
 def _matrix(path: Path, token: str) -> npt.NDArray[np.float32] | None:
     return stored_distances(open_run(path))
 
@@ -129,7 +130,7 @@ def unscored(run: Run) -> pd.DataFrame:
     return _frame(query, nothing, nothing, np.full(len(query), np.nan))
 
 
-@st.cache_data(max_entries=24, show_spinner="Ranking all queries")
+@st.cache_data(hash_funcs=KEYS, max_entries=24, show_spinner="Ranking all queries")
 def _scores(path: Path, token: str, epoch: int, matching: str) -> pd.DataFrame:
     run = open_run(path)
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
@@ -158,7 +159,7 @@ class Ranked:
         return int(place[0]) + 1 if len(place) else None
 
 
-@st.cache_data(max_entries=64, max_size="64mb", show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="64mb", show_spinner=False)
 def _ranked(path: Path, token: str, epoch: int, matching: str, q: int) -> Ranked:
     run = open_run(path)
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings
 from isp_core.errors import IspError
@@ -95,7 +96,7 @@ def _folder_token(root: Path) -> str:
     return "|".join(parts)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=16, show_spinner=False)
 def _list(root: Path, token: str) -> list[RunSummary]:
     return list_runs(root)
 
@@ -105,7 +106,7 @@ def open_listed(listed: Listed) -> Run:
     return _opened(listed.path, state_of(listed.path / RUN_FILE))
 
 
-@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _opened(path: Path, state: State | None) -> Run:
     return open_run(path)
 
@@ -117,13 +118,13 @@ def open_whole(listed: Listed) -> Run:
     return run
 
 
-@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _require_tables(_run: Run, path: Path, records_state: str, states: tuple[State | None, ...]) -> None:
     records(_run)
     metrics(_run)
 
 
-@st.cache_resource(max_entries=RUNS_KEPT, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
     if split is None:
         return open_run(path).records()
@@ -160,7 +161,7 @@ def offset_of(run: Run, split: Split) -> int:
     return len(records(run, "query")) if split == "gallery" else 0
 
 
-@st.cache_data(max_entries=RUNS_KEPT, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _metrics(path: Path, states: tuple[State | None, ...]) -> pd.DataFrame:
     run = open_run(path)
     table, assigned = run.metrics(), assignments(run)
@@ -184,7 +185,7 @@ def metrics_state(run: Run) -> tuple[State | None, ...]:
     return state_of(run.path / METRICS_FILE), state_of(_evaluation_file(run, ASSIGNMENTS))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
 def _map_epochs(path: Path, token: str, kind: MapKind) -> list[int]:
     return open_run(path).label_epochs(kind)
 
@@ -194,7 +195,7 @@ def map_epochs(run: Run, split: Split) -> list[int]:
     return _map_epochs(run.path, run.token(), kind_of(split))
 
 
-@st.cache_data(max_entries=64, max_size="128mb", show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="128mb", show_spinner=False)
 def _maps(path: Path, token: str, kind: MapKind, epoch: int, rows: tuple[int, ...] | None) -> Maps:
     return open_run(path).labels(kind, epoch, None if rows is None else list(rows))
 
@@ -205,7 +206,7 @@ def maps(run: Run, split: Split, epoch: int, rows: tuple[int, ...]) -> Maps:
     return _maps(run.path, map_token(run, kind, epoch), kind, epoch, tuple(start + row for row in rows))
 
 
-@st.cache_data(max_entries=32, max_size="64mb", show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=32, max_size="64mb", show_spinner=False)
 def _history(path: Path, token: str, kind: MapKind, row: int) -> tuple[list[int], Maps]:
     return open_run(path).label_history(kind, row)
 
@@ -215,7 +216,7 @@ def history(run: Run, split: Split, row: int) -> tuple[list[int], Maps]:
     return _history(run.path, run.token(), kind_of(split), offset_of(run, split) + row)
 
 
-@st.cache_data(max_entries=16, max_size="64mb", show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=16, max_size="64mb", show_spinner=False)
 def _activation_history(path: Path, token: str, row: int, epochs: tuple[int, ...]) -> Maps | None:
     run = open_run(path)
     found = [run.activation(epoch, [row]) for epoch in epochs]
@@ -228,7 +229,7 @@ def activation_history(run: Run, row: int, epochs: list[int]) -> Maps | None:
     return _activation_history(run.path, run.token(), row, tuple(epochs))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner=False)
 def _embeddings(path: Path, token: str, split: Split, epoch: int) -> Embeddings:
     return open_run(path).embeddings(split, epoch)
 
@@ -238,7 +239,7 @@ def embeddings(run: Run, split: Split, epoch: int) -> Embeddings:
     return _embeddings(run.path, run.token(), split, epoch)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
 def _evaluation(path: Path, token: str, name: str) -> dict[str, object]:
     return open_run(path).read_evaluation(name)
 
@@ -252,7 +253,7 @@ def _evaluation_file(run: Run, name: str) -> Path:
     return run.path / EVALUATION / f"{name}.json"
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
 def _heights(path: Path, token: str, kind: MapKind, epoch: int, count: int, parts: int) -> list[float]:
     chunks = np.random.default_rng(_SEED).permutation(-(-count // CHUNK))[:HEIGHT_SAMPLE]
     rows = (chunks[:, None] * CHUNK + np.arange(CHUNK)).ravel()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from isp_app.cache_keys import KEYS
 from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
@@ -49,7 +50,7 @@ def folder_of(run: Run, settings: Settings) -> Path | None:
     return root if _has_label_maps(root, run.path, runs_access.records_token(run)) else None
 
 
-@st.cache_data(max_entries=64, ttl=30, show_spinner=False)
+@st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)
 def _has_label_maps(root: Path, path: Path, token: str) -> bool:
     try:
         find_label_maps(root, runs_access.records(open_run(path)).iloc[:64])
@@ -58,7 +59,7 @@ def _has_label_maps(root: Path, path: Path, token: str) -> bool:
     return True
 
 
-@st.cache_resource(max_entries=6, show_spinner="Reading ground truth")
+@st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner="Reading ground truth")
 def _split_targets(
     folder: Path, path: Path, token: str, split: Split, space: str, size: tuple[int, int]
 ) -> Truth | None:
@@ -66,7 +67,7 @@ def _split_targets(
     return _read(folder, [str(one) for one in paths], space, size)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(hash_funcs=KEYS, max_entries=64, show_spinner=False)
 def _image_targets(folder: Path, path: str, space: str, size: tuple[int, int]) -> Truth | None:
     return _read(folder, [path], space, size)
 

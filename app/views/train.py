@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from isp_app import empty
+from isp_app.cache_keys import KEYS
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, sparks
 from isp_app.drawing.encode import mask_uri
@@ -58,7 +59,7 @@ def show(selection: Selection) -> None:
     _form(selection, root)
 
 
-@st.cache_data(ttl=60, show_spinner="Looking for data sets")
+@st.cache_data(hash_funcs=KEYS, ttl=60, show_spinner="Looking for data sets")
 def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
     """Folders that look like a data set, in the configured ones or at most three levels below; no others can be chosen.
 
@@ -89,7 +90,7 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
-@st.cache_data(ttl=600, max_entries=16, show_spinner="Reading the data set")
+@st.cache_data(hash_funcs=KEYS, ttl=600, max_entries=16, show_spinner="Reading the data set")
 def _counts(folder: Path) -> str:
     """What a data set holds, in words; IspError where it cannot be read or has nothing to train on."""
     data = load(folder)

@@ -20,7 +20,7 @@ PAGES = ("overview", "evolution", "identity", "k_compare", "iou", "ranking", "em
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each reader was called: of run descriptions, of tables, of label spaces."""
+    """How often each reader was called: of run descriptions, of tables, of label spaces; and paths taken apart."""
     counted: Counter[str] = Counter()
 
     def count(owner: Any, name: str) -> None:
@@ -37,6 +37,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         (reader, "read_table"),
         (reader, "read_json"),
         (spaces, "read_yaml"),
+        (type(Path()), "__reduce__"),
     ):
         count(owner, name)
     return counted

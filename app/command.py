@@ -39,6 +39,9 @@ def serve(
     """
     import streamlit  # noqa: F401  # a missing library is reported here, with the extra that has it
 
+    for folder in runs or []:
+        if not folder.exists():
+            typer.echo(f"note: --runs {folder} does not exist yet; its runs are shown once it does", err=True)
     made = server.environment(os.environ, runs or [], data or [], embedded, allow_training)
     words = server.command(port, share_on)
     # the server takes this process's place: its signals and its exit status are the server's

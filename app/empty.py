@@ -96,7 +96,7 @@ def no_truth(run: Run) -> None:
         f"No truth was found beside the pictures of {plain(run.name)}, so its maps cannot be scored. Label maps such "
         "as SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
         "Measure by maps from elsewhere, or make them with a parser (isp truth --help):",
-        f"python -m eval parsing --run {argument(run.path)} --truth MAPS --space lip",
+        f"isp eval parsing --run {argument(run.path)} --truth MAPS --space lip",
     )
 
 

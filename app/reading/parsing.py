@@ -97,7 +97,7 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
     if judged is None or not len(judged.rows):
         raise IspError(
             f"{run.name}: no training maps with truth up to epoch {epoch}, so parts cannot be matched to classes. "
-            f"`python -m eval parsing --run {run.path} --truth DIR --space {truth.space_of(run)}` says more"
+            f"`isp eval parsing --run {run.path} --truth DIR --space {truth.space_of(run)}` says more"
         )
     chosen = assign_parts(judged.counts.sum(0))
     fields = {name: chosen.parts_of(name, run.info.parts) for name in PARTS}

@@ -73,7 +73,7 @@ AT_ONCE = 20_000_000  # pairs that are ranked without asking: under a second
 
 
 def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
-    """Every query's score as `python -m eval retrieval` stored it, None where it did not, or for other data."""
+    """Every query's score as `isp eval retrieval` stored it, None where it did not, or for other data."""
     name = f"retrieval-epoch_{epoch:04d}-{matching}-cosine"
     if name not in run.evaluation_names():
         return None

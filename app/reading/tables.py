@@ -1,6 +1,6 @@
 """The paper's Tables 3-6 for the runs on the disk: one row a run, beside the paper's figures. In percent.
 
-Figures are what training and `python -m eval` stored with each run; nothing is computed here. No drawing.
+Figures are what training and `isp eval` stored with each run; nothing is computed here. No drawing.
 """
 
 from __future__ import annotations

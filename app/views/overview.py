@@ -234,7 +234,7 @@ def _with_sources(table: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
 
 def _study(which: str) -> str:
     study = {"Table 5": "semantics", "Table 6": "backbone"}.get(which, "K")
-    return f"python -m eval study {study} --data DATA --out STUDY"
+    return f"isp eval study {study} --data DATA --out STUDY"
 
 
 def runs_table(listed: list[Listed], left_out: dict[str, str] | None = None) -> pd.DataFrame:

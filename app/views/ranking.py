@@ -151,9 +151,7 @@ def _may_score(side: Side) -> bool:
         return True
     if ranking.stored_scores(side.run, side.epoch, side.rule) is not None:
         return True
-    command = (
-        f"python -m eval retrieval --run {empty.argument(side.run.path)} --epoch {side.epoch} --matching {side.rule}"
-    )
+    command = f"isp eval retrieval --run {empty.argument(side.run.path)} --epoch {side.epoch} --matching {side.rule}"
     st.info(
         f"{pairs / 1e6:.0f} million distances stand between here and the worst queries. Rank them now, or once for all:"
     )

@@ -83,6 +83,7 @@ def judge_parsing(
     from isp_core.runs import open_run
     from isp_eval.label_maps import maps_of, maps_of_pictures
     from isp_eval.parsing import TrainingTruth, evaluate
+    from isp_eval.storing import keep
     from isp_eval.tables import text, write_csv, write_table
     from isp_eval.yardsticks import YARDSTICKS
 
@@ -103,7 +104,7 @@ def judge_parsing(
         tuple(YARDSTICKS) if yardsticks else (),
         progress,
     )
-    opened.write_evaluation(found.name, found.document())
+    kept = keep(opened, found.name, found.document())
     caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
     caption += f"; {found.resampled}"
     if out is not None:
@@ -129,6 +130,7 @@ def judge_parsing(
             typer.echo(f"\n{_alarms(presence.alarms, assignment)}")
     for note in (*found.notes, *found.space.notes):
         typer.echo(f"note: {note}")
+    typer.echo(kept)
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -61,9 +61,11 @@ def match_images(
             }
         )
         return
-    typer.echo(f"distance {distance:.4f}: the mean of the terms that count (Eq. 10)")
+    typer.echo(f"distance {max(distance, 0):.4f}: the mean of the terms that count (Eq. 10)")
     for term in terms:
-        typer.echo(f"  {term.distance:.4f}  {term.name}{'' if term.counts else '  (not visible in both: left out)'}")
+        typer.echo(
+            f"  {max(term.distance, 0):.4f}  {term.name}{'' if term.counts else '  (not visible in both: left out)'}"
+        )
     if parser.parts:
         typer.echo(f"visible parts: {describe_rule(parser.visibility)}")
-    typer.echo(f"{target}: both images with their parts")
+    typer.echo(f"{target}: both images{' with their parts' if parser.parts else ''}")

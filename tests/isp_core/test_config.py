@@ -98,7 +98,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         ),
         (
             {"labels.source": "none", "labels.parts": 6},
-            "labels.parts belongs to sources clustering, position-words, maps; this run's",
+            "labels.parts belongs to sources clustering, position-words, prototypes, maps; this run's",
         ),
         ({"labels.source": "position-words", "labels.parts": 3}, "labels.parts: .*allowed: 4, 5, 6, 7, 8"),
         (

@@ -23,7 +23,9 @@ def _main_box(tab: Tab, name: str) -> object:
 
 def _take(tab: Tab, box: str, option: str) -> None:
     _main_box(tab, box).click()  # type: ignore[attr-defined]
+    before = tab.page.url
     tab.page.get_by_role("option", name=option, exact=True).click()
+    tab.page.wait_for_url(lambda url: url != before)  # every choice is in the URL once the server has heard of it
     tab.settle()
 
 

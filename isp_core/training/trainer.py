@@ -314,8 +314,11 @@ class _Training:
         return found
 
     def _calibrate(self, epoch: int) -> Calibration | None:
-        """Visibility thresholds by the labels that there are; None without parts."""
+        """Visibility thresholds by the labels that there are; None without parts, or before the first labels."""
         if self.labeller is None:
+            return None
+        labelled = [each for each in range(epoch + 1) if self.config.labels.due(each)]
+        if not labelled:
             return None
         found = calibrate(
             self.network,
@@ -324,7 +327,7 @@ class _Training:
             self.by,
             self.device,
             epoch=epoch,
-            labels_epoch=next(each for each in range(epoch, -1, -1) if self.config.labels.due(each)),
+            labels_epoch=labelled[-1],
             seed=self.config.run.seed,
             workers=self.config.data.workers,
             show=self.progress,

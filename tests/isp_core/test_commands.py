@@ -191,7 +191,14 @@ def test_wrong_inputs_say_what_to_do(run: Path, people: Path, config: Path, tmp_
     wrong("multiples of 32", 1, *new, people, "--size", "60x30")
     wrong("--size takes height x width", 1, *new, people, "--size", "big")
     wrong("labels.parts", 1, *new, people, "--parts", "99")
-    wrong("clustering, position-words, maps, none, or a folder of label maps", 1, *new, people, "--labels", "magic")
+    wrong(
+        "clustering, position-words, prototypes, maps, none, or a folder of label maps",
+        1,
+        *new,
+        people,
+        "--labels",
+        "magic",
+    )
     other = ("--labels", "none", "--set", "labels.sharpen=true")
     wrong("labels.sharpen belongs to source clustering; this run's source is none", 1, *new, people, *other)
     wrong("No such option", 2, *new, people, "--epoch", "3")

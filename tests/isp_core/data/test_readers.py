@@ -40,7 +40,7 @@ def test_every_reader_gives_one_table_in_one_form(example: Example, tmp_path: Pa
     assert records.loc[records["camera"] > 0, "camera"].nunique() == example.cameras
     assert data.has_cameras == (example.cameras > 0)
     assert (data.split("query")["subset"] == "occluded").sum() == example.occluded
-    assert any("contrast labels" in note for note in data.notes) == (not data.has_cameras)
+    assert any("labels from position words" in note for note in data.notes) == (not data.has_cameras)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.spelling)

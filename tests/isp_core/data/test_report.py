@@ -105,7 +105,7 @@ def test_without_cameras_a_match_is_another_picture(tmp_path: Path) -> None:
     report = describe(load(occluded.make(tmp_path)))
     assert "queries without a true match in the gallery" not in odd(report)
     assert odd(report)["no training pictures"] == 0
-    assert "contrast labels" in report.to_text()
+    assert "labels from position words" in report.to_text()
     assert report.splits[1].subsets == {"occluded": 4}
 
 

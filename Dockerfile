@@ -1,5 +1,5 @@
 # The app, run by a user without rights: `docker build -t isp . && docker run --rm -p 127.0.0.1:8501:8501 isp`
-# Own runs and data: add `-v "$PWD/runs:/work/runs:ro" -v "$PWD/DATA:/data:ro"` and, at the end, `--data /data`.
+# Own runs and data: add `-v "$PWD/runs:/srv/runs:ro" -v "$PWD/DATA:/data:ro"` and, at the end, `--data /data`.
 FROM python:3.12-slim
 
 # OpenMP, which the compiled libraries use
@@ -16,9 +16,9 @@ COPY app /source/app
 COPY assets /source/assets
 RUN pip install --no-cache-dir "/source[app]" && rm -rf /source
 
-RUN useradd --create-home --uid 1000 isp && mkdir /work && chown isp /work
+RUN useradd --create-home --uid 1000 isp && mkdir /srv && chown isp /srv
 USER isp
-WORKDIR /work
+WORKDIR /srv
 EXPOSE 8501
 # inside the container all addresses; which machines reach it is decided by `docker run -p`
 ENTRYPOINT ["isp", "app", "--share-on", "0.0.0.0"]

@@ -37,6 +37,7 @@ GENERATOR = 1
 """Counts up when the same recipe gives other bytes."""
 
 _WORK, _RECIPE, _PEOPLE = ".rendering", "recipe.json", "people"
+_TRAIN_IMAGES, _TEST_IMAGES = 15, 25  # of a person, about
 _IMAGE_BYTES, _FRAME_BYTES = 8_000, 64_000_000  # of an image with its label map; of a street's frame
 Watch = Callable[[int, int], None]
 Street = tuple[int, int]  # camera and session
@@ -64,6 +65,9 @@ def render(recipe: Recipe, folder: Path, *, jobs: int = 1, watch: Watch = lambda
     Raises:
         RenderError: the folder holds something else, or another recipe; or the disk is too small.
     """
+    if not folder.exists():  # planning a million people takes hours: what cannot fit is said before
+        place = next(parent for parent in folder.resolve().parents if parent.exists())
+        _require_room(place, (recipe.train * _TRAIN_IMAGES + recipe.test * _TEST_IMAGES) * _IMAGE_BYTES)
     groups: dict[int, list[Shot]] = defaultdict(list)
     for shot in plan(recipe):
         groups[shot.identity].append(shot)

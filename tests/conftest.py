@@ -1,9 +1,16 @@
 """Fixtures for all tests."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Threads that spin while they wait are slow where tests share the cores; must be set before torch is imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -16,3 +23,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data beside the checkout (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    """One Chromium for all tests: Playwright starts only once in a process. Skips the test where there is none."""
+    from tests.browser.server import browser, chromium
+
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with browser() as found:
+        yield found

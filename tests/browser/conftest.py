@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.app import synthetic
-from tests.browser.server import Tab, browser, chromium, serve
+from tests.browser.server import Tab, serve
 
 HOSTILE = "<img src=x onerror=alert(1)>=1+1.jpg"
 
@@ -23,9 +24,7 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+def site(chrome: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     root = tmp_path_factory.mktemp("site")
     synthetic.write_pictures(root / "data", synthetic.records(8, 6, 5))  # a batch of preset walkers has 8 people
     for parts in (4, 6):
@@ -42,16 +41,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(address, root)
 
 
-@pytest.fixture(scope="session")
-def chrome(site: Site) -> Iterator[object]:
-    with browser() as found:
-        yield found
-
-
 @pytest.fixture
-def tab(site: Site, chrome: object) -> Iterator[Tab]:
+def tab(site: Site, chrome: Browser) -> Iterator[Tab]:
     """A tab in a session of its own; at its end no console error and no request off the machine may have happened."""
-    opened = Tab(chrome, site.address)  # type: ignore[arg-type]
+    opened = Tab(chrome, site.address)
     opened.page.on("dialog", lambda dialog: (opened.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     yield opened
     opened.page.context.close()

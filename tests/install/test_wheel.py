@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.app.test_server import clean_environment
-from tests.browser.server import Tab, browser, chromium
+from tests.browser.server import Tab
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"isp_core": "isp_core", "eval": "isp_eval", "app": "isp_app", "assets": "isp_assets"}
@@ -122,9 +122,7 @@ def test_five_commands_work_from_an_unrelated_folder(place: Place) -> None:
 
 
 @pytest.fixture
-def page(place: Place) -> Iterator[Tab]:
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+def page(place: Place, chrome: Browser) -> Iterator[Tab]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -143,8 +141,9 @@ def page(place: Place) -> Iterator[Tab]:
             with suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
                 break
             time.sleep(0.1)
-        with browser() as chrome:
-            yield Tab(chrome, address)
+        tab = Tab(chrome, address)
+        yield tab
+        tab.page.context.close()
     finally:
         server.terminate()
         server.wait(60)

@@ -1,10 +1,9 @@
 # Two commands: `make app` opens the app on the embedded study, `make test` runs the tests. Both set up .venv when needed.
 PYTHON ?= python3
 BIN := .venv/bin
-# CI runs everything, one test at a time; by hand the slow tests are left out (`make test SLOW=1` runs them too) and the
-# others share the cores
+# CI runs everything; by hand the slow tests are left out (`make test SLOW=1` runs them too)
 SLOW ?= $(CI)
-PYTEST_FLAGS := $(if $(SLOW),,-m "not slow" -n auto --maxprocesses 4 --dist loadfile)
+SHARED := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: setup app test check clean
 
@@ -22,7 +21,9 @@ app: setup
 	$(BIN)/streamlit run app/main.py
 
 test: setup $(if $(SLOW),check)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest $(SHARED) $(if $(SLOW),--ignore=tests/browser --ignore=tests/install,-m "not slow")
+# a browser needs the cores for itself
+	$(if $(SLOW),$(BIN)/python -m pytest tests/browser tests/install)
 
 check: setup
 	$(BIN)/ruff check .

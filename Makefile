@@ -5,7 +5,7 @@ BIN := .venv/bin
 SLOW ?= $(CI)
 SHARED := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: setup app test check clean
+.PHONY: setup app test check lint lint-javascript types clean
 
 setup: .venv/.ready
 
@@ -25,10 +25,17 @@ test: setup $(if $(SLOW),check)
 # a browser needs the cores for itself
 	$(if $(SLOW),$(BIN)/python -m pytest tests/browser tests/install)
 
-check: setup
+check: lint lint-javascript types
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-javascript: setup
+	$(BIN)/oxlint --deny-warnings app/components
+
 # mypy does not know setup.py: it finds the folders under their installed names through links
+types: setup
 	mkdir -p .mypy_cache/installed
 	for pair in isp_app:app isp_eval:eval isp_assets:assets; do ln -sfn ../../$${pair#*:} .mypy_cache/installed/$${pair%:*}; done
 	$(BIN)/mypy

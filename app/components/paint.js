@@ -242,7 +242,7 @@ const LOOK_KEY = "isp-look";
 function recall(fromUrl) {
   let kept = {};
   try { kept = JSON.parse(sessionStorage.getItem(LOOK_KEY) ?? "{}"); } catch { kept = {}; }
-  const look = { opacity: 55, outline: false, hidden: [], ...kept, ...(fromUrl ?? {}) };
+  const look = { opacity: 55, outline: false, hidden: [], ...kept, ...fromUrl };
   return { opacity: look.opacity, outline: look.outline, hidden: new Set(look.hidden) };
 }
 

@@ -19,7 +19,7 @@ from isp_core.errors import IspError
 from isp_core.matching import Embeddings, Metric, describe_rule, distances
 from isp_core.metrics.bootstrap import IDENTITIES, QUERIES, Interval, bootstrap_interval
 from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
-from isp_core.runs import Run
+from isp_core.runs import Run, RunWriter
 from isp_eval.reranking import Reranking, rerank
 from isp_eval.sources import RetrievalSet, slug
 
@@ -193,7 +193,7 @@ def stored_interval(document: Mapping[str, Any]) -> Interval | None:
 def evaluate_run(run: Run, source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:
     """`evaluate`, and the document written into the run."""
     found = evaluate(source, rule, progress)
-    run.write_evaluation(found.name, found.document())
+    RunWriter(run.path).write_evaluation(found.name, found.document())
     return found
 
 

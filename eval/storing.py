@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isp_core.runs import Run
+from isp_core.runs import Run, RunWriter
 
 
 def keep(run: Run, name: str, document: dict[str, Any]) -> str:
@@ -20,7 +20,7 @@ def keep(run: Run, name: str, document: dict[str, Any]) -> str:
                 f"not kept: {missing} images have no ground truth here, and {run.path} holds this evaluation with "
                 f"{held} missing"
             )
-    return f"kept in {run.write_evaluation(name, document)}"
+    return f"kept in {RunWriter(run.path).write_evaluation(name, document)}"
 
 
 def _missing(document: dict[str, Any]) -> int:

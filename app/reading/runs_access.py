@@ -21,8 +21,8 @@ from isp_core.file_state import State, state_of
 from isp_core.metrics.spaces import PARTS
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
+from isp_core.runs.listing import run_folders
 from isp_core.runs.maps import CHUNK, Maps
-from isp_core.runs.reader import run_folders
 from isp_core.runs.schema import EVALUATION, METRICS_FILE, RECORDS_FILE, RUN_FILE, MapKind, Split
 
 if TYPE_CHECKING:  # the type alone; matching loads torch

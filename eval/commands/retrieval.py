@@ -83,7 +83,7 @@ def judge_retrieval(
     # imported here: --help need not wait for torch
     from isp_core.data import load
     from isp_core.errors import IspError
-    from isp_core.runs import open_run
+    from isp_core.runs import RunWriter, open_run
     from isp_eval.comparison import compare
     from isp_eval.reranking import Reranking
     from isp_eval.retrieval import Rule, evaluate, evaluate_run
@@ -122,7 +122,7 @@ def judge_retrieval(
             others = retrieval_set(other, against_epoch, data_there, progress, peaks, against_visibility or visibility)
         rule = rules[0] if against_matching is None else replace(rules[0], matching=against_matching)
         comparison = compare(evaluate(others, rule, progress), found[0])
-        opened.write_evaluation(comparison.name, comparison.document())
+        RunWriter(opened.path).write_evaluation(comparison.name, comparison.document())
         documents.append(comparison.document())
         frame, caption = comparison.table(), f"{comparison.labels[1]} minus {comparison.labels[0]} on {source.data}"
         notes, resampled = (*found[0].notes, *comparison.notes), comparison.resampled

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from isp_core.metrics.spaces import TARGETS, LabelSpace, load_space
-from isp_core.runs import Run
+from isp_core.runs import Run, RunWriter
 from isp_eval.label_maps import Split, maps_of
 from isp_eval.parsing import evaluate as evaluate_parsing
 from isp_eval.parsing_report import Parsing
@@ -49,7 +49,7 @@ def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
                     continue
                 maps = replace(maps_of(run, split, None), root=truth.images)
                 parsing = evaluate_parsing(run, maps, truth.folder, space)
-                run.write_evaluation(parsing.name, parsing.document())
+                RunWriter(run.path).write_evaluation(parsing.name, parsing.document())
                 found.setdefault((group.name, split), []).append(parsing)
     return found
 

@@ -1,6 +1,7 @@
 """The run directory: the only door between training, evaluation and the app (docs/run-directory.md)."""
 
-from isp_core.runs.reader import Run, RunSummary, list_runs, open_run
+from isp_core.runs.listing import RunSummary, list_runs
+from isp_core.runs.reader import Run, open_run
 from isp_core.runs.schema import SCHEMA, DataInfo, RunError, RunInfo, SplitCount
 from isp_core.runs.writer import RunWriter
 

@@ -121,7 +121,7 @@ def import_run(
                 writer.write_maps(kind, 0, [(np.arange(len(some)), some)], len(some))  # type: ignore[arg-type]
             writer.finish_epoch(0, {})
             run = open_run(out)
-            run.write_evaluation("import", {"kind": "import", "tool": tool, "files": files, "notes": notes})
+            writer.write_evaluation("import", {"kind": "import", "tool": tool, "files": files, "notes": notes})
         except BaseException:
             if not existed:
                 remove(out)

@@ -1,12 +1,10 @@
-"""Reads runs: finished, still training, imported or broken. Writes nothing but evaluations."""
+"""Reads runs: finished, still training, imported or broken. Writes nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,21 +16,20 @@ import pandas as pd
 from isp_core.errors import IspError
 from isp_core.file_state import State, state_of
 from isp_core.runs import schema
-from isp_core.runs.checksums import recorded, require_unchanged
+from isp_core.runs.checksums import require_unchanged
 from isp_core.runs.embeddings import read_embeddings
 from isp_core.runs.errors import RunError
-from isp_core.runs.files import json_text
+from isp_core.runs.frames import SPLITS, read_metrics, read_records
 from isp_core.runs.maps import Maps, read_history, read_maps
 from isp_core.runs.order import order_of
 from isp_core.runs.parquet import read_table
-from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, read_info
+from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, evaluation_file, read_info
 from isp_core.runs.untrusted import is_regular, read_json, regular_file
 
 if TYPE_CHECKING:
     from isp_core.matching import Calibration, Embeddings
 
 IGNORED = 255
-_MAX_EPOCHS = 100_000  # rows of metrics
 _FOLDERS = (
     schema.CHECKPOINTS,
     schema.EMBEDDINGS,
@@ -41,14 +38,12 @@ _FOLDERS = (
     "distances",
     *(f"{schema.LABELS}/{kind}" for kind in schema.MAP_KINDS),
 )
-_SPLITS: tuple[Split, ...] = (*schema.SPLITS, schema.VALIDATION)
 _SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
     "train": ("train",),
     "activation": ("train",),
     "test": schema.TEST,
     "validation": (schema.VALIDATION,),
 }
-_EVALUATION_NAME = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
 
 
 class Run:
@@ -97,7 +92,7 @@ class Run:
 
     def records(self, split: Split | None = None) -> pd.DataFrame:
         """The data set's pictures: path, identity, camera, split, subset; of one split, or of all."""
-        frame = _records(self.path)
+        frame = read_records(self.path)
         return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
     def count(self, split: Split) -> int:
@@ -208,18 +203,11 @@ class Run:
         """The names of the stored evaluation documents."""
         folder = self.path / schema.EVALUATION
         names = [file.stem for file in folder.glob("*.json")] if folder.is_dir() else []
-        return sorted(name for name in names if _EVALUATION_NAME.match(name))
+        return sorted(name for name in names if schema.EVALUATION_NAME.match(name))
 
     def read_evaluation(self, name: str) -> dict[str, Any]:
         """One evaluation document."""
-        return read_json(self._evaluation_file(name), self.path)
-
-    def write_evaluation(self, name: str, document: dict[str, Any]) -> Path:
-        """Stores an evaluation document as evaluation/NAME.json; returns the file. A run in training takes them too."""
-        file = self._evaluation_file(name)
-        with recorded(file, self.path) as path:
-            path.write_text(json_text(document), encoding="utf-8")
-        return file
+        return read_json(evaluation_file(self.path, name), self.path)
 
     def token(self) -> str:
         """Changes whenever a file of the run does: a key for caches."""
@@ -235,7 +223,7 @@ class Run:
     def moved(self) -> list[Split]:
         """The splits whose records no longer stand in the order in which the run was written; older runs note none."""
         noted = self.info.order
-        return [split for split in _SPLITS if split in noted and noted[split] != self._order().get(split)]
+        return [split for split in SPLITS if split in noted and noted[split] != self._order().get(split)]
 
     def _order(self) -> dict[str, str]:
         file = regular_file(self.path / schema.RECORDS_FILE, self.path)
@@ -269,11 +257,6 @@ class Run:
     def _embeddings_file(self, split: Split, epoch: int) -> Path:
         return self.path / schema.EMBEDDINGS / epoch_name(epoch) / f"{split}.safetensors"
 
-    def _evaluation_file(self, name: str) -> Path:
-        if not _EVALUATION_NAME.match(name):
-            raise RunError(f"{name!r} is not a name for an evaluation: letters, digits, dot, dash and underscore")
-        return self.path / schema.EVALUATION / f"{name}.json"
-
     def _finished(self, epochs: list[int]) -> list[int]:
         done = set(self.epochs)
         return [epoch for epoch in epochs if epoch in done]
@@ -287,102 +270,15 @@ def open_run(path: str | Path) -> Run:
     return Run(folder, read_info(folder))
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """A row of `isp runs list`; of a broken run only name, path and the problem are known."""
-
-    name: str
-    path: str
-    epochs: int = 0
-    parts: int = 0
-    backbone: str = ""
-    data: str = ""
-    labels: str = ""
-    imported: bool = False
-    problem: str | None = None
-
-
-def summarise(path: Path) -> RunSummary:
-    """The summary of one run directory, whatever state it is in."""
-    try:
-        run = open_run(path)
-        epochs = run.epochs
-        run.count("train")  # records that cannot be read are a problem of every page
-    except RunError as error:
-        return RunSummary(path.name, str(path), problem=str(error))
-    except Exception as error:  # a folder of runs is read whole, whatever one of them holds
-        return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({type(error).__name__}: {error})")
-    info = run.info
-    last = epochs[-1] if epochs else 0
-    return RunSummary(run.name, str(path), last, info.parts, info.backbone, info.data.name, info.labels, info.imported)
-
-
-def list_runs(root: str | Path) -> list[RunSummary]:
-    """The runs directly in `root` (or `root` itself where it is one), by name; broken ones with their problem."""
-    return [summarise(entry) for entry in run_folders(root)]
-
-
-def run_folders(root: str | Path) -> list[Path]:
-    """The folders that hold a run.json, whatever it is: those directly in `root`, or `root` itself."""
-    folder = Path(root)
-    try:
-        if not folder.is_dir():
-            raise RunError(f"{folder} does not exist")
-        if os.path.lexists(folder / schema.RUN_FILE):
-            return [folder]
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise RunError(f"{folder} cannot be read ({error.strerror or error})") from error
-    return [entry for entry in entries if os.path.lexists(entry / schema.RUN_FILE)]
-
-
-def read_metrics(path: Path) -> pd.DataFrame:
-    """The metrics of the run at `path`: numbers, one row per finished epoch, indexed by `epoch` in rising order."""
-    file = path / schema.METRICS_FILE
-    if not os.path.lexists(file):
-        return pd.DataFrame(index=pd.Index([], name="epoch", dtype="int64"))
-    table = read_table(file, root=path, rows=_MAX_EPOCHS)
-    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name]) and table[name].notna().any()]
-    if "epoch" not in table or texts:
-        what = f"column {texts[0]!r} holds no numbers" if texts else "it has no column 'epoch'"
-        raise RunError(f"{file} is not a table of metrics: {what}")
-    epochs = table["epoch"]
-    whole = pd.api.types.is_integer_dtype(epochs) and not epochs.isna().any()
-    if not whole or not epochs.between(0, schema.MAX_EPOCH).all() or not epochs.is_monotonic_increasing:
-        raise RunError(f"{file}: its epochs are not rising whole numbers from 0 to {schema.MAX_EPOCH}")
-    if epochs.duplicated().any():
-        raise RunError(f"{file} has two rows of epoch {epochs[epochs.duplicated()].iloc[0]}")
-    numbers = table.drop(columns="epoch").set_index(pd.Index(epochs.astype("int64"), name="epoch"))
-    return numbers.astype({name: "float64" for name in numbers if numbers[name].dtype == object})
-
-
 @lru_cache(maxsize=64)
 def _order(path: Path, records: State | None) -> dict[str, str]:
-    return order_of(_records(path))
+    return order_of(read_records(path))
 
 
 @lru_cache(maxsize=512)
 def _epochs(path: Path, metrics: State) -> tuple[int, ...]:
     """The finished epochs: everything that lists files by epoch asks for them."""
     return tuple(int(epoch) for epoch in read_metrics(path).index)
-
-
-def _records(path: Path) -> pd.DataFrame:
-    file = path / schema.RECORDS_FILE
-    frame = read_table(file, root=path)
-    missing = [column for column in schema.RECORD_COLUMNS if column not in frame]
-    if missing:
-        raise RunError(f"{file} has no column {', '.join(missing)}: copy it again from where the run was made")
-    for column in ("identity", "camera"):
-        if not pd.api.types.is_integer_dtype(frame[column]):
-            raise RunError(f"{file}: column {column} holds {frame[column].dtype} values; whole numbers are needed")
-    for column in ("path", "split", "subset"):
-        if pd.api.types.is_numeric_dtype(frame[column]) or frame[column].isna().any():
-            raise RunError(f"{file}: column {column} must hold a text in every row")
-    strange = ~frame["split"].isin(_SPLITS)
-    if strange.any():
-        raise RunError(f"{file}: {str(frame['split'][strange].iloc[0])[:40]!r} is no split ({', '.join(_SPLITS)})")
-    return frame
 
 
 def _stats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -46,6 +47,7 @@ VALIDATION: Split = "validation"
 """A split of runs with `data.validation` alone."""
 TEST: tuple[Split, ...] = ("query", "gallery")
 EMBEDDED: tuple[Split, ...] = (*TEST, VALIDATION)
+EVALUATION_NAME = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
 CHOICE = ("validation_mAP", "mAP")
 """What the best epoch is chosen by: the first of these that a run has measured."""
 
@@ -144,6 +146,13 @@ def read_info(path: Path) -> RunInfo:
             "Open it with the version that wrote it, or train the run again"
         )
     return info
+
+
+def evaluation_file(root: Path, name: str) -> Path:
+    """Where the run at `root` keeps the evaluation document `name`; RunError where that is no name for a file."""
+    if not EVALUATION_NAME.match(name):
+        raise RunError(f"{name!r} is not a name for an evaluation: letters, digits, dot, dash and underscore")
+    return root / EVALUATION / f"{name}.json"
 
 
 def epoch_name(epoch: int) -> str:

@@ -19,10 +19,10 @@ from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
 from isp_core.runs.errors import RunError
 from isp_core.runs.files import json_text, remove
+from isp_core.runs.frames import read_metrics
 from isp_core.runs.maps import Maps, write_maps
 from isp_core.runs.order import order_of
-from isp_core.runs.reader import read_metrics
-from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name
+from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, evaluation_file
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
     import torch
@@ -86,6 +86,13 @@ class RunWriter:
         file = self.path / schema.VISIBILITY / f"{epoch_name(calibration.epoch)}.json"
         with recorded(file, self.path) as target:
             target.write_text(json_text(calibration.document()), encoding="utf-8")
+
+    def write_evaluation(self, name: str, document: dict[str, Any]) -> Path:
+        """Stores an evaluation document as evaluation/NAME.json; returns the file. A run in training takes them too."""
+        file = evaluation_file(self.path, name)
+        with recorded(file, self.path) as target:
+            target.write_text(json_text(document), encoding="utf-8")
+        return file
 
     def write_checkpoint(self, epoch: int, weights: Tensors, state: Mapping[str, Any] | None) -> None:
         """Weights (safetensors) and, where given, all else that a bit-exact resume needs (loadable weights-only)."""

@@ -339,7 +339,7 @@ class _Training:
         known: dict[str, Any] = {}
         with suppress(RunError):
             known = open_run(self.out).read_evaluation("parts")
-        open_run(self.out).write_evaluation("parts", known | {str(epoch): assignment_document(assignment)})
+        self.writer.write_evaluation("parts", known | {str(epoch): assignment_document(assignment)})
 
     # ------------------------------------------------------------------------------------------------- start and resume
 
@@ -354,7 +354,7 @@ class _Training:
             if line := one_camera_line(self.data):
                 self.report(f"{self.out}: {line}")
             if self.truth is not None:
-                open_run(self.out).write_evaluation("constant", self.truth.baseline())
+                writer.write_evaluation("constant", self.truth.baseline())
         self.accelerator.wait_for_everyone()
         return writer
 

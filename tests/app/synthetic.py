@@ -190,9 +190,11 @@ def write_notes(path: Path, parts: int, epochs: int) -> None:
             taken[name] = [merge[code]]
     document = {"rule": "one-to-one"} | {name: taken.get(name, []) for name in CLASSES[1:]}
     run = open_run(path)
-    run.write_evaluation("parts", {str(epoch): document for epoch in range(epochs + 1)})
+    RunWriter(run.path).write_evaluation("parts", {str(epoch): document for epoch in range(epochs + 1)})
     iou = {"foreground": 0.58, "head": 0.54, "upper": 0.4, "legs": 0.39, "shoes": 0.14, "belongings": 0.05}
-    run.write_evaluation("constant", {"rule": "one mask", "space": "walkers", "train": iou, "test": iou})
+    RunWriter(run.path).write_evaluation(
+        "constant", {"rule": "one mask", "space": "walkers", "train": iou, "test": iou}
+    )
 
 
 def write_epoch(

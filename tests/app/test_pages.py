@@ -217,7 +217,7 @@ def test_the_iou_table_has_agreement_an_interval_and_the_yardsticks_that_were_st
 
     ellipse = {"name": "ellipse + GrabCut", "iou": {"mean": 0.5, "low": 0.4, "high": 0.6}, "mean_iou": 0.7}
     run = open_run(own_runs / "k6")
-    run.write_evaluation("parsing-epoch_0003-test-lip", {"yardsticks": [ellipse]})
+    RunWriter(run.path).write_evaluation("parsing-epoch_0003-test-lip", {"yardsticks": [ellipse]})
     table = open_page("iou", runs=own_runs, run="k6", split="query").dataframe[0].value
     rows = table[table["images"] == "query (predictions)"].set_index("maps")
     assert 0 < rows.loc["k6", "NMI"] <= 100

@@ -12,7 +12,7 @@ import pytest
 
 from isp_app.reading import runs_access
 from isp_core.metrics import spaces
-from isp_core.runs import open_run, reader
+from isp_core.runs import RunWriter, open_run, reader
 from tests.app.conftest import Open, words
 
 PAGES = ("overview", "evolution", "identity", "k_compare", "iou", "ranking", "embeddings", "upload")
@@ -74,7 +74,7 @@ def test_metrics_follow_their_table_and_the_assignment_of_parts(own_runs: Path) 
     before = runs_access.metrics(run)
     column = next(name for name in before if name.startswith("test_iou_head"))
     assert before[column].notna().any()
-    run.write_evaluation(runs_access.ASSIGNMENTS, {str(epoch): {"head": []} for epoch in before.index})
+    RunWriter(run.path).write_evaluation(runs_access.ASSIGNMENTS, {str(epoch): {"head": []} for epoch in before.index})
     assert runs_access.metrics(run)[column].isna().all()
     file = run.path / "metrics.parquet"
     pd.read_parquet(file).iloc[:-1].to_parquet(file)

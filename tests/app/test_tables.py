@@ -12,7 +12,7 @@ import pytest
 from isp_app.reading import tables
 from isp_app.reading.parse_upload import NEAREST, Seen, nearest_people
 from isp_core.matching import distances
-from isp_core.runs import Run, open_run
+from isp_core.runs import Run, RunWriter, open_run
 from isp_core.runs.imports import import_run
 from tests.app import synthetic
 from tests.app.conftest import Open, words
@@ -26,7 +26,7 @@ def retrieval(run: Run, r1: float, epoch: int = 1, rule: str = "aligned") -> Non
     figures = {name: {"mean": r1, "low": r1 - 0.1, "high": r1 + 0.1, "n": 6} for name in ("R-1", "R-5", "mAP")}
     queries = {"identity": [1, 1, 2, 2], "average_precision": [r1 - 0.1, r1 - 0.1, r1 + 0.1, r1 + 0.1]}
     document = {"figures": figures, "fingerprint": "f" * 64, "queries": queries}
-    run.write_evaluation(f"retrieval-epoch_{epoch:04d}-{rule}-cosine", document)
+    RunWriter(run.path).write_evaluation(f"retrieval-epoch_{epoch:04d}-{rule}-cosine", document)
 
 
 class TestTables:
@@ -77,7 +77,7 @@ class TestTables:
         assert table["belongings"].isna().all()  # not measured: empty, not 0
         score = {"target": "foreground", "iou": 0.4, "mean_iou": 0.6, "constant_iou": 0.3, "constant_mean_iou": 0.5}
         document = {"epoch": 1, "n": 30, "rules": [{"rule": "one-to-one", "rows": [score]}]}
-        run.write_evaluation("parsing-epoch_0001-test-walkers", document)
+        RunWriter(run.path).write_evaluation("parsing-epoch_0001-test-walkers", document)
         table = tables.build("Table 3", [("k6", run)])
         judged = table[table["maps"] == "test (predictions)"].set_index("form")
         assert judged.loc["class IoU", "foreground"] == pytest.approx(40)
@@ -85,7 +85,7 @@ class TestTables:
 
     def test_documents_of_another_shape_are_a_sentence(self, own_runs: Path, open_page: Open) -> None:
         for name, document in (("constant", {"train": 3}), ("parts", {"3": {"head": "x"}})):
-            open_run(own_runs / "k6").write_evaluation(name, document)
+            RunWriter(own_runs / "k6").write_evaluation(name, document)
         test = open_page("overview", runs=own_runs, table="Table 3")
         assert not test.exception
 

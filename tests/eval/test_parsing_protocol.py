@@ -9,7 +9,7 @@ import pytest
 
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import LabelSpace, load_space
-from isp_core.runs import Run
+from isp_core.runs import Run, RunWriter
 from isp_eval.label_maps import Split, maps_of
 from isp_eval.parsing import TrainingTruth
 from isp_eval.parsing import evaluate as judge
@@ -55,7 +55,7 @@ def test_every_figure_stands_beside_its_constant(run: Run, truth: Path) -> None:
 def test_documents_of_both_splits_are_written_whole(run: Run, truth: Path) -> None:
     for split in ("train", "test"):
         found = evaluate(run, truth, load_space("lip"), split)  # type: ignore[arg-type]
-        run.write_evaluation(found.name, found.document())
+        RunWriter(run.path).write_evaluation(found.name, found.document())
     document = run.read_evaluation("parsing-epoch_0001-test-lip")
     assert document["n"] == document["n_pictures"] == 12
     rows = {row["target"]: row for row in document["rules"][0]["rows"]}
@@ -84,7 +84,7 @@ def test_without_training_truth_the_matching_noted_in_training_is_taken(run: Run
     for file in (truth / "train").iterdir():
         file.unlink()
     noted = {"rule": "one-to-one", "head": [1], "upper": [3], "legs": [4], "shoes": [5], "belongings": []}
-    run.write_evaluation("parts", {"0": noted, "7": noted | {"upper": [2]}})
+    RunWriter(run.path).write_evaluation("parts", {"0": noted, "7": noted | {"upper": [2]}})
     found = next(iter(evaluate(run, truth, load_space("lip")).scores))
     assert found.rule == "one-to-one, noted in training"
     assert found.upper == (3,)  # of epoch 0, the last that was noted up to epoch 1

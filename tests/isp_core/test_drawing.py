@@ -13,7 +13,7 @@ from isp_core.drawing import curves, film, label_image, overlay, run_palette, st
 from isp_core.errors import IspError
 from isp_core.matching import Explanation
 from isp_core.palette import SLOTS
-from isp_core.runs import RunWriter, open_run
+from isp_core.runs import RunWriter
 
 LABELS = np.array([[0, 1], [2, 255]], np.uint8)
 
@@ -68,7 +68,7 @@ def run(tiny_run: Path) -> Path:
 def test_a_runs_colours_are_those_of_its_parts(run: Path) -> None:
     head, legs = SLOTS[0].rgb, SLOTS[4].rgb
     assert run_palette(run).parts[0].rgb == head  # by height
-    open_run(run).write_evaluation("parts", {"0": {"rule": "x", "head": [1]}, "1": {"rule": "x", "legs": [1]}})
+    RunWriter(run).write_evaluation("parts", {"0": {"rule": "x", "head": [1]}, "1": {"rule": "x", "legs": [1]}})
     assert run_palette(run).parts[0].rgb == legs  # as the last epoch's truth says
 
 

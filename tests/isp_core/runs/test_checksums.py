@@ -42,7 +42,7 @@ def flip(file: Path) -> None:
 
 
 def test_every_file_has_a_checksum_that_sha256sum_understands(path: Path) -> None:
-    open_run(path).write_evaluation("parts", {"0": {}})
+    RunWriter(path).write_evaluation("parts", {"0": {}})
     ours = {str(f.relative_to(path)) for f in path.rglob("*") if f.is_file() and not f.name.startswith(".")}
     checked = subprocess.run(["sha256sum", "-c", SUMS_FILE], cwd=path, capture_output=True, text=True, check=True)
     assert {line.removesuffix(": OK") for line in checked.stdout.splitlines()} == ours - {SUMS_FILE}
@@ -64,7 +64,7 @@ def test_every_file_has_a_checksum_that_sha256sum_understands(path: Path) -> Non
     ],
 )
 def test_a_changed_byte_of_any_file_is_found(path: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    open_run(path).write_evaluation("parts", {"0": {}})
+    RunWriter(path).write_evaluation("parts", {"0": {}})
     if file.endswith((".json", ".parquet", ".h5", ".pt")):  # bytes behind the content: it still reads as it did
         (path / file).write_bytes((path / file).read_bytes() + (b" " if file.endswith(".json") else b""))
         if not file.endswith(".json"):
@@ -245,7 +245,7 @@ def test_nothing_is_pruned_or_written_beside_a_training(in_training: Path) -> No
             prune(open_run(in_training), keep)  # type: ignore[arg-type]
     assert half.exists()
     assert open_run(in_training).weight_epochs() == [0, 1, 2]
-    open_run(in_training).write_evaluation("retrieval", {"mAP": 0.5})  # a run in training may be evaluated
+    RunWriter(in_training).write_evaluation("retrieval", {"mAP": 0.5})  # a run in training may be evaluated
     assert open_run(in_training).read_evaluation("retrieval") == {"mAP": 0.5}
 
 

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from isp_core.data.records import COLUMNS
 from isp_core.runs import SCHEMA, RunError, RunWriter, list_runs, open_run, reader
 from isp_core.runs.files import atomic
+from isp_core.runs.frames import read_metrics
 from isp_core.runs.maintenance import prune, verify
-from isp_core.runs.reader import read_metrics
 from isp_core.runs.schema import RECORD_COLUMNS
 from isp_core.runs.writer import require_room, sole_writer
 from tests.isp_core.runs.made import (
@@ -219,7 +219,7 @@ def test_missing_things_say_how_to_get_them(path: Path, tmp_path: Path) -> None:
 
 def test_evaluations_keep_empty_cells(path: Path) -> None:
     run = open_run(path)
-    run.write_evaluation("parsing", {"iou": {"head": float("nan"), "legs": np.float32(0.5)}})
+    RunWriter(run.path).write_evaluation("parsing", {"iou": {"head": float("nan"), "legs": np.float32(0.5)}})
     assert run.read_evaluation("parsing") == {"iou": {"head": None, "legs": 0.5}}
     assert run.evaluation_names() == ["parsing"]
 

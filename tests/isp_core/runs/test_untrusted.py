@@ -23,7 +23,7 @@ from isp_core.__main__ import main
 from isp_core.errors import IspError
 from isp_core.models import ISPNet
 from isp_core.models.backbone import Backbone
-from isp_core.runs import RunError, list_runs, open_run
+from isp_core.runs import RunError, RunWriter, list_runs, open_run
 from isp_core.runs.maintenance import verify
 from tests.isp_core.runs.made import PARTS, TRAIN, make_run, records
 
@@ -318,7 +318,7 @@ def test_only_regular_files_inside_the_run_are_opened(path: Path, tmp_path: Path
 
 def test_an_evaluation_that_is_a_pipe_or_has_a_strange_name_is_skipped_or_a_reason(path: Path) -> None:
     run = open_run(path)
-    run.write_evaluation("parts", {"a": 1})
+    RunWriter(run.path).write_evaluation("parts", {"a": 1})
     (path / "evaluation" / "what is this?.json").write_text("{}")
     os.mkfifo(path / "evaluation" / "pipe.json")
     assert run.evaluation_names() == ["parts", "pipe"]

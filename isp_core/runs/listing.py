@@ -1,0 +1,60 @@
+"""The runs of a folder, one line each, whatever state each of them is in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from isp_core.runs import schema
+from isp_core.runs.errors import RunError
+from isp_core.runs.reader import open_run
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A row of `isp runs list`; of a broken run only name, path and the problem are known."""
+
+    name: str
+    path: str
+    epochs: int = 0
+    parts: int = 0
+    backbone: str = ""
+    data: str = ""
+    labels: str = ""
+    imported: bool = False
+    problem: str | None = None
+
+
+def summarise(path: Path) -> RunSummary:
+    """The summary of one run directory, whatever state it is in."""
+    try:
+        run = open_run(path)
+        epochs = run.epochs
+        run.count("train")  # records that cannot be read are a problem of every page
+    except RunError as error:
+        return RunSummary(path.name, str(path), problem=str(error))
+    except Exception as error:  # a folder of runs is read whole, whatever one of them holds
+        return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({type(error).__name__}: {error})")
+    info = run.info
+    last = epochs[-1] if epochs else 0
+    return RunSummary(run.name, str(path), last, info.parts, info.backbone, info.data.name, info.labels, info.imported)
+
+
+def list_runs(root: str | Path) -> list[RunSummary]:
+    """The runs directly in `root` (or `root` itself where it is one), by name; broken ones with their problem."""
+    return [summarise(entry) for entry in run_folders(root)]
+
+
+def run_folders(root: str | Path) -> list[Path]:
+    """The folders that hold a run.json, whatever it is: those directly in `root`, or `root` itself."""
+    folder = Path(root)
+    try:
+        if not folder.is_dir():
+            raise RunError(f"{folder} does not exist")
+        if os.path.lexists(folder / schema.RUN_FILE):
+            return [folder]
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read ({error.strerror or error})") from error
+    return [entry for entry in entries if os.path.lexists(entry / schema.RUN_FILE)]

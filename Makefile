@@ -5,7 +5,7 @@ BIN := .venv/bin
 SLOW ?= $(CI)
 SHARED := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: setup app test check lint lint-javascript types clean
+.PHONY: setup app test check lint lint-javascript types docs figures clean
 
 setup: .venv/.ready
 
@@ -40,5 +40,13 @@ types: setup
 	for pair in isp_app:app isp_eval:eval isp_assets:assets; do ln -sfn ../../$${pair#*:} .mypy_cache/installed/$${pair%:*}; done
 	$(BIN)/mypy
 
+# the documentation site, in site/; every warning is an error
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+# the figures of docs/concepts, from the embedded study
+figures: setup
+	$(BIN)/python docs/figures.py docs/figures
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis isp_reid.egg-info
+	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .hypothesis isp_reid.egg-info

@@ -1,6 +1,6 @@
 """The functions of `import isp_core as isp` that put several modules together; the command line does the same things.
 
-Not here: HumanParser (isp_core.parser), runs (isp_core.runs), distances and visibility (isp_core.matching).
+Out of scope: HumanParser (isp_core.parser), runs (isp_core.runs), distances and visibility (isp_core.matching).
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def label(run: str | Path, data: str | Path, epoch: int | None = None) -> Iterat
     """Pseudo-labels of a data set's training images, made as in training with the network of a run.
 
     Args:
-        run: the run directory. data: the data set, whose training images are labelled.
+        run: the run directory.
+        data: the data set whose training images are labelled.
         epoch: the epoch whose network is used; default: the last that has weights.
 
     Yields:
@@ -114,12 +115,12 @@ def match(
     run: HumanParser | Run | str | Path,
     epoch: int | None = None,
 ) -> Explanation:
-    """The distance between images of people with all its terms (Eq. 8-10), pair by pair, or one against all.
+    """The distance between images of people with all its terms (Eq. 8-10), pair by pair, or of one image to all others.
 
     Args:
-        first, second: n images each (paths, PIL images, arrays, tensors), or their embeddings. Either side may hold
-            one, which is then paired with all of the other.
-        run: the run whose network sees them, or a parser that is loaded already (quicker for several calls).
+        first: n images (paths, PIL images, arrays, tensors), or their embeddings.
+        second: likewise. Either side may hold one image, which is then paired with all of the other side.
+        run: the run whose network reads them, or a parser that is already loaded (faster for several calls).
         epoch: default: the last epoch that has weights.
 
     Returns:
@@ -139,7 +140,8 @@ def draw(image: Picture, labels: Labels, run: Run | str | Path | None = None, *,
     """The image with its parts tinted; background and ignored pixels stay as they are.
 
     Args:
-        image: what the label map belongs to. labels: (h, w) uint8 of any size, as HumanParser gives it.
+        image: the image that the label map belongs to.
+        labels: (h, w) uint8 of any size, as HumanParser gives it.
         run: take this run's colours, the same for all its images; default: colours by the parts' height here.
         opacity: of the tint, in [0, 1].
 

@@ -47,7 +47,11 @@ class OuterCommand(TyperCommand):
         self.outer = outer
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        return _load(str(self.name), self.outer).make_context(info_name, args, parent, **extra)
+        return self.real().make_context(info_name, args, parent, **extra)
+
+    def real(self) -> Any:
+        """The click command that it stands for; IspError where a library that it needs is not installed."""
+        return _load(str(self.name), self.outer)
 
 
 class Commands(TyperGroup):

@@ -17,14 +17,14 @@ def serve(
         typer.Option(help="A folder of runs, or a run, shown in addition to the embedded study; may be repeated."),
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Option(help="A folder of data sets that runs were made of; may be repeated.")
+        list[Path] | None, typer.Option(help="A folder of data sets that runs were trained on; may be repeated.")
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8501,
     share_on: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Address to listen on, so that other machines reach the app (0.0.0.0: on every network). "
+            help="Address to listen on, so that other machines can open the app (0.0.0.0: on every network). "
             "They see all runs; your data and training stay closed to them.",
         ),
     ] = None,
@@ -33,9 +33,9 @@ def serve(
     ] = False,
     embedded: Annotated[bool, typer.Option(help="Show the embedded study.")] = True,
 ) -> None:
-    """Open the app on the embedded study and your own runs; only this machine reaches it.
+    """Open the app on the embedded study and your own runs; only this machine can open it.
 
-    Without --runs, the folder `runs` of the working directory is shown too. Stop the app with Ctrl+C.
+    Without --runs, the folder `runs` in the working directory is shown too. Stop the app with Ctrl+C.
     """
     import streamlit  # noqa: F401  # a missing library is reported here, with the extra that has it
 

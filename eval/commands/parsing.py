@@ -30,9 +30,11 @@ _VISIBILITY_SHOWN = [
 def judge_parsing(
     run: RunOption,
     truth: Annotated[
-        Path, typer.Option(help="Folder of label maps named like the pictures (palette or grey PNG, npy).")
+        Path, typer.Option(help="Folder of ground-truth maps named like the images (palette or grey PNG, npy).")
     ],
-    space: Annotated[str, typer.Option(help=f"Label space of the truth: {', '.join(space_names())}, or a YAML file.")],
+    space: Annotated[
+        str, typer.Option(help=f"Label space of the ground truth: {', '.join(space_names())}, or a YAML file.")
+    ],
     split: Annotated[
         Literal["train", "test", "validation"],
         typer.Option(
@@ -43,26 +45,29 @@ def judge_parsing(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="The run's data set: checks shapes, gives the AUC of probabilities. Another one: its test pictures."
+            help="The run's data set: checks shapes, adds the AUC of probabilities. Another one: its test images."
         ),
     ] = None,
     training_truth: Annotated[
         Path | None,
         typer.Option(
-            help="Truth of the run's training pictures where --truth lacks it: for matching and constant mask."
+            help="Ground truth of the run's training images if --truth does not have it; needed for the part-to-class "
+            "assignment and the constant mask."
         ),
     ] = None,
     training_space: Annotated[str | None, typer.Option(help="Its label space (default: --space).")] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="A folder of any pictures to judge instead; identities are not needed.")
+        Path | None, typer.Option(help="A folder of any images to evaluate instead; identities are not needed.")
     ] = None,
     alarm: Annotated[
         float,
-        typer.Option(min=0, max=0.99, help="Belongings count as seen from more than this share of the pixels on."),
+        typer.Option(min=0, max=0.99, help="Belongings count as found above this share of the pixels."),
     ] = 0.01,
     resample: Annotated[
         Literal["identities", "images"],
-        typer.Option(help="What intervals resample. Images of one person are alike: drawn one by one, too narrow."),
+        typer.Option(
+            help="What intervals resample. Images of one person are alike: intervals over single images are too narrow."
+        ),
     ] = "identities",
     yardsticks: Annotated[
         bool,
@@ -74,9 +79,9 @@ def judge_parsing(
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Class IoU, mean with complement and pixel accuracy, each beside a constant mask; kept in RUN/evaluation.
+    """Compute class IoU, binary mIoU and pixel accuracy, next to a constant mask; stored in RUN/evaluation.
 
-    The constant mask is one mask for every picture, fitted on the training truth: a figure counts only against it.
+    The constant mask is one mask for all images, fitted on the training ground truth: compare every result with it.
     """
     # imported here: --help need not wait for torch
     from isp_core.data import load

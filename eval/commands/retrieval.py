@@ -27,7 +27,9 @@ def judge_retrieval(
     epoch: EpochOption = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set; may be left out for stored embeddings. Another than the run's: cross-data-set."),
+        typer.Option(
+            help="Data set; not needed for stored embeddings. Another one than the run's: cross-data-set evaluation."
+        ),
     ] = None,
     split: Annotated[
         Literal["test", "validation"],
@@ -44,10 +46,10 @@ def judge_retrieval(
     ] = "single",
     visibility: VisibilityOption = None,
     visible_from: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the pixels from which on a part is visible; 0 is Eq. 8.")
+        float, typer.Option(min=0, max=1, help="A part is visible from this share of the pixels; 0 is Eq. 8.")
     ] = 0.0,
     visible_probability: Annotated[
-        float, typer.Option(min=0, max=1, help="Instead: a part is visible where some pixel gives it this probability.")
+        float, typer.Option(min=0, max=1, help="Instead: a part is visible if some pixel has this probability of it.")
     ] = 0.0,
     rerank: Annotated[bool, typer.Option("--rerank", help="k-reciprocal re-ranking.")] = False,
     k1: Annotated[int, typer.Option(min=1, help="Re-ranking: reciprocal neighbours.")] = 20,
@@ -75,10 +77,10 @@ def judge_retrieval(
     out: Annotated[Path | None, typer.Option(help="Folder for the table as CSV, Markdown and LaTeX.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """CMC, mAP and mINP under the Market-1501 protocol, each with a bootstrap interval; kept in RUN/evaluation.
+    """Compute CMC, mAP and mINP under the Market-1501 protocol, with bootstrap intervals; stored in RUN/evaluation.
 
-    Intervals and paired tests resample identities; --resample queries draws single queries.
-    Gallery pictures of the query's identity and camera are removed, junk (-1) is dropped, distractors (0) stay.
+    Intervals and paired tests resample identities; --resample queries resamples single queries.
+    Gallery images of the query's identity and camera are removed, junk (-1) is dropped, distractors (0) stay.
     """
     # imported here: --help need not wait for torch
     from isp_core.data import load

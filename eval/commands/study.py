@@ -21,18 +21,18 @@ def run_study(
     out: OutOption,
     values: Annotated[
         list[str] | None,
-        typer.Option(help="Rows to make instead of the usual ones (K: 4 ...; backbone: name or name=weights)."),
+        typer.Option(help="Rows instead of the usual ones (K: 4 ...; backbone: name or name=weights)."),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="The recipe all rows share (isp train --preset; default: cpu, of cascade cascade-cpu)."),
+        typer.Option(help="The preset of all rows (as isp train --preset; default: cpu, for cascade cascade-cpu)."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file over the preset.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file that overrides the preset.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every run.")] = None,
-    parts: Annotated[int | None, typer.Option(help="K where it is not what the study changes.")] = None,
-    identities: Annotated[int | None, typer.Option(help="Only so many training identities.")] = None,
+    parts: Annotated[int | None, typer.Option(help="K, unless the study varies it.")] = None,
+    identities: Annotated[int | None, typer.Option(help="Train on the first N identities only.")] = None,
     size: Annotated[str | None, typer.Option(help="Height x width of the input.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every run; the first one where there are several.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every run; with --seeds, the first one.")] = None,
     seeds: Annotated[
         int,
         typer.Option(
@@ -42,21 +42,21 @@ def run_study(
         ),
     ] = 1,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="Any option: section.key=value.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Folder of label maps to judge parsing by.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Folder of ground-truth maps to evaluate parsing with.")] = None,
     space: Annotated[str, typer.Option(help="Label space of --truth and --maps.")] = "lip",
-    maps: Annotated[Path | None, typer.Option(help="Parser's maps that '+extra info' learns from.")] = None,
+    maps: Annotated[Path | None, typer.Option(help="A parser's maps for '+extra info' to train on.")] = None,
     resample: Annotated[
         Literal["identities", "queries"], typer.Option(help="What intervals and paired tests resample.")
     ] = "identities",
-    subset: Annotated[str, typer.Option(help="Judge only queries of this subset, such as occluded.")] = "",
+    subset: Annotated[str, typer.Option(help="Evaluate only queries of this subset, such as occluded.")] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Runs to train at once; they share the cores.")] = 1,
-    column: Annotated[str | None, typer.Option("--paper", help="The paper's data set to stand beside ours.")] = None,
+    column: Annotated[str | None, typer.Option("--paper", help="The paper's data set to compare with.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train what a study lacks, judge it, and write the paper's table as CSV, Markdown and LaTeX into OUT/tables.
+    """Train the missing runs of a study, evaluate them, and write the paper's table to OUT/tables.
 
-    Runs stand in OUT/runs and are shared by studies with the same OUT: finished ones are taken, unfinished ones
-    resumed. The paper's own numbers stand in columns that say so; they were made on whole data sets with HRNet-W32.
+    Studies with the same OUT share the runs in OUT/runs: finished ones are reused, unfinished ones resumed. The paper's
+    own numbers are in columns that are marked as such; they were measured on whole data sets with HRNet-W32.
     """
     # imported here: --help need not wait for torch
     from isp_core.commands.training import parse_size

@@ -29,22 +29,26 @@ def write_truth(
     onnx: Annotated[
         Path | None, typer.Option(help="ONNX file of the parser; needed for schp_lip and your own.")
     ] = None,
-    pose: Annotated[Path | None, typer.Option(help="BlazePose's .tflite file, where it is not in the cache.")] = None,
+    pose: Annotated[Path | None, typer.Option(help="BlazePose's .tflite file, if it is not in the cache.")] = None,
     split: Annotated[
         list[str] | None, typer.Option(help="Only this split of a data set (train, query, gallery); may be repeated.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each network.")] = 1,
     get_models: Annotated[
         bool,
-        typer.Option("--get-models", help="Download BlazePose (npm or pip) into your cache; the only step online."),
+        typer.Option(
+            "--get-models",
+            help="Download BlazePose (npm or pip) into your cache; the only step that needs internet access.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make ground-truth label maps of images with a part parser, in SCHP's way.
+    """Make ground-truth maps of images with a part parser, named as SCHP does.
 
-    OUT/<image folder>_parsing_pgt/<name>.png: palette PNGs of the images' size. Existing maps are kept: an interrupted
-    run continues. OUT/overlay.png shows maps over images, the least confident first; OUT/confidence.csv lists all.
-    Give OUT as --truth to `eval parsing` and `isp train`, or as --labels to train on it.
+    OUT/<image folder>_parsing_pgt/<name>.png: palette PNGs of the images' size. Existing maps are kept, so the same
+    command continues after an interruption. OUT/overlay.png shows maps over images, the least confident first;
+    OUT/confidence.csv lists all. Use OUT as --truth of `isp eval parsing` and `isp train`, or as --labels of
+    `isp train`.
     """
     # imported here: --help need not wait for torch
     from isp_eval.parsers.models import get_models as download

@@ -13,7 +13,7 @@ from isp_core.section import Section
 
 
 def list_options() -> None:
-    """Print every option of a run with its default and what it does (Markdown; docs/training.md holds the same)."""
+    """Print every option of a run with its default and meaning (Markdown; docs/training.md has the same tables)."""
     typer.echo(options_table())
 
 

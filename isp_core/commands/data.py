@@ -13,10 +13,10 @@ from isp_core.progress import progress_bar
 
 def describe_data(
     folder: Annotated[Path, typer.Argument(help="Folder (or CSV file) of the data set.")],
-    check: Annotated[bool, typer.Option("--check", help="Also decode every picture and name the broken ones.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Also decode every image and name the broken ones.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print splits, identities, pictures, cameras and oddities of a data set."""
+    """Print splits, identities, images and cameras of a data set, and what looks wrong."""
     # imported here: --help need not wait for torch
     from isp_core.data import describe, load
 

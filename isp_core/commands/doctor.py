@@ -12,7 +12,7 @@ from isp_core.commands.options import JsonOption, print_json
 def examine_installation(as_json: JsonOption = False) -> None:
     """Report versions, devices, weights, folders and free disk, and run a ten-second self-test.
 
-    Put the output into a bug report. Exit status 1 where something is wrong.
+    Include the output in bug reports. The exit status is 1 if something is wrong.
     """
     # imported here: --help need not wait for pandas
     from isp_core.doctor import examine

@@ -22,7 +22,7 @@ def export_network(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's network as one ONNX file, compared with PyTorch before it is kept.
+    """Write a run's network as one ONNX file, compared with PyTorch before it is saved.
 
     Input: images (N, 3, H, W), float32 RGB, 0 .. 255. Outputs: probabilities, label map, visibility, share and peak of
     each part, and the global, foreground and part features. Needs the extra `onnx`.

@@ -11,7 +11,7 @@ from isp_core.commands.options import JsonOption, print_json
 
 
 def import_results(
-    out: Annotated[Path, typer.Option("--out", help="The run directory to make.")],
+    out: Annotated[Path, typer.Option("--out", help="The run directory to write.")],
     embeddings: Annotated[
         Path | None,
         typer.Option(
@@ -19,28 +19,28 @@ def import_results(
         ),
     ] = None,
     distances: Annotated[
-        Path | None, typer.Option(help="Instead: distances, a row per query, a column per gallery picture.")
+        Path | None, typer.Option(help="Instead: distances, one row per query and one column per gallery image.")
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Folder of label maps named like the pictures.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Folder of label maps named like the images.")] = None,
     space: Annotated[str, typer.Option(help="Label space of the maps: lip, atr, ..., or a YAML file.")] = "lip",
     data: Annotated[
         Path | None,
-        typer.Option(help="The data set they were made on; makes the run comparable with others of it."),
+        typer.Option(help="The data set that they belong to; makes the run comparable with other runs on it."),
     ] = None,
     records: Annotated[
         Path | None,
-        typer.Option(help="Table of pictures in the file's order (CSV, Parquet): path, identity, camera, split."),
+        typer.Option(help="Table of images in the file's order (CSV, Parquet): path, identity, camera, split."),
     ] = None,
-    tool: Annotated[str, typer.Option(help="What made them, for captions.")] = "",
+    tool: Annotated[str, typer.Option(help="Name of the tool, for captions.")] = "",
     size: Annotated[
-        str, typer.Option(help="Height x width of the input; maps are kept at a quarter of it.")
+        str, typer.Option(help="Height x width of the input; maps are stored at a quarter of it.")
     ] = "256x128",
     as_json: JsonOption = False,
 ) -> None:
-    """Turn another tool's results into a run that eval and the app read beside one's own.
+    """Turn another tool's results into a run that can be evaluated and shown like your own.
 
-    Who is on the pictures is told by --data, by --records, or by the file itself (qf, gf, q_pids, g_pids, q_camids,
-    g_camids). Pictures are found in --data by the paths that the file or the table holds, whatever their root.
+    Identities and cameras come from --data, from --records, or from the file itself (qf, gf, q_pids, g_pids, q_camids,
+    g_camids). Images are found in --data by the paths in the file or the table, whatever their root folder.
     No pickled objects are loaded. docs/importing.md has examples for torchreid, fast-reid, bpbreid and SCHP.
     """
     # imported here: --help need not wait for torch

@@ -30,7 +30,7 @@ _BATCH = 16  # images held at their own size while the network reads them
 def label_pictures(
     run: RunOption, data: DataOption, out: OutOption, epoch: EpochOption = None, as_json: JsonOption = False
 ) -> None:
-    """Cluster a data set's training pictures with a run's network, as in training, and write the label maps."""
+    """Label a data set's training images with a run's network, as in training, and write the label maps."""
     from isp_core.drawing import run_palette, save_label_map
     from isp_core.extraction import label_data
 
@@ -44,15 +44,15 @@ def label_pictures(
 def parse_pictures(
     run: RunOption,
     out: OutOption,
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
     epoch: EpochOption = None,
     visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write label PNGs, overlays and parts.csv (visibility and share of each part) of pictures; parts.json names the
-    rule of visibility.
+    """Write label maps (PNG), overlays and parts.csv (visibility and share of each part) of images; parts.json
+    names the visibility rule.
 
-    Pictures that cannot be read are named at the end, all others are written; the exit status is 1 then.
+    Images that cannot be read are named at the end, all others are written; the exit status is then 1.
     """
     from isp_core.drawing import overlay, run_palette, save_label_map
     from isp_core.matching import describe_rule
@@ -93,7 +93,7 @@ def extract_embeddings(
     run: RunOption, data: DataOption, epoch: EpochOption = None, as_json: JsonOption = False
 ) -> None:
     """Write the embeddings and predicted label maps of a run's query and gallery into the run, and the visibility
-    thresholds of that epoch where it has pseudo-labels to calibrate them by."""
+    thresholds of that epoch if it has pseudo-labels to calibrate them with."""
     from isp_core.extraction import extract
 
     done, counts = extract(run, epoch, data)

@@ -16,7 +16,7 @@ VisibilityOption = Annotated[
     typer.Option(
         "--visibility",
         help="Which parts count as visible: eq8 (Eq. 8), peak (calibrated thresholds) or soft (weights). Default: peak "
-        "where the run has thresholds, else eq8.",
+        "if the run has thresholds, else eq8.",
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to.")]

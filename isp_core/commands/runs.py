@@ -15,14 +15,14 @@ from isp_core.progress import counted
 from isp_core.runs import list_runs, open_run
 from isp_core.runs.maintenance import Keep, notes, prune, verify
 
-app = Application(help="Look after run directories.", no_args_is_help=True)
+app = Application(help="Manage run directories.", no_args_is_help=True)
 app.command("import")(import_results)
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 
 
 @app.command("list")
 def list_folder(folder: Annotated[Path, typer.Argument(help="A folder of runs.")], as_json: JsonOption = False) -> None:
-    """List the runs of a folder, broken ones with what is wrong."""
+    """List the runs in a folder; of broken ones, say what is wrong."""
     runs = list_runs(folder)
     if as_json:
         print_json([asdict(run) for run in runs])
@@ -56,7 +56,7 @@ def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
 
 @app.command("verify")
 def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Read every file of a run and name what is damaged; exit status 1 where anything is."""
+    """Read every file of a run and name what is damaged; the exit status is 1 if anything is."""
     opened = open_run(run)
     findings = verify(opened, lambda files: counted(files, "files", len(files)))
     for note in [] if findings else notes(opened):
@@ -77,11 +77,13 @@ def prune_run(
     keep: Annotated[Keep, typer.Option(help="Weights to keep: all (only clean up), best and last, or last.")] = "best",
     metric: Annotated[
         str | None,
-        typer.Option(help="What the best epoch is chosen by (default: mAP of validation identities, else of test)."),
+        typer.Option(
+            help="Metric that chooses the best epoch (default: mAP of validation identities, else of the test set)."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove checkpoints that are not wanted any more."""
+    """Remove checkpoints that are no longer needed."""
     freed = prune(open_run(run), keep, metric)
     if as_json:
         print_json({"run": str(run), "freed_bytes": freed})

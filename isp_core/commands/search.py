@@ -13,22 +13,24 @@ from isp_core.errors import IspError
 
 def search_gallery(
     run: RunOption,
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures of people to look for.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Images of people to search for.")],
     epoch: EpochOption = None,
-    top: Annotated[int, typer.Option(min=1, help="Gallery pictures to name for each.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Gallery images to list for each.")] = 10,
     candidates: Annotated[
-        int, typer.Option(min=1, help="Entries that global and foreground features propose and Eq. 10 ranks.")
+        int, typer.Option(min=1, help="Candidates that global and foreground features propose, to be ranked by Eq. 10.")
     ] = 400,
     index: Annotated[
         Path | None,
-        typer.Option(help="Index file of this gallery: read where it exists, otherwise made. Only files of your own."),
+        typer.Option(
+            help="Index file of this gallery: read if it exists, otherwise written. Use only files that you made."
+        ),
     ] = None,
     visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the run's gallery pictures that are nearest to pictures of your own, by Eq. 10.
+    """Find the gallery images of a run that are nearest to your own images (Eq. 10).
 
-    There is always a nearest picture, also when the person is not in the gallery: a rank is not an identification.
+    Someone is always nearest, even when the person is not in the gallery: a rank is not an identification.
     """
     # imported here: --help need not wait for torch
     from isp_core.gallery import GalleryIndex

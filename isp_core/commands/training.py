@@ -15,37 +15,39 @@ from isp_core.labelling.sources import SOURCES, parse_labels
 
 def train_run(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="The run directory to write (or to go on with).")],
+    out: Annotated[Path, typer.Option("--out", help="The run directory to write (or to continue).")],
     preset: Annotated[
         str | None,
         typer.Option(help=f"Recipe: {', '.join(preset_names())} (default: cpu). Several: market+resnet50."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with any options, over the preset (`base: NAME` names one).")
+        Path | None, typer.Option(help="YAML file with any options, overriding the preset (`base: NAME` names one).")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.")] = None,
     parts: Annotated[int | None, typer.Option(help="K: number of parts, background included.")] = None,
-    identities: Annotated[int | None, typer.Option(help="Use only the first so many training identities.")] = None,
+    identities: Annotated[int | None, typer.Option(help="Train on the first N identities only.")] = None,
     size: Annotated[str | None, typer.Option(help="Height x width of the input, such as 256x128.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     labels: Annotated[
-        str | None, typer.Option(help=f"Source of labels: {', '.join(SOURCES)}; or a folder of label maps.")
+        str | None, typer.Option(help=f"Label source: {', '.join(SOURCES)}; or a folder of label maps.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option(help="Folder of label maps to measure IoU by (never to learn).")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Folder of ground-truth maps to measure IoU with (never to train on).")
+    ] = None,
     space: Annotated[
         str | None, typer.Option(help="Label space of --truth, and of a folder given as --labels (default: lip).")
     ] = None,
     eval_every: Annotated[int | None, typer.Option(help="Epochs between evaluations; 0: only the last.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="Any option, such as loss.parsing=1 (docs/training.md has all).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a run, one checkpoint an epoch; kill it at any time and go on with --resume.
+    """Train a run with one checkpoint per epoch; stop it at any time and continue with --resume.
 
-    A value comes from the defaults (the paper's), a preset, the YAML file, and these options, the later before the
-    earlier. A resumed run keeps its own; only --epochs, --truth and --space may then be given.
+    Values come from the defaults (the paper's), a preset, the YAML file, and these options; later sources override
+    earlier ones. A resumed run keeps its configuration; only --epochs, --truth and --space may then be given.
     """
     # imported here: --help need not wait for torch
     from isp_core.data import load

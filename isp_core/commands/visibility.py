@@ -11,10 +11,10 @@ from isp_core.commands.options import DataOption, EpochOption, JsonOption, RunOp
 def calibrate_visibility(
     run: RunOption, data: DataOption, epoch: EpochOption = None, as_json: JsonOption = False
 ) -> None:
-    """Calibrate from which probability on each part counts as visible, on the run's training images and pseudo-labels.
+    """Calibrate the probability at which each part counts as visible, on the run's training images and pseudo-labels.
 
-    The thresholds are stored in the run; from then on they decide visibility wherever --visibility does not say
-    otherwise. No ground truth is used.
+    The thresholds are stored in the run, and decide visibility from then on unless --visibility says otherwise. No
+    ground truth is used.
     """
     from isp_core.calibration import calibrate_run
     from isp_core.data import load

@@ -13,15 +13,17 @@ from isp_core.progress import progress_bar
 
 
 def render_walkers(
-    out: Annotated[Path, typer.Argument(help="Folder to write: new, empty, or one that the same command left.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write: new, empty, or left by the same command.")],
     train: Annotated[int, typer.Option(min=2, help="Training people, 15 images each.")] = Recipe.train,
     test: Annotated[int, typer.Option(min=2, help="Test people, some 26 images each.")] = Recipe.test,
-    seed: Annotated[int, typer.Option(min=0, help="Decides people, places and images.")] = Recipe.seed,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes. Images do not depend on it.")] = os.cpu_count() or 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of people, places and images.")] = Recipe.seed,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Number of processes. It does not change the images.")
+    ] = os.cpu_count() or 1,
 ) -> None:
     """Render a data set of pedestrians with exact label maps, of any size, free to use (CC0).
 
-    Interrupted, the same command continues. The defaults repeat the embedded data set's people.
+    After an interruption, the same command continues. The defaults repeat the embedded data set's people.
     """
     recipe, begun = Recipe(seed=seed, train=train, test=test), time.perf_counter()
     try:

@@ -1,1 +1,1 @@
-"""eval: turns runs into numbers: protocols, reports, truth, studies. Formulas live in isp_core.metrics."""
+"""eval: turns runs into numbers: protocols, reports, ground truth, studies. Formulas live in isp_core.metrics."""

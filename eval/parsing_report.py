@@ -1,6 +1,6 @@
 """What the parsing protocol found: figures by class and rule, and how they are told as tables and as a document.
 
-Not here: how they come about (eval.parsing).
+Out of scope: how they come about (eval.parsing).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from isp_eval.sources import slug
 
 @dataclass(frozen=True)
 class Score:
-    """One class, one rule. All in [0, 1], NaN where the truth has no such pixel.
+    """One class, one rule. All in [0, 1], NaN where the ground truth has no such pixel.
 
     iou, mean_iou, accuracy: over all pixels of the set; mean_iou is the mean of class and complement IoU. low, high:
     the 95 % interval of iou, over `units` that the bootstrap draws (Parsing.resample says which).
-    picture_*: mean over pictures that have the class, IoU with its interval. constant_*: the same of the constant mask.
+    picture_*: mean over images that have the class, IoU with its interval. constant_*: the same of the constant mask.
     """
 
     target: str
@@ -71,10 +71,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """Foreground on the pixels that are foreground in 20 to 80 % of the training truth; `share` of all pixels.
+    """Foreground on the pixels that are foreground in 20 to 80 % of the training ground truth; `share` of all pixels.
 
-    iou, auc: pixels of all pictures together. picture_*: mean over pictures. The AUC of the constant is that of the
-    training mean; within a picture it says how well positions alone tell the person.
+    iou, auc: pixels of all images together. picture_*: mean over images. The AUC of the constant is that of the
+    training mean; within an image it says how well positions alone tell the person.
     """
 
     share: float
@@ -109,9 +109,9 @@ class YardstickScore:
 
 @dataclass(frozen=True)
 class Presence:
-    """Whether a class is seen in the pictures that have it, and only there, under one rule.
+    """Whether a class is seen in the images that have it, and only there, under one rule.
 
-    alarms: of the belongings alone; None where the truth has no such class, or no part stands for it.
+    alarms: of the belongings alone; None where the ground truth has no such class, or no part stands for it.
     """
 
     visibility: dict[str, Visibility]
@@ -120,7 +120,7 @@ class Presence:
 
 @dataclass(frozen=True)
 class Parsing:
-    """A run's label maps of some pictures at one epoch, judged."""
+    """A run's label maps of some images at one epoch, evaluated."""
 
     run: str
     epoch: int
@@ -193,7 +193,7 @@ class Parsing:
         return frame
 
     def visibility_table(self) -> pd.DataFrame:
-        """One row per rule and class: Eq. 8 against truth, picture by picture, in per cent; n are pictures."""
+        """One row per rule and class: Eq. 8 against ground truth, image by image, in per cent; n are images."""
         rows = []
         for assignment, presence in self.presence.items():
             for name, v in presence.visibility.items():
@@ -203,8 +203,8 @@ class Parsing:
         return pd.DataFrame(rows, columns=_VISIBILITY_COLUMNS)
 
     def pictures_table(self) -> pd.DataFrame:
-        """One row per picture, in per cent: IoU of each class by the first rule, and the foreground's IoU and AUC on
-        ambiguous pixels; empty where the picture has no such pixel."""
+        """One row per image, in per cent: IoU of each class by the first rule, and the foreground's IoU and AUC on
+        ambiguous pixels; empty where the image has no such pixel."""
         figures = {name: 100 * values for name, values in self.pictures.items()}
         return pd.DataFrame({"path": list(self.paths), **figures})
 

@@ -1,6 +1,6 @@
 """Where the figures' material comes from: a run's stored embeddings, or its network over another data set.
 
-Not here: judging (eval.retrieval, eval.parsing).
+Out of scope: evaluation (eval.retrieval, eval.parsing).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def retrieval_set(
     """Queries and gallery of a run.
 
     epoch: None for the last that has what is needed. data: None, or the run's own data set, for its stored embeddings;
-    another data set is embedded now by the run's weights (cross-data-set evaluation), as are own pictures where the
+    another data set is embedded now by the run's weights (cross-data-set evaluation), as are own images where the
     run has weights but no embeddings. peaks: whether the parts' probabilities are needed, which older runs do not
     store. visibility: one of isp_core.matching.VISIBILITY_RULES; None for the run's own.
     """

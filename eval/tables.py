@@ -1,6 +1,6 @@
 """Tables as text, CSV, Markdown and LaTeX. An empty cell is a value that does not exist, never a zero.
 
-Not here: what stands in them.
+Out of scope: what stands in them.
 """
 
 from __future__ import annotations

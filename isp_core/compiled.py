@@ -19,8 +19,8 @@ def compiled(function: Function, *, arithmetic: frozenset[str] = frozenset()) ->
     """The function compiled by numba at its first call, free of the interpreter's lock.
 
     Strict floating point unless `arithmetic` (REORDERED) says otherwise; either way equal input gives equal bits on one
-    machine. What was compiled is kept on the disk, beside the file or in the user's cache. Where neither can be written
-    to, or the disk is full, it is compiled anew in every process.
+    machine. What was compiled is kept on the disk, next to the file or in the user's cache. Where neither can be
+    written to, or the disk is full, it is compiled again in every process.
     """
     options = {"nogil": True, "fastmath": set(arithmetic)}
     try:

@@ -31,7 +31,7 @@ CANDIDATES = 400
 """Entries whose exact distance is computed for each query."""
 CHANNELS_A_CODE = 4
 """Neighbouring channels that larger galleries keep as one code of four bits."""
-_TRAINED_ON = 20_000  # entries from which the codes are learnt
+_TRAINED_ON = 20_000  # entries from which the codes are learned
 _CHUNK = 16_384  # entries handled at once while an index is built
 
 
@@ -54,7 +54,7 @@ class GalleryIndex:
 
     @classmethod
     def build(cls, gallery: Embeddings, *, flat_up_to: int = FLAT_UP_TO) -> GalleryIndex:
-        """Indexes a gallery of N >= 1 pictures.
+        """Indexes a gallery of N >= 1 images.
 
         Up to `flat_up_to` entries are kept in half precision. Beyond, four channels share a code of four bits, and all
         codes are scanned by vector instructions: 2 to 3 ms a query for 10^5 entries at 512 channels. Equal galleries
@@ -128,7 +128,7 @@ class GalleryIndex:
     def search(self, query: Embeddings, k: int = 10, candidates: int = CANDIDATES) -> Found:
         """The k nearest of `candidates` entries by Eq. 10 (cosine) for each query.
 
-        Without parts (a baseline) the distance is that of the global features. Nothing is left out: pictures of the
+        Without parts (a baseline) the distance is that of the global features. Nothing is left out: images of the
         query's own camera are the caller's to remove. IspError for k or candidates below 1, or another network's query.
         """
         if k < 1 or candidates < k:

@@ -54,7 +54,7 @@ def pair_sheet(
     distance: float,
     palette: Palette,
 ) -> Image.Image:
-    """Both images, each beside itself with its parts, and a bar per term; terms that do not count are pale.
+    """Both images, each next to itself with its parts, and a bar per term; terms that do not count are pale.
 
     Args:
         images: of any sizes. labels: their label maps (h, w), or None for a network without parts.

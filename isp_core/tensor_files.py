@@ -1,6 +1,6 @@
 """The one reader of files that hold tensors: .safetensors, and .pt / .pth without running the code a pickle may hold.
 
-Not here: what the tensors mean (models/weights.py, runs/arrays.py).
+Out of scope: what the tensors mean (models/weights.py, runs/arrays.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from isp_core.text_files import shown
 
 MAX_BYTES = 8 * 2**30
 
-# NumPy's numbers, such as the best R-1 beside the weights: to build one runs nothing
+# NumPy's numbers, such as the best R-1 next to the weights: to build one runs nothing
 _NUMPY: list[Any] = [np.dtype, codecs.encode]
 _NUMPY += [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")]
 
@@ -32,7 +32,7 @@ class TensorFileError(IspError):
 def read_tensor_file(file: Path) -> Any:
     """The content of a file of tensors: a tensor, or tensors, numbers and text in dicts and lists.
 
-    NumPy scalars are read too, which tools save beside weights. Nothing else than these is built.
+    NumPy scalars are read too, which tools save next to weights. Nothing else than these is built.
 
     Raises:
         TensorFileError: naming the file and what to do.

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 VERSION = "0.2.0"
-COMMIT_FILE = "commit.txt"  # beside this module in a wheel; setup.py writes it
+COMMIT_FILE = "commit.txt"  # next to this module in a wheel; setup.py writes it
 _PACKAGE = Path(__file__).resolve().parent
 
 

@@ -1,4 +1,4 @@
-"""The parsers that make ground truth for images, by name. Adding one is one line here, or a YAML file of one's own."""
+"""The parsers that make ground truth for images, by name. Adding one is one line here, or a YAML file of your own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's own numbers (Tables 1-6 and section 4.2), to stand beside ours in columns that say so. Per cent."""
+"""The paper's own numbers (Tables 1-6 and section 4.2), to stand next to ours in columns that say so. Per cent."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ CLUSTERING_HOURS: Mapping[str, float] = {DUKE: 6.3, MARKET: 5.4, LABELLED: 3.1}
 
 
 def column_for(data: str) -> str:
-    """The paper's data set to stand beside `data`: the same where the paper has it, else DukeMTMC-reID, which every
+    """The paper's data set to stand next to `data`: the same where the paper has it, else DukeMTMC-reID, which every
     table has."""
     return data if data in ISP else DUKE
 

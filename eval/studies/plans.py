@@ -1,6 +1,6 @@
 """What each study trains: one recipe, and what its rows change in it.
 
-Not here: training (eval.studies.training) and tables (eval.studies.reports).
+Out of scope: training (eval.studies.training) and tables (eval.studies.reports).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _VALUES: Mapping[Study, tuple[str, ...]] = {
 BELONGINGS = "+belongings"
 _USUAL_K = ClusteringOptions().parts
 _ON_REQUEST: Mapping[Study, tuple[str, ...]] = {"semantics": (BELONGINGS,)}
-"""Rows that not every data set can have: maps with belongings, which no parser draws, but rendered truth holds."""
+"""Rows that not every data set can have: maps with belongings, which no parser draws, but rendered ground truth
+holds."""
 CASCADE_LABELS = {
     "cascade": "cascade",
     "one-step": "Variant 1: one step",
@@ -89,7 +90,7 @@ def plan(
     """The rows of a study in the table's order.
 
     values: rows to take instead of the usual ones; for backbones `name` or `name=weights` (a file, hub, none).
-    maps: a parser's label maps of the training pictures and their space, for "+extra info".
+    maps: a parser's label maps of the training images and their space, for "+extra info".
     IspError for values the study does not know, or where the maps are missing.
     """
     return [_variant(study, value, base, maps, space) for value in values or _VALUES[study]]

@@ -62,14 +62,14 @@ def label_identity(
     scores: Tensor | None = None,
     initial: Tensor | None = None,
 ) -> IdentityLabels:
-    """Part labels for all pictures of one identity.
+    """Part labels for all images of one identity.
 
-    maps: (n, c, h0, w0), M_g of its n >= 1 pictures, float32, float16 or bfloat16, any memory format (channels-last is
+    maps: (n, c, h0, w0), M_g of its n >= 1 images, float32, float16 or bfloat16, any memory format (channels-last is
     read fastest). size: (h, w) of the labels if M_g means these maps upsampled bilinearly (aligned corners off); the
     labels are the same as if they were, in less time and memory. scores: (n, h, w), high on people, takes the place of
     Eq. 3 in the first stage (ONE_STEP: picks the background). initial: centres to start from, as returned for the last
     epoch or shared by all identities. Equal input and equal seed give equal labels. Raises ClusteringError naming the
-    picture for NaN or infinite features.
+    image for NaN or infinite features.
     """
     start = time.perf_counter()
     with threads_for(maps.numel()):
@@ -162,7 +162,7 @@ def cluster_parts(
     initial: Tensor | None = None,
     lengths: Tensor | None = None,
 ) -> Clusters:
-    """Second stage: the foreground pixels of all pictures into K-1 parts, labelled 1 .. K-1 from top to bottom.
+    """Second stage: the foreground pixels of all images into K-1 parts, labelled 1 .. K-1 from top to bottom.
 
     maps: (n, c, h, w), or coarser if the pixels are those of maps upsampled to the mask's (n, h, w). lengths: their
     `norms`, where they are known. Features follow Eq. 4 (UNNORMALISED: as they are). Parts are ordered by the mean row

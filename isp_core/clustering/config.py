@@ -42,7 +42,7 @@ class CascadeConfig:
     iterations: int = 20
     """Upper bound for the moves of the centres with all pixels in view."""
     height_weight: float = 0.0
-    """Weight of a pixel's height within its picture's foreground (0 top, 1 bottom) as one more channel of Eq. 4."""
+    """Weight of a pixel's height within its image's foreground (0 top, 1 bottom) as one more channel of Eq. 4."""
 
     first_stage: FirstStage = FirstStage.ACTIVATION
     """Not for ONE_STEP, which has no first stage."""

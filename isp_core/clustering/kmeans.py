@@ -1,7 +1,7 @@
 """K-means as the second stage of the cascade needs it: Lloyd's algorithm on many points and few centres.
 
 Pure functions on tensors, the same on CPU and GPU, float32 with float64 where sums grow long. Equal input, equal seed
-and equal number of threads give equal labels bit for bit. Nothing here knows about pictures or parts (see
+and equal number of threads give equal labels bit for bit. Nothing here knows about images or parts (see
 cascade.py).
 
 Where the time goes, and why the code looks as it does: a move of the centres reads all points, n numbers of c channels,
@@ -107,7 +107,7 @@ def lloyd(points: Tensor | Points, initial: Tensor, *, iterations: int = 20, set
     """Lloyd's algorithm from given centres, until they settled or were moved `iterations` times.
 
     points: (n, c), any float dtype; initial: (k, c). Centres have settled once at most a share `settled` of the points
-    changes its cluster. The labels belong to the returned centres. A cluster that lost all its points starts anew at
+    changes its cluster. The labels belong to the returned centres. A cluster that lost all its points starts again at
     the point that is farthest from all centres (lowest index first), unless that distance is 0.
     """
     points, origin = _near_origin(points)
@@ -170,7 +170,7 @@ def _settle(points: Tensor, starts: Tensor, moves: int, settled: float) -> Tenso
 
 
 def _evenly(n: int, size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """One of 0 .. n-1 at random from each of `size` equal stretches: every picture and every height is in it."""
+    """One of 0 .. n-1 at random from each of `size` equal stretches: every image and every height is in it."""
     places = torch.arange(size, dtype=torch.float64) + torch.rand(size, generator=generator, dtype=torch.float64)
     chosen = (places * (n / size)).long().clamp_(max=n - 1) if n > size else torch.arange(n)
     return chosen.to(device)

@@ -12,9 +12,9 @@ from isp_core.clustering.points import DensePoints, Points, UpsampledPoints, squ
 
 @torch.no_grad()
 def activation(maps: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-    """Eq. 3: a(x, y), the l2-norm over channels divided by each picture's largest.
+    """Eq. 3: a(x, y), the l2-norm over channels divided by each image's largest.
 
-    maps: (n, c, h, w) -> (n, h, w) float32 in [0, 1]. A picture of zeros has activation 0 everywhere. With size, that
+    maps: (n, c, h, w) -> (n, h, w) float32 in [0, 1]. An image of zeros has activation 0 everywhere. With size, that
     of the maps upsampled bilinearly.
     """
     check_maps(maps)
@@ -29,7 +29,7 @@ def norms(maps: Tensor, size: tuple[int, ...]) -> Tensor:
             raise ClusteringError(f"maps of {h} x {w} cannot be clustered at the smaller size {size[0]} x {size[1]}")
         return squared_norms(_channels_last(maps), size).sqrt_()
     lengths = torch.empty(n, h * w, device=maps.device)
-    squares = torch.empty(c, h * w, device=maps.device)  # one buffer for all pictures stays in the cache
+    squares = torch.empty(c, h * w, device=maps.device)  # one buffer for all images stays in the cache
     for picture, row in zip(maps, lengths, strict=True):
         flat = picture.float().flatten(1)  # (c, h * w), a view where it can be
         if flat.stride(0) == 1:  # channels-last
@@ -40,7 +40,7 @@ def norms(maps: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def by_peak(lengths: Tensor) -> Tensor:
-    """Eq. 3 from `norms`: (n, h, w) -> shares of each picture's largest."""
+    """Eq. 3 from `norms`: (n, h, w) -> shares of each image's largest."""
     peaks = lengths.flatten(1).amax(1)  # (n,)
     check_finite(peaks)
     return lengths / peaks.masked_fill(peaks == 0, 1.0)[:, None, None]
@@ -85,10 +85,10 @@ def pixels(maps: Tensor, mask: Tensor, config: CascadeConfig, lengths: Tensor | 
 
 @torch.no_grad()
 def pixel_features(maps: Tensor, mask: Tensor, config: CascadeConfig) -> Tensor:
-    """Features (m, c) float32 of the m pixels in mask (n, h, w), picture by picture, row by row.
+    """Features (m, c) float32 of the m pixels in mask (n, h, w), image by image, row by row.
 
     Eq. 4 for the cascade: D(x, y) = M_g / |M_g|; a pixel of norm 0 stays 0. The variants take M_g as it is. With a
-    height weight, one more channel: weight x height within the picture's foreground, 0 at its top row and 1 at its
+    height weight, one more channel: weight x height within the image's foreground, 0 at its top row and 1 at its
     bottom row.
     """
     n, c = maps.shape[:2]
@@ -124,7 +124,7 @@ def _heights(mask: Tensor, config: CascadeConfig) -> Tensor:
 
 
 def _channels_last(maps: Tensor) -> Tensor:
-    """Channels-last float32: as they are where they can be, else picture by picture, which stay in the cache."""
+    """Channels-last float32: as they are where they can be, else image by image, which stay in the cache."""
     if maps.dtype == torch.float32 and maps.is_contiguous(memory_format=torch.channels_last):
         return maps
     ready = torch.empty_like(maps, dtype=torch.float32, memory_format=torch.channels_last)
@@ -146,7 +146,7 @@ def check_maps(maps: Tensor) -> None:
 
 
 def check_finite(of_pictures: Tensor) -> None:
-    """One number per picture that is finite only if all of the picture is."""
+    """One number per image that is finite only if all of the image is."""
     bad = (~of_pictures.isfinite()).nonzero()[:, 0].tolist()
     if bad:
         raise ClusteringError(

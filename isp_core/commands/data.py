@@ -1,4 +1,4 @@
-"""`isp data`: what a folder of pictures holds."""
+"""`isp data`: what a folder of images holds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Data: one table of records from any layout, pictures and label maps.
+"""Data: one table of records from any layout, images and label maps.
 
-Not here: batches and augmentation (batches.py, transforms.py), which load torchvision: to read a data set takes none.
+Out of scope: batches and augmentation (batches.py, transforms.py), which load torchvision: to read a data set takes
+none.
 """
 
 from isp_core.data.label_files import find_label_maps

@@ -1,6 +1,6 @@
 """The images of a data set as arrays: checking them, and a bounded cache of decoded ones.
 
-Not here: opening an image (isp_core.images), augmentation and normalisation (transforms.py).
+Out of scope: opening an image (isp_core.images), augmentation and normalisation (transforms.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from isp_core.images.opening import open_image, read_header, reason, upright
 from isp_core.text_files import shown
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | torch.Tensor
-"""A path, a PIL picture, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
+"""A path, a PIL image, an RGB array (H, W, 3) uint8, or a tensor (3, H, W): uint8, or float in [0, 1]."""
 
 GIB = 2**30
 
@@ -42,7 +42,7 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def as_image(picture: Picture) -> Image.Image:
-    """Whatever a caller has as a loaded RGB picture, a PIL picture in the same way as its file.
+    """Whatever a caller has as a loaded RGB image, a PIL image in the same way as its file.
 
     Raises:
         PictureError: a file that cannot be read; an array or tensor of another shape, type or range.
@@ -82,12 +82,12 @@ def read_size(path: Path) -> tuple[int, int, str]:
 def check_pictures(
     paths: Sequence[Path], workers: int = 2, progress: Callable[[int], object] | None = None
 ) -> list[BrokenPicture]:
-    """Decodes every picture and returns all that fail, in the order of `paths`.
+    """Decodes every image and returns all that fail, in the order of `paths`.
 
     Args:
         paths: files to read.
         workers: decoding threads (Pillow decodes outside Python's lock).
-        progress: called with 1 after each picture.
+        progress: called with 1 after each image.
     """
 
     def problem(path: Path) -> BrokenPicture | None:
@@ -110,7 +110,7 @@ def why_broken(path: Path, error: PictureError) -> str:
 
 
 def require_pictures(paths: Sequence[Path], workers: int = 2, progress: Callable[[int], object] | None = None) -> None:
-    """Raises one DataError that names every missing or broken picture of `paths`."""
+    """Raises one DataError that names every missing or broken image of `paths`."""
     broken = check_pictures(paths, workers, progress)
     if broken:
         listed = "".join(f"\n  {shown(b.path)}: {b.reason}" for b in broken)
@@ -118,7 +118,7 @@ def require_pictures(paths: Sequence[Path], workers: int = 2, progress: Callable
 
 
 def resize_picture(picture: Image.Image, size: tuple[int, int]) -> torch.Tensor:
-    """An RGB picture at (H, W) by bilinear interpolation (with antialiasing, as the field does) -> uint8 (3, H, W)."""
+    """An RGB image at (H, W) by bilinear interpolation (with antialiasing, as the field does) -> uint8 (3, H, W)."""
     height, width = size
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
@@ -126,10 +126,10 @@ def resize_picture(picture: Image.Image, size: tuple[int, int]) -> torch.Tensor:
 
 
 class PictureCache:
-    """Pictures at one size, decoded once as far as a byte limit allows.
+    """Images at one size, decoded once as far as a byte limit allows.
 
-    The first `capacity` pictures are kept as uint8 (256 x 128: 96 KiB each, Market-1501's training set 1.2 GiB); the
-    others are decoded at every use. The memory is one anonymous shared mapping, filled as pictures are first asked
+    The first `capacity` images are kept as uint8 (256 x 128: 96 KiB each, Market-1501's training set 1.2 GiB); the
+    others are decoded at every use. The memory is one anonymous shared mapping, filled as images are first asked
     for: forked loader workers and threads read and fill the same one, and /dev/shm, small in containers, is not
     touched. Where workers are spawned instead of forked, each begins an empty cache of its own: divide the limit.
 
@@ -155,14 +155,14 @@ class PictureCache:
         memory = mmap.mmap(-1, max(1, n * (3 * height * width + 1)))
         self._pictures = np.frombuffer(memory, np.uint8, n * 3 * height * width).reshape(n, 3, height, width)
         self._filled = np.frombuffer(memory, np.uint8, n, offset=n * 3 * height * width)
-        # orders the writing of a picture before that of its "filled" for every thread and process
+        # orders the writing of an image before that of its "filled" for every thread and process
         self._lock = multiprocessing.Lock()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        """Picture `index` as uint8 (3, H, W): a copy, the caller may change it.
+        """Image `index` as uint8 (3, H, W): a copy, the caller may change it.
 
         Raises:
             PictureError: see `read_picture`.
@@ -175,7 +175,7 @@ class PictureCache:
         with self._lock:
             filled = bool(self._filled[index])
         if not filled:
-            # outside the lock: two readers may decode the same picture, and then write the same bytes
+            # outside the lock: two readers may decode the same image, and then write the same bytes
             picture = self._decode(index)
             self._pictures[index] = picture.numpy()
             with self._lock:
@@ -185,7 +185,7 @@ class PictureCache:
 
     @property
     def filled(self) -> int:
-        """How many pictures are kept so far."""
+        """How many images are kept so far."""
         return int(self._filled.sum())
 
     def _decode(self, index: int) -> torch.Tensor:

@@ -1,4 +1,5 @@
-"""What a data set holds and what is odd about it: the answer of `isp data`. Not here: how it was read (readers/)."""
+"""What a data set holds and what is odd about it: the answer of `isp data`. Out of scope: how it was read
+(readers/)."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ class PictureSizes:
 
 @dataclass(frozen=True)
 class DataReport:
-    """All of `isp data`. `checked` says whether every picture was decoded, or only its header read."""
+    """All of `isp data`. `checked` says whether every image was decoded, or only its header read."""
 
     name: str
     root: Path
@@ -142,9 +143,9 @@ def describe(
 
     Args:
         data: as read by `load`.
-        check_pictures: decode every picture, which finds those cut off; otherwise only headers are read.
+        check_pictures: decode every image, which finds those cut off; otherwise only headers are read.
         workers: reading threads.
-        progress: called with 1 after each picture (twice a picture where `check_pictures`).
+        progress: called with 1 after each image (twice an image where `check_pictures`).
     """
     records = data.records
     headers, broken = _read_headers(data, workers, progress)
@@ -173,7 +174,7 @@ _decode_all = check_pictures  # `describe` has an option of this name
 def _read_headers(
     data: DataSet, workers: int, progress: Callable[[int], object] | None
 ) -> tuple[pd.DataFrame, list[BrokenPicture]]:
-    """Columns path, height, width, mode of the readable pictures; and the others."""
+    """Columns path, height, width, mode of the readable images; and the others."""
 
     def header(path: Path) -> tuple[int, int, str] | BrokenPicture:
         try:
@@ -251,7 +252,7 @@ def _table_oddities(data: DataSet) -> list[Oddity]:
 
 
 def _has_match(query: pd.DataFrame, gallery: pd.DataFrame) -> NDArray[np.bool_]:
-    """(queries,) whether the gallery holds the person in another camera, or, cameras unknown, in another picture."""
+    """(queries,) whether the gallery holds the person in another camera, or, cameras unknown, in another image."""
     known = query["camera"] > 0
     same_person = query["identity"].map(gallery["identity"].value_counts()).fillna(0)
     seen = gallery.groupby(["identity", "camera"]).size().rename("n").reset_index()
@@ -262,7 +263,7 @@ def _has_match(query: pd.DataFrame, gallery: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _picture_oddities(headers: pd.DataFrame) -> list[Oddity]:
-    """What the pictures' headers show."""
+    """What the images' headers show."""
     height, width = headers["height"], headers["width"]
     shape = height / width
     odd = _odd(

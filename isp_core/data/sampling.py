@@ -1,6 +1,6 @@
-"""P x K batches: P identities with K pictures each, as the batch-hard triplet loss needs them (Section 4.2).
+"""P x K batches: P identities with K images each, as the batch-hard triplet loss needs them (Section 4.2).
 
-Not here: reading the pictures (pictures.py) and moving them about (transforms.py).
+Out of scope: reading the images (pictures.py) and moving them about (transforms.py).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class IdentityBatches:
     Nothing is remembered between epochs: a resumed run forms the batches that the undisturbed one would have formed,
     and every rank forms the same plan and takes its share of it.
 
-    One pass over "pictures", which the field and the paper call an epoch, has as many places as pictures (at least one
-    visit to everybody, N / (P K) batches, rounded up): an identity with n pictures is visited n // K times, or once
-    more by chance. One pass over "identities" visits everybody once, however many pictures there are. Places left over
-    in the last batch are given to a few identities once more. An identity occurs at most once in a batch; its pictures
+    One pass over "images", which the field and the paper call an epoch, has as many places as images (at least one
+    visit to all people, N / (P K) batches, rounded up): an identity with n images is visited n // K times, or once
+    more by chance. One pass over "identities" visits all people once, however many images there are. Places left over
+    in the last batch are given to a few identities once more. An identity occurs at most once in a batch; its images
     come in random order, all of them before any comes again, and twice in one visit only where it has fewer than K.
     Junk and distractors (identities below 1) are never drawn.
 
     Args:
-        identities: (N,) identity of picture 0..N-1.
+        identities: (N,) identity of image 0..N-1.
         identities_per_batch: P, over all ranks.
         pictures_per_identity: K.
         seed: with the epoch, the only source of randomness.
@@ -80,7 +80,7 @@ class IdentityBatches:
             )
         self.identities_per_batch, self.pictures_per_identity = p, k
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        # pictures of person i: order[starts[i] : starts[i + 1]]
+        # images of person i: order[starts[i] : starts[i + 1]]
         order = np.argsort(rows, kind="stable")
         self._order = order[rows[order] > 0]
         self._starts = np.searchsorted(rows[self._order], np.append(people, people[-1] + 1))
@@ -90,16 +90,16 @@ class IdentityBatches:
         else:
             visits, places = np.ones_like(counts), 0.0
         self._n_batches = math.ceil(max(places, float(visits.sum())) / p)
-        # nobody can be in more batches than there are: this bounds an identity with very many pictures
+        # no identity can be in more batches than there are: this bounds an identity with very many images
         self._visits = np.minimum(visits, self._n_batches)
-        self._leftover = counts > self._visits * k  # has pictures that these visits do not show
+        self._leftover = counts > self._visits * k  # has images that these visits do not show
 
     def __len__(self) -> int:
         """Batches per epoch, the same in every epoch and on every rank."""
         return self._n_batches
 
     def batches(self, epoch: int) -> list[list[int]]:
-        """This rank's share of the epoch's batches: picture numbers, K of one identity after K of the next."""
+        """This rank's share of the epoch's batches: image numbers, K of one identity after K of the next."""
         # the constant keeps this stream apart from those of other users of the same seed
         rng = np.random.default_rng([self.seed, epoch, 0x5A])
         plan = self._plan(rng)  # (batches, P) people
@@ -114,7 +114,7 @@ class IdentityBatches:
         visits = self._visits.copy()
         while (short := n * p - int(visits.sum())) > 0:
             free = rng.permutation(np.flatnonzero(visits < n))
-            # once more, first those whose pictures were not all shown
+            # once more, first those whose images were not all shown
             free = free[np.argsort(~self._leftover[free], kind="stable")]
             visits[free[:short]] += 1
         # Dealt out like cards: the visits of one person are neighbours in the pack and at most n, so they fall into
@@ -125,7 +125,7 @@ class IdentityBatches:
         return plan[rng.permutation(n)]
 
     def _draw_pictures(self, plan: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """K pictures for each place of the plan, (batches, P) -> (batches, P, K)."""
+        """K images for each place of the plan, (batches, P) -> (batches, P, K)."""
         k = self.pictures_per_identity
         drawn = np.empty((*plan.shape, k), dtype=np.int64)
         flat = drawn.reshape(-1, k)
@@ -135,7 +135,7 @@ class IdentityBatches:
             pictures = self._order[self._starts[person] : self._starts[person + 1]]
             order = rng.permutation(pictures)
             while len(order) < len(mine) * k:
-                # where a visit takes the last pictures of one round and the first of the next, none comes twice
+                # where a visit takes the last images of one round and the first of the next, none comes twice
                 begun = order[len(order) // k * k :]
                 again = rng.permutation(pictures)
                 order = np.concatenate([order, again[np.argsort(np.isin(again, begun), kind="stable")]])

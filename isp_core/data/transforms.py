@@ -1,12 +1,12 @@
-"""Augmentation that moves a picture and its label map together, and normalisation (Section 4.2).
+"""Augmentation that moves an image and its label map together, and normalisation (Section 4.2).
 
-Not here: which pictures make a batch (sampling.py), where label maps come from (clustering).
+Out of scope: which images make a batch (sampling.py), where label maps come from (clustering).
 
-A label map lies at a quarter of the picture's size, a crop by single pixels does not: it cannot be moved exactly at
-its own resolution. So a map is raised to the picture's size (each cell a block of 4 x 4 pixels), cropped and flipped
-with the very same numbers as the picture, and then reduced again by taking, of each block, one of the four pixels
-around its middle. A cell's label is thereby exactly the label of that pixel in the moved picture, and lies never more
-than half a cell beside the cell's centre. Flipping does not exchange labels: parts have no left and right.
+A label map lies at a quarter of the image's size, a crop by single pixels does not: it cannot be moved exactly at
+its own resolution. So a map is raised to the image's size (each cell a block of 4 x 4 pixels), cropped and flipped
+with the very same numbers as the image, and then reduced again by taking, of each block, one of the four pixels
+around its middle. A cell's label is thereby exactly the label of that pixel in the moved image, and lies never more
+than half a cell from the cell's centre. Flipping does not exchange labels: parts have no left and right.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class TransformError(IspError):
 
 
 def picture_generator(seed: int, epoch: int, draw: int, stream: int = 0) -> torch.Generator:
-    """The random numbers of one draw: the `draw`-th picture of the epoch's batches, over all of them.
+    """The random numbers of one draw: the `draw`-th image of the epoch's batches, over all of them.
 
-    By its place in the epoch, not by the picture: a picture drawn twice is augmented in two ways. Neither the number
+    By its place in the epoch, not by the picture: an image drawn twice is augmented in two ways. Neither the number
     of loader workers nor what was drawn before changes anything, so that a resumed run is exact to the bit. Another
     `stream` gives other numbers for the same draw.
     """
@@ -49,7 +49,7 @@ def picture_generator(seed: int, epoch: int, draw: int, stream: int = 0) -> torc
 
 
 def normalise(picture: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """uint8 (..., 3, H, W) -> float32 (picture / 255 - mean) / std, as the backbone's weights were trained.
+    """uint8 (..., 3, H, W) -> float32 (image / 255 - mean) / std, as the backbone's weights were trained.
 
     >>> normalise(torch.full((3, 1, 1), 255, dtype=torch.uint8), [0.5] * 3, [0.5] * 3).flatten()
     tensor([1., 1., 1.])
@@ -70,24 +70,24 @@ class Box:
 
 @dataclass(frozen=True)
 class Move:
-    """What one draw does to a picture and its label map: numbers only, in pixels of the picture."""
+    """What one draw does to an image and its label map: numbers only, in pixels of the image."""
 
-    top: int  # of the crop within the padded picture
+    top: int  # of the crop within the padded image
     left: int
     flip: bool
-    erase: Box | None  # within the cropped and flipped picture
+    erase: Box | None  # within the cropped and flipped image
 
 
 @dataclass(frozen=True)
 class TrainTransform:
-    """Pad and random crop, horizontal flip, normalisation, random erasing: of a picture, and of its label map alike.
+    """Pad and random crop, horizontal flip, normalisation, random erasing: of an image, and of its label map alike.
 
     Padded pixels take the mean colour (0 after normalising) and the label 255: nothing is known of them. Erasing
     imitates an occluder, and what is occluded is not visible (Eq. 8): by default erased pixels are labelled
     background, so that the network learns to see no part there; "ignore" leaves them out of the parsing loss.
 
     Attributes:
-        size: (H, W) of pictures.
+        size: (H, W) of images.
         map_size: (h, w) of label maps; H / h and W / w are whole numbers (4 in the paper).
         mean, std: of the backbone's weights, per channel, for pixels in 0..1.
         pad: pixels added on every side before cropping back to `size`; 0 switches it off.
@@ -123,11 +123,11 @@ class TrainTransform:
     def __call__(
         self, picture: torch.Tensor, label_map: torch.Tensor | None, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """One augmented picture, and its label map moved alike.
+        """One augmented image, and its label map moved alike.
 
         Args:
             picture: uint8 (3, H, W).
-            label_map: uint8 (h, w), or None where there is none (the same generator then gives the same picture).
+            label_map: uint8 (h, w), or None where there is none (the same generator then gives the same image).
             generator: see `picture_generator`.
 
         Returns:
@@ -149,7 +149,7 @@ class TrainTransform:
         return Move(top, left, flip, self._draw_box(generator) if erase else None)
 
     def _draw_box(self, generator: torch.Generator) -> Box | None:
-        """A rectangle to erase; None where no attempt fits into the picture (a few in a thousand)."""
+        """A rectangle to erase; None where no attempt fits into the image (a few in a thousand)."""
         height, width = self.size
         for _ in range(_ERASE_ATTEMPTS):
             u, v, y, x = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
@@ -189,7 +189,7 @@ class TrainTransform:
         return moved[rows // 2 :: rows, columns // 2 :: columns].contiguous()
 
     def _crop_and_flip(self, image: torch.Tensor, move: Move, fill: int) -> torch.Tensor:
-        """The geometric part, the same call for pictures and masks (..., H, W)."""
+        """The geometric part, the same call for images and masks (..., H, W)."""
         padded = F.pad(image, [self.pad], fill=fill)
         cropped = F.crop(padded, move.top, move.left, *self.size)
         flipped: torch.Tensor = F.horizontal_flip(cropped) if move.flip else cropped

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 class DecodeBudget:
     """Bytes that images being decoded may take together; who would exceed them waits for the others.
 
-    An image that alone exceeds the budget is decoded when nothing else is, so that nobody waits for ever.
+    An image that alone exceeds the budget is decoded when nothing else is, so that no one waits for ever.
 
     >>> budget = DecodeBudget(limit_bytes=100)
     >>> with budget.take(60):

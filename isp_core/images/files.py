@@ -8,7 +8,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether a name is hidden, as "._0001.jpg" is, which macOS writes beside files on foreign disks."""
+    """Whether a name is hidden, as "._0001.jpg" is, which macOS writes next to files on foreign disks."""
     return path.name.startswith(".")
 
 

@@ -22,7 +22,7 @@ _BLURRING = ("JPEG", "MPO", "WEBP")  # MPO: a JPEG of several images
 @dataclass(frozen=True)
 class FittedMap:
     """A label map of an image. labels (H, W): as the upright image; turned: whether it was stored like the image's
-    pixels, before its EXIF orientation, and was turned with it; unsure: whether nobody can tell, since the orientation
+    pixels, before its EXIF orientation, and was turned with it; unsure: whether this is unknown, since the orientation
     (a mirror or half a turn) keeps the shape."""
 
     labels: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Foreground masks drawn along a picture's own colours: GrabCut (Rother et al., 2004) from scores, by OpenCV."""
+"""Foreground masks drawn along an image's own colours: GrabCut (Rother et al., 2004) from scores, by OpenCV."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Certainty:
 
 
 def grab_cut(picture: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32], certainty: Certainty) -> Mask:
-    """The foreground of one picture.
+    """The foreground of one image.
 
-    picture: (H, W, 3) RGB uint8. scores: (h, w), positive on people. Cuts at the picture's size; returns (h, w).
+    picture: (H, W, 3) RGB uint8. scores: (h, w), positive on people. Cuts at the image's size; returns (h, w).
     Where the scores are all of one sign there is nothing to cut: the signs are returned.
     """
     h, w = scores.shape
@@ -45,6 +45,6 @@ def grab_cut(picture: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32], ce
 
 
 def cut_all(pictures: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32], certainty: Certainty) -> Mask:
-    """`grab_cut` of pictures (n, H, W, 3) by scores (n, h, w), as many at a time as torch has threads: (n, h, w)."""
+    """`grab_cut` of images (n, H, W, 3) by scores (n, h, w), as many at a time as torch has threads: (n, h, w)."""
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         return np.stack(list(threads.map(grab_cut, pictures, scores, repeat(certainty))))

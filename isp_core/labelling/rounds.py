@@ -18,7 +18,7 @@ Labels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TrainingPictures:
-    """The training set as the labelling sees it: un-augmented pictures, in the order of the records.
+    """The training set as the labelling sees it: un-augmented images, in the order of the records.
 
     paths: as in the records. identities: (N,) int64, 0..n-1. cameras: (N,) int64, -1 unknown. rank, world_size: this
     process among its equals; each labels its share of the identities.
@@ -63,7 +63,7 @@ class Labeller(Protocol):
     def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         """Labels for this process's share of the training images, each once, by the network's state after `epoch`.
 
-        first: the first round's labels of all training pictures, (N, h, w); None: this is the first.
+        first: the first round's labels of all training images, (N, h, w); None: this is the first.
         """
         ...
 

@@ -24,7 +24,7 @@ class Embeddings:
 
     global_ (N, C); foreground (N, C'); parts (N, K-1, C''); visibility (N, K-1): flags l_k (bool, Eq. 8), or weights in
     [0, 1] of a soft rule (isp_core.matching.visibility_rules);
-    part_share (N, K-1): share of the picture's pixels whose most likely part is k, in [0, 1].
+    part_share (N, K-1): share of the image's pixels whose most likely part is k, in [0, 1].
     part_peak (N, K-1): the highest probability of part k at any pixel, in [0, 1]; None where it was not kept.
     """
 
@@ -56,7 +56,7 @@ class Embeddings:
         return len(self.global_)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.generic] | list[int]) -> Embeddings:
-        """The embeddings of some pictures; a slice or an array of positions."""
+        """The embeddings of some images; a slice or an array of positions."""
         taken: dict[str, Any] = {}
         for each in fields(self):
             array = getattr(self, each.name)
@@ -65,7 +65,7 @@ class Embeddings:
 
     @classmethod
     def join(cls, several: Sequence[Embeddings]) -> Embeddings:
-        """Pictures of one network, held in several pieces of NumPy arrays, one after the other."""
+        """Images of one network, held in several pieces of NumPy arrays, one after the other."""
         joined: dict[str, Any] = {}
         for each in fields(cls):
             arrays = [getattr(piece, each.name) for piece in several]
@@ -78,7 +78,7 @@ class Embeddings:
         return int(self.parts.shape[1])
 
     def seen_from(self, minimum_share: float) -> Embeddings:
-        """The same features, a part counting as visible only from a share of the picture's pixels on.
+        """The same features, a part counting as visible only from a share of the image's pixels on.
 
         Eq. 8 is `minimum_share` = 0: one pixel is enough.
         """

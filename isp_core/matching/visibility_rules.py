@@ -30,7 +30,7 @@ def visibility(labels: Array, parts: int) -> npt.NDArray[np.bool_]:
 
 
 def part_share(labels: Array, parts: int) -> npt.NDArray[np.float32]:
-    """Share of each picture's pixels that belong to part k = 1 .. K-1. labels (N, H, W) -> (N, K-1).
+    """Share of each image's pixels that belong to part k = 1 .. K-1. labels (N, H, W) -> (N, K-1).
 
     >>> part_share(np.array([[[0, 1], [1, 3]]]), parts=4)
     array([[0.5 , 0.  , 0.25]], dtype=float32)

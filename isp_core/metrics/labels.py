@@ -1,4 +1,4 @@
-"""How label maps change from one labelling to the next, and how large their parts are. No truth is needed."""
+"""How label maps change from one labelling to the next, and how large their parts are. No ground truth is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 def churn(before: Labels, after: Labels) -> float:
     """Share of pixels whose label changed, in [0, 1]; pixels ignored (255) on either side do not count.
 
-    before, after: the same pictures in the same order, any equal shape. NaN where nothing is left to compare.
+    before, after: the same images in the same order, any equal shape. NaN where nothing is left to compare.
 
     >>> churn(np.array([[0, 1, 2, 255]], np.uint8), np.array([[0, 2, 2, 1]], np.uint8))
     0.3333333333333333

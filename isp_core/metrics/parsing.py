@@ -1,7 +1,7 @@
-"""How well label maps find the person and its parts: IoU, accuracy, AUC, beside a constant mask; part purity.
+"""How well label maps find the person and its parts: IoU, accuracy, AUC, next to a constant mask; part purity.
 
-Maps in, numbers out. Not here: reading truth from files (isp_core.metrics.truth), mapping class numbers
-(isp_core.metrics.spaces), which pictures and epochs to judge (eval).
+Maps in, numbers out. Out of scope: reading ground truth from files (isp_core.metrics.truth), mapping class numbers
+(isp_core.metrics.spaces), which images and epochs to evaluate (eval).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK = 1 << 22  # pixels counted at once
 
 
 def confusion(prediction: Labels, targets: Labels, parts: int) -> Counts:
-    """Pixels of each picture by true code and predicted part: (N, 7, K); sum over the first axis for the set.
+    """Pixels of each image by true code and predicted part: (N, 7, K); sum over the first axis for the set.
 
     prediction (N, H, W): 0 .. K-1 or 255 (ignored). targets (N, H, W): codes of isp_core.metrics.spaces or 255
     (ignored). IspError where shapes disagree or a prediction is no part.
@@ -55,7 +55,7 @@ def confusion(prediction: Labels, targets: Labels, parts: int) -> Counts:
 
 @dataclass(frozen=True)
 class BinaryCounts:
-    """Pixels of a two-class question, as arrays of one shape: one entry per picture, class, or a single number."""
+    """Pixels of a two-class question, as arrays of one shape: one entry per image, class, or a single number."""
 
     true_positive: Counts
     false_positive: Counts
@@ -75,7 +75,7 @@ class BinaryCounts:
 
     @property
     def iou(self) -> Floats:
-        """Class IoU in [0, 1]; NaN where the truth has no such pixel."""
+        """Class IoU in [0, 1]; NaN where the ground truth has no such pixel."""
         tp, fp, fn = self.true_positive, self.false_positive, self.false_negative
         return _ratio(tp, tp + fp + fn, tp + fn > 0)
 
@@ -133,8 +133,9 @@ def authors_assignment(parts: int) -> Assignment:
 def assign_parts(counts: Counts) -> Assignment:
     """One part for each class, one class for each part, such that the sum of IoUs is largest.
 
-    counts (7, K): a confusion matrix summed over the pictures that may decide, which should be training pictures.
-    Classes that the truth lacks get no part; with fewer parts than classes some class gets none, and its IoU is 0.
+    counts (7, K): a confusion matrix summed over the images that may decide, which should be training images.
+    Classes that the ground truth lacks get no part; with fewer parts than classes some class gets none, and its IoU is
+    0.
 
     >>> c = np.zeros((7, 3), int); c[1], c[3], c[4] = [0, 1, 9], [1, 8, 0], [0, 3, 0]
     >>> a = assign_parts(c); a.head, a.legs, a.shoes  # two parts for three classes
@@ -168,7 +169,7 @@ def binary_counts(counts: Counts, target: str, parts: tuple[int, ...]) -> Binary
 
 
 def class_iou(counts: Counts, assignment: Assignment) -> dict[str, float]:
-    """{"foreground": IoU, "head": ..., ...} over a set, in [0, 1], NaN where the truth lacks the class.
+    """{"foreground": IoU, "head": ..., ...} over a set, in [0, 1], NaN where the ground truth lacks the class.
 
     counts (7, K): the confusion matrix of the set.
     """
@@ -180,7 +181,7 @@ def class_iou(counts: Counts, assignment: Assignment) -> dict[str, float]:
 class ConstantMasks:
     """One mask for every picture: the best that can be said without looking. IoU counts only against it.
 
-    masks (6, H, W): TARGETS in order; frequency (H, W): share of training pictures with a person there, in [0, 1].
+    masks (6, H, W): TARGETS in order; frequency (H, W): share of training images with a person there, in [0, 1].
     likeliest (H, W): the most common code at each place, background included; likeliest_part (H, W): among the codes of
     parts alone, 0 where training shows none.
     """
@@ -192,11 +193,11 @@ class ConstantMasks:
 
     @property
     def ambiguous(self) -> Flags:
-        """(H, W): pixels that are foreground in 20 to 80 % of the training pictures; a constant cannot tell them."""
+        """(H, W): pixels that are foreground in 20 to 80 % of the training images; a constant cannot tell them."""
         return (self.frequency >= 0.2) & (self.frequency <= 0.8)
 
     def counts(self, targets: Labels, target: str) -> BinaryCounts:
-        """The constant mask of `target` judged like a prediction, per picture: targets (N, H, W) -> arrays (N,)."""
+        """The constant mask of `target` evaluated like a prediction, per image: targets (N, H, W) -> arrays (N,)."""
         mask = self.masks[TARGETS.index(target)].astype(np.uint8)
         if targets.shape[1:] != mask.shape:
             raise IspError(f"truth maps of {targets.shape[1:]} pixels against a constant mask of {mask.shape}")
@@ -236,14 +237,15 @@ def fit_constant(targets: Labels) -> ConstantMasks:
 
 
 def only(targets: Labels, pixels: Flags) -> Labels:
-    """The truth with all but some pixels ignored. targets (N, H, W), pixels (H, W), e.g. ConstantMasks.ambiguous."""
+    """The ground truth with all but some pixels ignored. targets (N, H, W), pixels (H, W), e.g.
+    ConstantMasks.ambiguous."""
     return np.where(pixels, targets, np.uint8(IGNORE))
 
 
 def foreground_auc(scores: npt.NDArray[np.floating], targets: Labels, pixels: Flags | None = None) -> float:
     """Probability that a person's pixel scores higher than a background pixel, ties counting one half; [0, 1].
 
-    scores (N, H, W): e.g. 1 - P_0 of Eq. 5, or a 0/1 map. pixels (H, W): the positions taken, pooled over all pictures;
+    scores (N, H, W): e.g. 1 - P_0 of Eq. 5, or a 0/1 map. pixels (H, W): the positions taken, pooled over all images;
     all by default. NaN where one of the two is missing.
 
     >>> foreground_auc(np.array([[[0.9, 0.4, 0.4, 0.1]]]), np.array([[[1, 1, 0, 0]]], np.uint8))
@@ -263,7 +265,7 @@ def foreground_auc(scores: npt.NDArray[np.floating], targets: Labels, pixels: Fl
 def foreground_auc_per_picture(
     scores: npt.NDArray[np.floating], targets: Labels, pixels: Flags | None = None
 ) -> Floats:
-    """`foreground_auc` of each picture alone: (N,); NaN where a picture has person or background only."""
+    """`foreground_auc` of each image alone: (N,); NaN where an image has person or background only."""
     each = zip(scores, targets, strict=True)
     return np.array([foreground_auc(score[None], target[None], pixels) for score, target in each], np.float64)
 
@@ -273,7 +275,7 @@ class Purity:
     """Whether a part index means something. All but spread (K-1,), NaN where a part is empty.
 
     spread (K-1, 7): how the pixels of each part lie in background, PARTS and unstated foreground; rows sum to 1.
-    across: share of the part's pixels in its commonest class, over all pictures.
+    across: share of the part's pixels in its most common class, over all images.
     within: the same for each identity alone, averaged with the identities' pixels as weights. within well above across
     says that the index is one thing for one person and another for the next: a rank from top to bottom, not a part.
     """
@@ -284,7 +286,7 @@ class Purity:
 
 
 def part_purity(counts: Counts, identities: npt.NDArray[np.integer]) -> Purity:
-    """Purity of the parts 1 .. K-1. counts (N, 7, K) per picture, identities (N,)."""
+    """Purity of the parts 1 .. K-1. counts (N, 7, K) per image, identities (N,)."""
     _, index = np.unique(identities, return_inverse=True)
     per_identity = np.zeros((index.max(initial=-1) + 1, *counts.shape[1:]), np.int64)
     np.add.at(per_identity, index, counts)

@@ -1,6 +1,7 @@
-"""Is a part there at all? The visibility of Eq. 8 against truth, and false alarms of a part on people without it.
+"""Is a part there at all? The visibility of Eq. 8 against ground truth, and false alarms of a part on people without
+it.
 
-Maps and flags in, numbers out. Not here: how much of a part is found where it is (isp_core.metrics.parsing).
+Maps and flags in, numbers out. Out of scope: how much of a part is found where it is (isp_core.metrics.parsing).
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 ALARM_SHARE = 0.01
-"""A part is a false alarm from more than this share of a picture's pixels on."""
+"""A part is a false alarm from more than this share of an image's pixels on."""
 
 
 @dataclass(frozen=True)
 class Visibility:
-    """How well "the part is visible" agrees with truth over pictures; shares in [0, 1], NaN where nothing was counted.
+    """How well "the part is visible" agrees with ground truth over images; shares in [0, 1], NaN where nothing was
+    counted.
 
-    present, absent: pictures that truth says show the part or do not. found: share of the present that are called
+    present, absent: images that ground truth says show the part or do not. found: share of the present that are called
     visible; rejected: share of the absent that are called hidden; balanced: the mean of the two, which is 0.5 for
     whoever always says "visible". accuracy: share of all calls that are right; always_accuracy: that of always saying
     "visible".
@@ -44,9 +46,9 @@ class Visibility:
 
 @dataclass(frozen=True)
 class Alarms:
-    """A part on pictures whose truth has none of it (false), and on those that have some (hits).
+    """A part on images whose ground truth has none of it (false), and on those that have some (hits).
 
-    threshold: the share of a picture's pixels that the part must exceed to count.
+    threshold: the share of an image's pixels that the part must exceed to count.
     """
 
     threshold: float
@@ -55,7 +57,7 @@ class Alarms:
 
 
 def truth_presence(targets: Labels, part: str) -> Floats:
-    """Whether each picture shows `part`: 1 from one pixel on, 0 for none, NaN where truth does not say. (N,).
+    """Whether each image shows `part`: 1 from one pixel on, 0 for none, NaN where ground truth does not say. (N,).
 
     targets (N, H, W): codes of isp_core.metrics.spaces. Truth does not say where a person wears a dress or the like
     (code 6: person, but of no stated part), which may be the missing part of the body; a bag it cannot be. Nor does it
@@ -76,7 +78,7 @@ def truth_presence(targets: Labels, part: str) -> Floats:
 
 
 def judge_visibility(visible: Flags, presence: Floats) -> Visibility:
-    """visible (N,): what Eq. 8 says. presence (N,): `truth_presence`; pictures with NaN are left out.
+    """visible (N,): what Eq. 8 says. presence (N,): `truth_presence`; images with NaN are left out.
 
     >>> found = judge_visibility(np.array([True, True, True, False]), np.array([1.0, 1.0, 0.0, 0.0]))
     >>> found.balanced, found.always_balanced, found.accuracy, found.always_accuracy

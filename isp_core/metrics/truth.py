@@ -1,6 +1,7 @@
-"""Part truth of a list of pictures: a folder of label maps in one label space, brought to the size that is judged.
+"""Part ground truth of a list of images: a folder of label maps in one label space, brought to the size that is
+evaluated.
 
-Not here: how files are found and read (isp_core.data), making truth (eval.truth), judging by it
+Out of scope: how files are found and read (isp_core.data), making truth (eval.truth), evaluation by it
 (isp_core.metrics.parsing).
 """
 
@@ -28,9 +29,9 @@ _NAMED = 3
 class Truth:
     """Truth at the label maps' resolution, in the order asked for.
 
-    targets (N, h, w): codes of isp_core.metrics.spaces; all 255 where there is no usable truth. found (N,).
-    missing, misshapen: the pictures without a file, and those whose file has another shape than the picture.
-    turned: the pictures whose map was stored like their pixels, before the EXIF orientation, and was turned with them.
+    targets (N, h, w): codes of isp_core.metrics.spaces; all 255 where there is no usable ground truth. found (N,).
+    missing, misshapen: the images without a file, and those whose file has another shape than the image.
+    turned: the images whose map was stored like their pixels, before the EXIF orientation, and was turned with them.
     unsure: those whose orientation keeps the shape, so that their maps are taken as upright.
     """
 
@@ -43,11 +44,11 @@ class Truth:
 
     @property
     def n(self) -> int:
-        """Pictures that can be judged."""
+        """Images that can be evaluated."""
         return int(self.found.sum())
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each way in which truth is short of complete; empty when it is complete."""
+        """A sentence for each way in which ground truth is short of complete; empty when it is complete."""
         notes = []
         total = len(self.found)
         if self.missing:
@@ -79,10 +80,10 @@ def read_truth(
 ) -> Truth:
     """Truth of `pictures` from `folder`, brought to `size` (h, w) by nearest neighbour as the authors' script does.
 
-    Where a picture is found below `picture_root` (default: `folder`), its truth must have the aspect ratio of the
-    upright picture; maps of another are left out and reported, maps of its stored pixels are turned (`fit_to_image`).
-    Pictures without truth are reported, not refused. IspError where the folder holds truth for none of them, where a
-    file cannot be read, or where it holds classes that the space does not have.
+    Where an image is found below `picture_root` (default: `folder`), its ground truth must have the aspect ratio of the
+    upright image; maps of another are left out and reported, maps of its stored pixels are turned (`fit_to_image`).
+    Images without ground truth are reported, not refused. IspError where the folder holds ground truth for none of
+    them, where a file cannot be read, or where it holds classes that the space does not have.
     """
     picture_root = folder if picture_root is None else picture_root
     files = find_label_maps(folder, pd.DataFrame({"path": list(pictures)}))
@@ -119,7 +120,7 @@ def read_truth(
 
 
 def _fitted(labels: npt.NDArray[np.uint8], size: tuple[int, int], picture: Path) -> FittedMap | None:
-    """The map as the upright picture, None where it is of another crop; at the evaluated size it always fits."""
+    """The map as the upright image, None where it is of another crop; at the evaluated size it always fits."""
     if labels.shape == size or not picture.is_file():
         return FittedMap(labels)
     return fit_to_image(labels, read_header(picture))

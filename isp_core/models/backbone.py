@@ -1,4 +1,4 @@
-"""Any encoder of segmentation-models-pytorch or timm, from pictures to stages of feature maps."""
+"""Any encoder of segmentation-models-pytorch or timm, from images to stages of feature maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEPTH = 5
 
 
 class Backbone(nn.Module):
-    """f_θ of Eq. 1, up to stages: pictures (B, 3, H, W) -> five maps (B, C_i, H / s_i, W / s_i).
+    """f_θ of Eq. 1, up to stages: images (B, 3, H, W) -> five maps (B, C_i, H / s_i, W / s_i).
 
     `name` is one given to `register_backbone`, a timm name ("mobilenetv2_100"; also hierarchical transformers such as
     "swin_tiny_patch4_window7_224") or a name of segmentation-models-pytorch ("resnet50", "mit_b0").

@@ -57,7 +57,7 @@ class FeatureMap(nn.Module):
         self.attention = attention_module(attention, self.channels, align_corners)
 
     def gather(self, stage_maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        """The chosen stages side by side: (B, sum C_i, H / grid, W / grid); `size` is the pictures' (H, W)."""
+        """The chosen stages side by side: (B, sum C_i, H / grid, W / grid); `size` is the images' (H, W)."""
         target = (-(-size[0] // self.grid), -(-size[1] // self.grid))
         return torch.cat([self._fit(stage_maps[stage - 1], target) for stage in self.stages], dim=1)
 

@@ -61,7 +61,7 @@ class Output:
 
 
 class BNNeck(nn.Module):
-    """Batch normalisation without learnt shift between the triplet loss (before) and the classifier (after) [28]."""
+    """Batch normalisation without learned shift between the triplet loss (before) and the classifier (after) [28]."""
 
     def __init__(self, features: int, identities: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class ISPNet(nn.Module):
         adopt_layers(self, weights)
 
     def forward(self, pictures: torch.Tensor) -> Output:
-        """pictures (B, 3, H, W), normalised -> Output; h = H / 4, w = W / 4."""
+        """images (B, 3, H, W), normalised -> Output; h = H / 4, w = W / 4."""
         size = (pictures.shape[2], pictures.shape[3])
         gathered = self.feature_map.gather(self.backbone(pictures), size)
         maps = self.feature_map(gathered)  # (B, C, h0, w0)
@@ -138,7 +138,7 @@ class ISPNet(nn.Module):
         return self.coarse_maps_of(self.backbone(pictures), (pictures.shape[2], pictures.shape[3]))
 
     def coarse_maps_of(self, stages: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        """The same from the backbone's stages, for pictures of `size` (H, W)."""
+        """The same from the backbone's stages, for images of `size` (H, W)."""
         maps: torch.Tensor = self.feature_map(self.feature_map.gather(stages, size))
         return maps
 
@@ -179,5 +179,5 @@ def weighted_pooling(
 
 
 def map_size(size: tuple[int, int]) -> tuple[int, int]:
-    """M_g's height and width for pictures of `size` (H, W)."""
+    """M_g's height and width for images of `size` (H, W)."""
     return size[0] // MAP_STRIDE, size[1] // MAP_STRIDE

@@ -1,4 +1,4 @@
-"""Backbones of one's own: one file that builds the network, and one line that registers it.
+"""Backbones of your own: one file that builds the network, and one line that registers it.
 
 A package that registers backbones when it is imported names itself in its metadata, and then every command knows them:
 

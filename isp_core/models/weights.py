@@ -72,7 +72,7 @@ def packaged_weights(name: str) -> dict[str, torch.Tensor]:
 def load_weights(encoder: nn.Module, name: str, source: str) -> None:
     """Fills a backbone (a segmentation-models-pytorch encoder) in place.
 
-    `source`: "package" (see PACKAGED), "hub" (timm's, by the network), "none" (random), a run of one's own (its last
+    `source`: "package" (see PACKAGED), "hub" (timm's, by the network), "none" (random), a run of your own (its last
     epoch), or a file of tensors (.safetensors, or a .pt / .pth of tensors): timm's names, or a checkpoint of ours,
     torchreid's or fast-reid's, whatever stands before the names. WeightsError where it does not fit.
     """

@@ -1,4 +1,4 @@
-"""The run directory: the only door between training, evaluation and the app (docs/run-directory.md)."""
+"""The run directory: the only interface between training, evaluation and the app (docs/run-directory.md)."""
 
 from isp_core.runs.listing import RunSummary, list_runs
 from isp_core.runs.reader import Run, open_run

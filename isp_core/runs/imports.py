@@ -1,7 +1,7 @@
 """Other tools' results as a run: embeddings, a distance matrix, or label maps with a table of records.
 
 Files are untrusted: no pickles are ever loaded, shapes and values are checked, everything is copied into the run.
-Not here: the command line (`isp runs import`) and what is made of an imported run (eval, app).
+Out of scope: the command line (`isp runs import`) and what is made of an imported run (eval, app).
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def import_run(
 ) -> tuple[Run, tuple[str, ...]]:
     """Makes the run `out` of another tool's files; returns it and what the user should know.
 
-    records: a table (CSV, Parquet) with path, identity, camera and split (train, query, gallery), one row per picture
+    records: a table (CSV, Parquet) with path, identity, camera and split (train, query, gallery), one row per image
     in the order of the embeddings; names of torchreid and fast-reid (img_path, pid, camid) are understood.
-    data: our data set, which makes the run comparable with others of it: pictures are found in it by path, whatever the
+    data: our data set, which makes the run comparable with others of it: images are found in it by path, whatever the
     root. The paths come from the table or from the file (q_paths and g_paths, or path); without any, rows stand in the
-    data set's own order. Neither is needed where the file says who is on its pictures (q_pids, g_pids, q_camids,
+    data set's own order. Neither is needed where the file says who is on its images (q_pids, g_pids, q_camids,
     g_camids).
     embeddings: .npz, .mat, .parquet, .pt (tensors only) or a folder of .npy. distances (queries, gallery): .npy, .npz,
     .mat or .pt.
@@ -204,7 +204,7 @@ def _matrix(arrays: Arrays, table: Records, file: Path) -> npt.NDArray[np.float3
 
 
 def _places(arrays: Arrays, table: Records, split: Split, file: Path, count: int) -> npt.NDArray[np.int64]:
-    """Which row (or column) of the matrix is each of our pictures of a split."""
+    """Which row (or column) of the matrix is each of our images of a split."""
     paths, frame = paths_in(arrays, split), table.frame[table.frame["split"] == split]
     if paths is None:
         places = table.ranks_of(split)
@@ -228,7 +228,7 @@ def _label_maps(
             continue
         try:
             truth = read_truth(folder, list(frame["path"]), meaning, size, table.root)
-        except DataError as error:  # maps of training or of test pictures alone are fine
+        except DataError as error:  # maps of training or of test images alone are fine
             refused.append(error)
             continue
         maps[kind] = truth.targets

@@ -1,6 +1,6 @@
-"""Maps of one kind and epoch: an HDF5 file with one dataset `maps` (pictures, h, w), 8 bits a pixel, gzipped.
+"""Maps of one kind and epoch: an HDF5 file with one dataset `maps` (images, h, w), 8 bits a pixel, gzipped.
 
-Sixteen pictures share a chunk: small enough to read one picture of many epochs quickly, large enough to compress.
+Sixteen images share a chunk: small enough to read one image of many epochs quickly, large enough to compress.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def read_maps(path: Path, rows: Sequence[int] | npt.NDArray[np.int64] | None = N
 
 
 def read_history(paths: Sequence[Path], row: int, count: int | None = None) -> Maps:
-    """One picture's map in each of the files: (len(paths), h, w). RunError where they are not of one shape."""
+    """One image's map in each of the files: (len(paths), h, w). RunError where they are not of one shape."""
     maps = [_read_row(path, row, count) for path in paths]
     for path, each in zip(paths, maps, strict=True):
         if each.shape != maps[0].shape:
@@ -109,7 +109,7 @@ def _read_row(path: Path, row: int, count: int | None) -> Maps:
 
 @contextlib.contextmanager
 def open_maps(path: Path, count: int | None = None) -> Iterator[h5py.h5d.DatasetID]:
-    """The dataset `maps` (n, h, w) uint8 of an HDF5 file, at HDF5's low level; of `count` pictures, where it is given.
+    """The dataset `maps` (n, h, w) uint8 of an HDF5 file, at HDF5's low level; of `count` images, where it is given.
 
     HDF5 can point elsewhere: links to other files, raw data in other files, datasets put together from others. None of
     these is followed, and only HDF5's own filters are run.

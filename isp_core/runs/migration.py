@@ -21,7 +21,7 @@ def migrate(document: Document) -> Document:
 
 
 def _from_1(document: Document) -> Document:
-    """`labels.source` was a keyword or a folder of maps, beside options of all sources; embeddings were of
+    """`labels.source` was a keyword or a folder of maps, next to options of all sources; embeddings were of
     `run.matching`, attention was a 1x1 convolution or none, and Eq. 5 always had a bias."""
     config = document.get("config")
     config = dict(config) if isinstance(config, Mapping) else {}

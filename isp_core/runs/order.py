@@ -1,4 +1,4 @@
-"""Which picture is which row: maps and embeddings belong to pictures by their place in the table of records alone."""
+"""Which image is which row: maps and embeddings belong to images by their place in the table of records alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMED = 2  # the file's name and its folder's: the data set may lie elsewhere b
 
 
 def order_of(records: pd.DataFrame) -> dict[str, str]:
-    """SHA-256 of the pictures' names of each split, row by row."""
+    """SHA-256 of the images' names of each split, row by row."""
     found = {}
     for split, rows in records.groupby("split"):
         digest = hashlib.sha256()

@@ -96,7 +96,7 @@ class Run:
         return frame if split is None else frame[frame["split"] == split].reset_index(drop=True)
 
     def count(self, split: Split) -> int:
-        """How many pictures a split has by the records; a fraction of the time that reading them takes."""
+        """How many images a split has by the records; a fraction of the time that reading them takes."""
         try:
             table = read_table(self.path / schema.RECORDS_FILE, ["split"], root=self.path)
             return int((table["split"] == split).sum())
@@ -121,7 +121,7 @@ class Run:
         return maps
 
     def label_history(self, kind: MapKind, row: int) -> tuple[list[int], Maps]:
-        """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
+        """One image's maps over all epochs that have them: (epochs, (E, h, w))."""
         epochs = self.label_epochs(kind)
         if not epochs:
             raise RunError(f"{self.path} has no label maps of the {kind} pictures")
@@ -132,7 +132,7 @@ class Run:
     def activation(
         self, epoch: int, rows: Sequence[int] | npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.float32] | None:
-        """Eq. 3 of training pictures in [0, 1], or None where the run did not store it."""
+        """Eq. 3 of training images in [0, 1], or None where the run did not store it."""
         if not os.path.lexists(self._place("activation", epoch)):
             return None
         maps = read_maps(self._map_file("activation", epoch), rows, self._pictures("activation"))
@@ -244,7 +244,7 @@ class Run:
         return regular_file(self._place(kind, epoch), self.path)
 
     def _pictures(self, kind: MapKind) -> int:
-        """How many pictures the maps of a kind are of."""
+        """How many images the maps of a kind are of."""
         return sum(self.count(split) for split in _SPLITS_OF[kind])
 
     def _of_parts(self, where: Path, maps: Maps) -> Maps:

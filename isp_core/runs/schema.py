@@ -58,7 +58,7 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class SplitCount(BaseModel):
-    """How many pictures, identities and cameras a split of the data set holds."""
+    """How many images, identities and cameras a split of the data set holds."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,6 +1,6 @@
 """Opens the files of a run, which may come from anyone: regular files inside the run, of bounded size, and no others.
 
-Whatever reads a run goes through `regular_file` or `read_checked`. Not here: what each format may claim of itself
+Whatever reads a run goes through `regular_file` or `read_checked`. Out of scope: what each format may claim of itself
 (parquet, maps, embeddings) and whether a file is still what was written (checksums).
 """
 
@@ -17,7 +17,7 @@ from isp_core.runs.errors import RunError
 Content = TypeVar("Content")
 
 MAX_DOCUMENT = 64 * 2**20  # bytes of a JSON document: ten times the evaluation of MSMT17's 11,659 queries
-MAX_ROWS = 5_000_000  # pictures of a data set; LUPerson, the largest, has 4.2 million
+MAX_ROWS = 5_000_000  # images of a data set; LUPerson, the largest, has 4.2 million
 
 _KINDS = {
     stat.S_ISDIR: "a folder",

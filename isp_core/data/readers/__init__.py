@@ -20,7 +20,7 @@ from isp_core.data.records import DataError, DataSet
 
 __all__ = ["READERS", "load"]
 
-# Order matters: a table beside Market-1501's folders (Walkers) knows more than the names do.
+# Order matters: a table next to Market-1501's folders (Walkers) knows more than the names do.
 READERS: tuple[Reader, ...] = (
     table.NAMED,
     market.READER,
@@ -31,7 +31,7 @@ READERS: tuple[Reader, ...] = (
     folders.FLAT,
     folders.PEOPLE,
 )
-_LOOSE = 2  # the last readers, which accept almost any folder of pictures
+_LOOSE = 2  # the last readers, which accept almost any folder of images
 _SEARCH_DEPTH = 3
 _SEARCH_FOLDERS = 2000  # someone who gives "/" shall get an answer
 
@@ -44,7 +44,7 @@ def load(root: Path, name: str | None = None) -> DataSet:
         name: what to call it; by default the known data set's name, else the folder's.
 
     Raises:
-        DataError: no such folder; no known layout; several data sets; unreadable names. Pictures are not opened
+        DataError: no such folder; no known layout; several data sets; unreadable names. Images are not opened
             (see `check_pictures`).
     """
     root = Path(root).expanduser()

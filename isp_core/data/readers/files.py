@@ -1,6 +1,6 @@
 """Which folders of a data set count, and lists of names for messages.
 
-Not here: which files are images (isp_core.images), what names mean (naming.py).
+Out of scope: which files are images (isp_core.images), what names mean (naming.py).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from isp_core.data.records import UNKNOWN_CAMERA
 from isp_core.images import has_images, images_in
 
 MAPS = frozenset({"masks", "mask", "labels", "label", "annotations"})
-# folders of these names hold kinds of files, not people: a folder of pictures beside a folder of their label maps
+# folders of these names hold kinds of files, not people: a folder of images next to a folder of their label maps
 _NOT_PEOPLE = frozenset({"images", "image", "img", "imgs", "pictures"}) | MAPS
 SPLIT_NAMES: Mapping[str, str] = {
     # a folder's name in lower case -> its split; "test" is divided
@@ -47,7 +47,7 @@ def _is_folder_per_identity(root: Path) -> bool:
     people = subfolders(root)
     if not any(has_images(folder) for folder in people) or any(f.name.lower() in _NOT_PEOPLE for f in people):
         return False
-    # an empty folder is a person without pictures; one with folders in it is something else
+    # an empty folder is a person without images; one with folders in it is something else
     return all(has_images(folder) or not subfolders(folder) for folder in people)
 
 
@@ -60,7 +60,7 @@ def _recognises_splits(root: Path) -> bool:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    """The folders of splits by their names in lower case; what lies beside them may be anything."""
+    """The folders of splits by their names in lower case; what lies next to them may be anything."""
     named = {name: folder for name, folder in by_lower_name(root).items() if name in SPLIT_NAMES}
     return {name: place for name, place in named.items() if _is_folder_per_identity(place) or _recognises_flat(place)}
 

@@ -1,4 +1,4 @@
-"""What every reader is and returns. Not here: any one layout."""
+"""What every reader is and returns. Out of scope: any one layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isp_core.data.records import make_records
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of one layout: the folder that the paths are relative to, the table of records, notes."""
+    """The images of one layout: the folder that the paths are relative to, the table of records, notes."""
 
     root: Path
     records: pd.DataFrame
@@ -39,7 +39,7 @@ class Reader:
 
 @dataclass
 class Collector:
-    """Gathers pictures one by one while a reader walks a folder."""
+    """Gathers images one by one while a reader walks a folder."""
 
     root: Path
     paths: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Collector:
     subsets: list[str] = field(default_factory=list)
 
     def add(self, path: Path, identity: int, camera: int, split: str, subset: str = "") -> None:
-        """Appends one picture; `path` lies under the root."""
+        """Appends one image; `path` lies under the root."""
         self.paths.append(path.relative_to(self.root).as_posix())
         self.identities.append(identity)
         self.cameras.append(camera)

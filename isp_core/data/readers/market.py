@@ -4,7 +4,7 @@
     query/0001_c1s1_001051_00.jpg                  queries
     bounding_box_test/0000_c1s1_000151_01.jpg      gallery; 0000 distractor, -1 junk
 
-Not here: which of these data sets it is (published.py).
+Out of scope: which of these data sets it is (published.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The layout of MSMT17, both releases (V1: train/ and test/; V2: mask_train_v2/ and mask_test_v2/).
 
     list_train.txt    0000/0000_000_01_0303morning_0008_0.jpg 0      path in the training folder, identity
-    list_val.txt      training too: the published 32,621 pictures of 1,041 people are both lists together
+    list_val.txt      training too: the published 32,621 images of 1,041 people are both lists together
     list_query.txt, list_gallery.txt                                 paths in the test folder
 
 The lists count training and test people from 0 each, so that the same number means two people: here test people

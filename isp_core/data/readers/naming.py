@@ -1,4 +1,4 @@
-"""What a picture's or a folder's name tells: identity and camera. Not here: where the files lie (files.py)."""
+"""What an image's or a folder's name tells: identity and camera. Out of scope: where the files lie (files.py)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is published of the known data sets: pictures and people per split, to tell a whole copy from a part of one.
+"""What is published of the known data sets: images and people per split, to tell a whole copy from a part of one.
 
-Counts are of the files as distributed: Market-1501's gallery of 19,732 holds 3,819 junk pictures (-1) and 2,798
-distractors (0) beside the 13,115 of 750 people; many tables print 15,913, the number without junk. MSMT17's training
+Counts are of the files as distributed: Market-1501's gallery of 19,732 holds 3,819 junk images (-1) and 2,798
+distractors (0) next to the 13,115 of 750 people; many tables print 15,913, the number without junk. MSMT17's training
 list and validation list are counted together, as is the custom since its authors' second release.
 """
 
@@ -18,7 +18,7 @@ from isp_core.data.records import SPLITS
 
 @dataclass(frozen=True)
 class Counts:
-    """Pictures (junk and distractors included) and people (identities above 0) of one split."""
+    """Images (junk and distractors included) and people (identities above 0) of one split."""
 
     pictures: int
     identities: int

@@ -52,7 +52,7 @@ class ClusteringLabeller:
 
     @torch.inference_mode()
     def _maps(self, network: ISPNet) -> Iterator[tuple[Rows, torch.Tensor]]:
-        """Each identity's rows and M_g of all its pictures, (n, C, h0, w0)."""
+        """Each identity's rows and M_g of all its images, (n, C, h0, w0)."""
         data, people = self.data, self.data.own_identities()
         plan = [rows[list(part)] for rows in people for part in chunks(len(rows))]
         arriving = picture_batches(data.pictures, [list(rows) for rows in plan], data.workers)

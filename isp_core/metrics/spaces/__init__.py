@@ -1,6 +1,6 @@
 """Label spaces: which class of a data set or parser is which part of the body. One YAML file each; users add their own.
 
-Not here: reading label maps from files (isp_core.metrics.truth) and comparing them (isp_core.metrics.parsing).
+Out of scope: reading label maps from files (isp_core.metrics.truth) and comparing them (isp_core.metrics.parsing).
 """
 
 from __future__ import annotations

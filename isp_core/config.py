@@ -30,29 +30,30 @@ class DataConfig(Section):
     size: tuple[Pixels, Pixels] = Field((256, 128), description="height and width of the network's input")
     identities_per_batch: Positive = Field(16, description="P of P x K sampling")
     pictures_per_identity: Positive = Field(4, description="K of P x K sampling")
-    epoch: Literal["pictures", "identities"] = Field("pictures", description="what an epoch is one pass over")
-    identities: Positive | None = Field(None, description="use only the first so many training identities")
+    epoch: Literal["pictures", "identities"] = Field("pictures", description="the unit that defines one epoch")
+    identities: Positive | None = Field(None, description="train on the first N identities only")
     validation: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="training identities held out for choices (keep: best); test is evaluated once, at the end",
+        description="training identities held out for choices (keep: best); the test set is evaluated once, at the end",
     )
     pad: Annotated[int, Field(ge=0)] = Field(10, description="pixels of padding before the random crop")
     flip: Share = Field(0.5, description="probability of a horizontal flip")
     erase: Share = Field(0.5, description="probability of random erasing")
     erase_ratio: Literal["log-uniform", "uniform"] = Field(
-        "log-uniform", description="how the ratio of height to width is drawn; its paper and the authors: uniform"
+        "log-uniform",
+        description="ratio of height to width; in its paper and the authors' code: uniform",
     )
     erase_fill: Literal["mean-colour", "image-mean"] = Field(
-        "mean-colour", description="what an erased rectangle shows; the authors: the image's own mean"
+        "mean-colour", description="fill of an erased rectangle; in the authors' code: the image's own mean"
     )
     occlude: Share = Field(
         0.0, description="probability that another person, a block or an erased block is pasted over the image"
     )
     erased: Literal["background", "ignore"] = Field(
-        "background", description="what the label map says under an erased rectangle: an occluder hides parts (Eq. 8)"
+        "background", description="label of the pixels under an erased rectangle: an occluder hides parts (Eq. 8)"
     )
     workers: Annotated[int, Field(ge=0, le=256)] = Field(0, description="loader processes")
-    cache_mb: Annotated[int, Field(ge=0)] = Field(1024, description="memory for decoded pictures")
+    cache_mb: Annotated[int, Field(ge=0)] = Field(1024, description="memory for decoded images, in MB")
 
     @field_validator("size")
     @classmethod
@@ -75,25 +76,25 @@ class ModelConfig(Section):
     """The network (section 3.1); the defaults are the paper's plain form on ResNet50."""
 
     backbone: str = Field("resnet50", description="a timm name or one of segmentation-models-pytorch")
-    weights: str = Field("package", description="package, hub, none, a run of one's own, or a file")
+    weights: str = Field("package", description="package, hub, none, a run of your own, or a file")
     output_stride: Literal[8, 16, 32] = Field(32, description="8 or 16 dilate the last stages")
-    stages: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((5,), description="which stages make M_g")
+    stages: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((5,), description="stages that form M_g")
     layers: tuple[str, ...] = Field(
-        (), description="layers that make M_g instead of stages, by timm's names, such as [blocks.5] of MobileNetV2"
+        (), description="layers that form M_g instead of stages, by timm's names, such as [blocks.5] of MobileNetV2"
     )
     dilated: bool = Field(
-        True, description="dilate stages that lost their stride; false with stride 16: the authors' last stride 1"
+        True, description="dilate stages whose stride was removed; false with stride 16: the authors' last stride 1"
     )
-    grid: Literal[4, 8, 16, 32] = Field(32, description="the stride on which the stages meet")
-    channels: Positive | None = Field(None, description="1x1 conv, BN, ReLU to so many channels; none: concatenation")
+    grid: Literal[4, 8, 16, 32] = Field(32, description="stride at which the stages are combined")
+    channels: Positive | None = Field(None, description="channels after 1x1 conv, BN, ReLU; none: concatenation")
     level_stages: bool = Field(False, description="l2-normalise each stage per pixel before concatenation")
     attention: Literal["none", "spatial", "pixel"] = Field(
-        "none", description="sigmoid attention on M_g: spatial is the authors', pixel a 1x1 convolution (older runs)"
+        "none", description="sigmoid attention on M_g; spatial: the authors'; pixel: a 1x1 convolution (older runs)"
     )
-    align_corners: bool = Field(False, description="of bilinear upsampling; the authors: true")
-    bias: bool = Field(False, description="whether Eq. 5 has a bias; the paper: no, the authors: yes")
+    align_corners: bool = Field(False, description="of bilinear upsampling; in the authors' code: true")
+    bias: bool = Field(False, description="whether Eq. 5 has a bias; in the paper: no, in the authors' code: yes")
     classifier: Literal["linear", "deep"] = Field("linear", description="Eq. 5, or three convolutions before it")
-    global_from: Literal["map", "stages"] = Field("map", description="pool F_g from M_g or from the bare stages")
+    global_from: Literal["map", "stages"] = Field("map", description="pool F_g from M_g or directly from the stages")
 
 
 class LossConfig(Section):
@@ -101,10 +102,11 @@ class LossConfig(Section):
 
     parsing: Annotated[float, Field(ge=0)] = Field(0.1, description="alpha of Eq. 7")
     parsing_reduction: Literal["mean", "sum"] = Field(
-        "mean", description="over a picture's pixels; Eq. 6 sums, at 64 x 32 that is 2048 times as much"
+        "mean", description="over an image's pixels; Eq. 6 sums, at 64 x 32 this is 2048 times as large"
     )
     balance: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="how far the parsing loss makes up for parts of unequal size (logit adjustment); the paper: 0"
+        0.0,
+        description="how far the parsing loss compensates for unequal part sizes (logit adjustment); in the paper: 0",
     )
     label_smoothing: Share = Field(0.1, description="of the identity cross-entropy")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")
@@ -112,12 +114,12 @@ class LossConfig(Section):
         None, description="alpha before it rises to loss.parsing; none: it does not rise"
     )
     parsing_rise: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
-        (0, 0), description="after which epoch alpha begins to rise, linearly, and from which it is loss.parsing"
+        (0, 0), description="epoch after which alpha rises linearly, and epoch from which it is loss.parsing"
     )
     center: Annotated[float, Field(ge=0)] = Field(
         0.0, description="weight of the authors' centre losses of global, foreground and parts (5e-4 on Market)"
     )
-    center_lr: Annotated[float, Field(gt=0)] = Field(0.5, description="how fast the centres follow (plain descent)")
+    center_lr: Annotated[float, Field(gt=0)] = Field(0.5, description="learning rate of the centres (plain descent)")
 
     @model_validator(mode="after")
     def _rising(self) -> LossConfig:
@@ -144,12 +146,14 @@ class OptimConfig(Section):
 
     lr: Annotated[float, Field(gt=0)] = Field(3.5e-4, description="learning rate after the warm-up")
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(10, description="epochs of linear warm-up")
-    warmup_lr: Annotated[float, Field(gt=0)] = Field(3.5e-5, description="the learning rate that warm-up starts from")
-    warmup_by: Literal["step", "epoch"] = Field("step", description="how often warm-up moves; the authors: each epoch")
-    milestones: tuple[Positive, ...] = Field((40, 70), description="epochs at which the rate falls by gamma")
+    warmup_lr: Annotated[float, Field(gt=0)] = Field(3.5e-5, description="learning rate at the start of the warm-up")
+    warmup_by: Literal["step", "epoch"] = Field(
+        "step", description="when warm-up changes the rate; the authors: each epoch"
+    )
+    milestones: tuple[Positive, ...] = Field((40, 70), description="epochs at which the rate is multiplied by gamma")
     gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of the learning rate at a milestone")
     weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of Adam")
-    new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="times lr for layers without initial weights")
+    new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="factor of lr for layers without weights")
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the forward pass in training; fp16 scales the loss"
     )
@@ -161,11 +165,11 @@ class RunConfig(Section):
     epochs: Positive = Field(120, description="epochs to train")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of everything random")
     eval_every: Annotated[int, Field(ge=0)] = Field(10, description="epochs between evaluations (0: only the last)")
-    truth: str | None = Field(None, description="folder of label maps to measure IoU by, never to learn from")
+    truth: str | None = Field(None, description="folder of ground-truth maps to measure IoU with, never to train on")
     space: str = Field("lip", description="label space of run.truth")
     features: Literal["after-bn", "before-bn"] = Field("after-bn", description="which features embeddings hold")
     keep: Literal["all", "last", "best"] = Field("all", description="which epochs' weights are kept")
-    activation: bool = Field(True, description="store Eq. 3 of every training picture beside its labels")
+    activation: bool = Field(True, description="store Eq. 3 of every training image with its labels")
     tensorboard: bool = Field(False, description="also write TensorBoard event files")
 
 

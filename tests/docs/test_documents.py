@@ -18,6 +18,20 @@ DOCUMENTS = [
     *sorted(path for path in (ROOT / "assets").glob("*/README.md")),
 ]
 GENERATED = {"cli.md", "walkers.md", "embedded-study.md", "meshes.md", "changelog.md", "contributing.md", "security.md"}
+WORDS = {
+    "anew": "again",
+    "commonest": "most common",
+    "everybody": "all people",
+    "somebody": "someone",
+    "nobody": "no one",
+    "learnt": "learned",
+    "likeliest": "most likely",
+    "Not here:": "Out of scope:",
+    "true maps": "ground-truth maps",
+    "could not be had": "could not be downloaded",
+    "beside": "next to",
+    "taken for": "a verb",
+}
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -35,6 +49,14 @@ def anchors(path: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
     texts = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
     return {re.sub(r"[^\w\- ]", "", text).strip().replace(" ", "-") for text in texts}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_the_words_are_the_field_s(document: Path) -> None:
+    """Words that native speakers of this field do not use, each with what they say."""
+    text = re.sub(r"`[^`]*`", "", prose(document))
+    found = [f"{word} -> {better}" for word, better in WORDS.items() if re.search(rf"\b{word}\b", text, re.IGNORECASE)]
+    assert found == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -22,7 +22,7 @@ class PositionWordSource(Source[PositionWordOptions]):
     description = (
         "People are found by what is in the middle of images rather than at their sides, sharpened by identity and "
         "camera labels and by GrabCut; body parts are cut where garments change, and what one person keeps on one "
-        "side is taken for a belonging. It relies mainly on centred crops, and its constants were tuned on ground "
+        "side counts as a belonging. It relies mainly on centred crops, and its constants were tuned on ground "
         "truth of training images."
     )
     empty_parts = "no mask reaches it: lower --parts, or enlarge --size"

@@ -39,9 +39,9 @@ class WordOptions(Section):
     contrast: Literal["cameras", "identities"] = Field(
         "cameras", description="what contrast compares: identities within and across cameras, or identities alone"
     )
-    contrast_weight: Weight = Field(0.5, description="of contrast beside position; chosen. 0: not used")
+    contrast_weight: Weight = Field(0.5, description="of contrast, added to position; chosen. 0: not used")
     partners: Positive = Field(12, description="images of each kind that contrast compares with; bounds time")
-    activation_weight: Weight = Field(0.15, description="of Eq. 3 beside the words' scores; chosen")
+    activation_weight: Weight = Field(0.15, description="of Eq. 3, added to the words' scores; chosen")
 
 
 class MaskOptions(Section):
@@ -70,7 +70,7 @@ class VoteOptions(Section):
 
     bins: Positive = Field(32, description="heights whose colours are correlated; half a pixel row at 64 rows")
     shoes: Share = Field(0.95, description="height below which shoes are; an ankle is 4 % above the ground: anatomy")
-    height_weights: tuple[float, ...] = Field((1.0, 1.5, 2.0), description="of height beside looks; chosen")
+    height_weights: tuple[float, ...] = Field((1.0, 1.5, 2.0), description="of height, relative to appearance; chosen")
     vocabularies: tuple[Positive, ...] = Field((24, 36, 48), description="words of each vocabulary; chosen")
     aside: Weight = Field(0.1, description="of the distance from the body's axis, times the height's weight; chosen")
     learned_pixels: Positive = Field(80_000, description="foreground pixels that words are learned from; bounds time")
@@ -85,7 +85,7 @@ class BelongingOptions(Section):
     """What people carry. The weights of the cues are a regression on ground truth."""
 
     clusters: Positive = Field(8, description="clusters of one person's foreground; 12 and 16 changed nothing")
-    colour_weight: Weight = Field(0.3, description="of colours beside looks, which ignore them; chosen")
+    colour_weight: Weight = Field(0.3, description="of colours, which appearance features ignore; chosen")
     iterations: Positive = Field(20, description="k-means iterations")
     aside: float = Field(
         1.1, description="weight of a cluster's distance from the axis: logistic regression on Walkers' training maps"

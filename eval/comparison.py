@@ -96,7 +96,7 @@ def compare(first: Retrieval, second: Retrieval) -> Comparison:
     rows_a, rows_b = (np.array(rows) for rows in zip(*common, strict=True))
     identities = second.source.query.identity.to_numpy()[rows_b]
     if (first.source.query.identity.to_numpy()[rows_a] != identities).any():
-        raise IspError(f"{first.source.run} and {second.source.run} disagree about who is on the queries' pictures")
+        raise IspError(f"{first.source.run} and {second.source.run} disagree about who is on the queries' images")
     groups = second.rule.groups(second.source.query.iloc[rows_b])
     a, b = per_query(first.ranking), per_query(second.ranking)
     tests = {name: paired_test(a[name][rows_a], b[name][rows_b], groups, level=second.rule.level) for name in FIGURES}

@@ -65,7 +65,7 @@ def maps_of(
         )
     epochs = run.label_epochs(split)
     if not epochs:
-        raise IspError(f"{run.path} has no label maps of {split} pictures")
+        raise IspError(f"{run.path} has no label maps of {split} images")
     epoch = epochs[-1] if epoch is None else epoch
     if epoch not in epochs:
         raise IspError(f"{run.path} has no {split} label maps of epoch {epoch}; it has those of {_some(epochs)}")
@@ -89,7 +89,7 @@ def maps_of(
 def maps_of_pictures(run: Run, folder: Path, epoch: int | None, progress: bool = False) -> LabelMaps:
     """What a run's network sees in all pictures of a folder; nobody needs to know who is on them."""
     if not folder.is_dir():
-        raise IspError(f"{folder}: no such folder of pictures")
+        raise IspError(f"{folder}: no such folder of images")
     paths = [path.relative_to(folder).as_posix() for path in images_below(folder)]
     if not paths:
         raise IspError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
@@ -111,7 +111,7 @@ def _seen_now(
 ) -> LabelMaps:
     epochs = run.weight_epochs()
     if not epochs:
-        raise IspError(f"{run.path} holds no weights to look at other pictures with")
+        raise IspError(f"{run.path} holds no weights to look at other images with")
     epoch = epochs[-1] if epoch is None else epoch
     labels, foreground = _look(run, epoch, [root / path for path in paths], progress)
     return LabelMaps(

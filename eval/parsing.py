@@ -93,7 +93,7 @@ def evaluate(
 
     training, pseudo_labels = _training(run, maps, truth, folder, space, trained, notes)
     if training is None:
-        notes.append("the constant mask was fitted on the judged pictures, which favours it: no training truth is here")
+        notes.append("the constant mask was fitted on the evaluated images, which favours it: no training ground truth")
     constant = fit_constant(targets if training is None else training.targets[training.found])
     if run.info.imported:
         assignments = [AS_IMPORTED]
@@ -190,7 +190,7 @@ def _noted_assignment(run: Run, epoch: int) -> Assignment | None:
 
 
 def _assigned_here(counts: Counts, notes: list[str]) -> Assignment:
-    notes.append("parts were matched to classes on the judged pictures: no training picture has maps and truth")
+    notes.append("parts were matched to classes on the evaluated images: no training image has maps and ground truth")
     return assign_parts(counts.sum(axis=0))
 
 

@@ -67,7 +67,7 @@ def rerank_rows(rows: Rows, queries: int, pictures: int, settings: Reranking, pr
     can be mixed with Jaccard distances. Memory: neighbour lists, sparse weights (some hundred a picture), the result.
     """
     if pictures <= queries or queries == 0:
-        raise IspError(f"re-ranking needs queries and a gallery; got {queries} and {pictures - queries} pictures")
+        raise IspError(f"re-ranking needs queries and a gallery; got {queries} and {pictures - queries} images")
     k1 = min(settings.k1, pictures - 1)
     wanted = min(max(k1 + 1, settings.k2), pictures)
     near, original = np.empty((pictures, wanted), np.int64), np.empty((queries, pictures - queries), np.float32)

@@ -145,8 +145,8 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
         source = _multi_query(source)
     if not (source.query.camera > 0).all() or not (source.gallery.camera > 0).all():
         notes.append(
-            "some cameras are unknown: pictures of the query's own camera cannot be removed there, which makes "
-            "figures higher than across cameras"
+            "some cameras are unknown: images of the query's own camera cannot be removed there, which makes "
+            "results higher than across cameras"
         )
     ranking = _rank(source, rule, progress)
     if ranking.n_without_match == ranking.n_queries:
@@ -157,7 +157,7 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
     if ranking.n_without_match:
         notes.append(
             f"{ranking.n_without_match} of {ranking.n_queries} queries have no true match in the gallery; "
-            "they count in no figure"
+            "no metric includes them"
         )
     groups, values = rule.groups(source.query), per_query(ranking)
     figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in FIGURES}

@@ -53,7 +53,7 @@ class RetrievalSet:
     def __post_init__(self) -> None:
         for name, frame in (("query", self.query), ("gallery", self.gallery)):
             if frame.empty:
-                raise IspError(f"{self.data} has no {name} pictures: there is nothing to rank")
+                raise IspError(f"{self.data} has no {name} images: there is nothing to rank")
         people = set(self.query.identity) - {-1, 0}
         if not people & set(self.gallery.identity):
             raise IspError(
@@ -90,7 +90,7 @@ def retrieval_set(
         if not run.weight_epochs():
             raise IspError(
                 f"{run.path} was made on {run.info.data.name} (fingerprint {run.info.data.fingerprint[:12]}), not on "
-                f"{data.root} ({data.fingerprint[:12]}), and holds no weights to embed other pictures with: "
+                f"{data.root} ({data.fingerprint[:12]}), and holds no weights to embed other images with: "
                 "give the data set it was made on"
             )
         return _embedded_now(run, epoch, data, visibility, foreign=True, progress=progress)

@@ -84,7 +84,7 @@ def overlay(picture: Picture, labels: Labels, palette: Palette | None = None, op
 def strip(pictures: Sequence[Picture], gap: int = 4) -> Image.Image:
     """Pictures side by side at the height of the first: a film strip of epochs, or a row of a figure."""
     if not len(pictures):
-        raise IspError("a strip needs at least one picture")
+        raise IspError("a strip needs at least one image")
     images = [as_image(picture) for picture in pictures]
     height = images[0].height
     scaled = [image.resize((max(1, round(image.width * height / image.height)), height)) for image in images]

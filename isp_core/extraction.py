@@ -60,7 +60,7 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     parser = HumanParser.load(opened, epoch)
     train = data_set.split("train")
     if train.empty:
-        raise IspError(f"{data_set.root} has no training pictures to label; `isp parse` takes any pictures")
+        raise IspError(f"{data_set.root} has no training images to label; `isp parse` takes any images")
     _, targets = np.unique(np.asarray(train.identity), return_inverse=True)
     by = normalisation(parser.network.spec.backbone)
     pictures = TrainingPictures(

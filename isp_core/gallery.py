@@ -88,13 +88,13 @@ class GalleryIndex:
         except RuntimeError as error:
             reason = str(error).splitlines()[0][:120]
             raise IspError(
-                f"{file} is not an index that can be read ({reason}): remove it, to build it anew"
+                f"{file} is not an index that can be read ({reason}): remove it, to build it again"
             ) from error
         width = gallery.global_.shape[1] + gallery.foreground.shape[1]
         if (index.ntotal, index.d) != (len(gallery), width):
             raise IspError(
                 f"{file} indexes {index.ntotal} entries of {index.d} channels; the gallery has {len(gallery)} of "
-                f"{width}: it belongs to another gallery or epoch, remove it to build it anew"
+                f"{width}: it belongs to another gallery or epoch, remove it to build it again"
             )
         some = np.unique(np.linspace(0, len(gallery) - 1, 16).astype(np.int64))
         stored = np.stack([index.reconstruct(int(row)) for row in some])
@@ -105,7 +105,7 @@ class GalleryIndex:
         if np.isclose(stored, wanted, atol=1e-3).mean() < 0.99:
             raise IspError(
                 f"{file} indexes other embeddings than this gallery's: it belongs to another gallery or epoch, remove "
-                "it to build it anew"
+                "it to build it again"
             )
         return cls(index, gallery)
 

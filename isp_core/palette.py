@@ -141,7 +141,7 @@ def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -
     rule = (
         "Colours follow the body part that evaluation assigned to each part."
         if classes
-        else "No part is assigned to a body part yet, so colours follow each part's mean height in the pictures."
+        else "No part is assigned to a body part yet, so colours follow each part's mean height in the images."
     )
     return Palette(parts, rule)
 

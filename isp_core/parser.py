@@ -190,7 +190,7 @@ class HumanParser:
             single = False
         several: Sequence[Picture] = [pictures] if single else pictures  # type: ignore[list-item, assignment]
         if not len(several):
-            raise IspError("no pictures were given")
+            raise IspError("no images were given")
         chunks = [several[start : start + BATCH] for start in range(0, len(several), BATCH)]
         return [torch.stack([self._tensor(each) for each in chunk]).to(self.device) for chunk in chunks]
 

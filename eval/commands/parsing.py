@@ -110,8 +110,8 @@ def judge_parsing(
         progress,
     )
     kept = keep(opened, found.name, found.document())
-    caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} pictures of {found.data}, truth {space}"
-    caption += f"; {found.resampled}"
+    caption = f"{found.run}, epoch {found.epoch}, {found.truth.n} {found.what} images of {found.data}, "
+    caption += f"ground truth {space}; {found.resampled}"
     if out is not None:
         write_table(found.table(), out, found.name, caption)
         write_table(found.agreement_table(), out, f"{found.name}-agreement", f"Parts and classes, {caption}")
@@ -127,7 +127,7 @@ def judge_parsing(
     )
     typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}\n")
     typer.echo(
-        "is the part visible (Eq. 8: one pixel is enough) in the pictures whose truth shows it, and only there?\n"
+        "is the part visible (Eq. 8: one pixel is enough) in the images whose ground truth shows it, and only there?\n"
         f"{text(found.visibility_table()[_VISIBILITY_SHOWN])}"
     )
     for assignment, presence in found.presence.items():
@@ -148,11 +148,11 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def _ambiguous(found: Ambiguous) -> str:
     if not found.share:
-        return "no pixel is ambiguous (foreground in 20 to 80 % of the training truth)"
+        return "no pixel is ambiguous (foreground in 20 to 80 % of the training ground truth)"
     return (
         f"ambiguous pixels ({found.share:.0%} of all), foreground: IoU {100 * found.iou:.1f}, constant "
         f"{100 * found.constant_iou:.1f}; AUC of the {found.auc_of} {found.auc:.3f}, of the training mean "
-        f"{found.constant_auc:.3f}\nper picture: IoU {100 * found.picture_iou:.1f}, constant "
+        f"{found.constant_auc:.3f}\nper image: IoU {100 * found.picture_iou:.1f}, constant "
         f"{100 * found.constant_picture_iou:.1f}; AUC {found.picture_auc:.3f}, training mean "
         f"{found.constant_picture_auc:.3f}"
     )
@@ -168,6 +168,6 @@ def _alarms(found: Alarms, assignment: Assignment) -> str:
         return f"{100 * of.mean:.1f} %{f' ({spread})' if spread else ''} of {of.n}" if of.n else "none of 0"
 
     return (
-        f"belongings (part {part}, {assignment.rule}) {what}: false alarms in {share(found.false)} pictures "
+        f"belongings (part {part}, {assignment.rule}) {what}: false alarms in {share(found.false)} images "
         f"without any, hits in {share(found.hits)} with some"
     )

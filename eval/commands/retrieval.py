@@ -140,7 +140,7 @@ def judge_retrieval(
     first = found[0]
     rule_name = first.rule.name if len(found) == 1 else first.rule.name.removeprefix(f"{first.rule.matching}-")
     typer.echo(
-        f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery pictures, {rule_name}; "
+        f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery images, {rule_name}; "
         f"visible parts: {first.visibility}\n"
     )
     typer.echo(text(frame if len(found) == 1 else frame[_SHOWN]))

@@ -150,7 +150,7 @@ def check_finite(of_pictures: Tensor) -> None:
     bad = (~of_pictures.isfinite()).nonzero()[:, 0].tolist()
     if bad:
         raise ClusteringError(
-            f"picture {bad[0]} of the identity has NaN or infinite features"
+            f"image {bad[0]} of the identity has NaN or infinite features"
             + (f", and so have {len(bad) - 1} more" if len(bad) > 1 else "")
             + ": look at the loss (did it diverge?) or lower the learning rate"
         )

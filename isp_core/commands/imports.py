@@ -63,6 +63,6 @@ def import_results(
     if as_json:
         print_json({"run": str(out), "data": run.info.data.name, "pictures": counts, "notes": list(notes)})
         return
-    typer.echo(f"{out}: imported, {', '.join(f'{n} {split}' for split, n in counts.items())} pictures")
+    typer.echo(f"{out}: imported, {', '.join(f'{n} {split}' for split, n in counts.items())} images")
     for note in notes:
         typer.echo(f"note: {note}")

@@ -38,7 +38,7 @@ def label_pictures(
     for path, labels in label_data(run, epoch, data):
         save_label_map(labels, (out / path).with_suffix(".png"), palette)
         count += 1
-    _done(as_json, {"out": str(out), "pictures": count}, f"{out}: label maps of {count} pictures")
+    _done(as_json, {"out": str(out), "pictures": count}, f"{out}: label maps of {count} images")
 
 
 def parse_pictures(
@@ -82,11 +82,11 @@ def parse_pictures(
         _done(
             as_json,
             {"out": str(out), "pictures": len(rows), "visibility": parser.visibility},
-            f"{out}: label maps and overlays of {len(rows)} pictures; parts.csv says which parts are visible by "
+            f"{out}: label maps and overlays of {len(rows)} images; parts.csv says which parts are visible by "
             f"{describe_rule(parser.visibility)}",
         )
     if broken:
-        raise IspError("\n  ".join([f"{len(broken)} of {len(files)} pictures could not be read:", *broken]))
+        raise IspError("\n  ".join([f"{len(broken)} of {len(files)} images could not be read:", *broken]))
 
 
 def extract_embeddings(
@@ -128,16 +128,16 @@ def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
         if path.is_dir():
             below = images_below(path)
             if not below:
-                raise IspError(f"{path} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+                raise IspError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += [(file, file.relative_to(path).with_suffix("").as_posix()) for file in below]
         elif path.exists():
             files.append((path, path.stem))
         else:
-            raise IspError(f"{path}: no such picture or folder")
+            raise IspError(f"{path}: no such image or folder")
     names = pd.Series([name for _, name in files])
     if names.duplicated().any():
         twice = names[names.duplicated()].iloc[0]
-        raise IspError(f"two of the pictures are called {twice}: parse them into two folders")
+        raise IspError(f"two of the images are called {twice}: parse them into two folders")
     return files
 
 

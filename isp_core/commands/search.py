@@ -39,7 +39,7 @@ def search_gallery(
 
     missing = [str(picture) for picture in pictures if not picture.is_file()]
     if missing:
-        raise IspError(f"{missing[0]}: no such picture" + (f", nor {len(missing) - 1} more" if missing[1:] else ""))
+        raise IspError(f"{missing[0]}: no such image" + (f", nor {len(missing) - 1} more" if missing[1:] else ""))
     opened = open_run(run)
     known = sorted(set(opened.embedding_epochs()) & set(opened.weight_epochs()))
     if not known:

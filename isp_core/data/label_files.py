@@ -35,7 +35,7 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
         example = PurePosixPath(records["path"].iloc[0])
         names = list(dict.fromkeys(str(place.with_suffix(SUFFIXES[0])) for place in _places(example)))
         raise DataError(
-            f"{folder}: no label map for any of {len(found)} pictures; for {example} it would be {' or '.join(names)}"
+            f"{folder}: no label map for any of {len(found)} images; for {example} it would be {' or '.join(names)}"
         )
     return found
 

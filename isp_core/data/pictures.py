@@ -57,15 +57,15 @@ def as_image(picture: Picture) -> Image.Image:
             raise PictureError(f"{name}: {reason(error)}") from error
     if isinstance(picture, torch.Tensor):
         if picture.ndim != 3 or picture.shape[0] != 3:
-            raise PictureError(f"a picture tensor has the shape (3, H, W); got {tuple(picture.shape)}")
+            raise PictureError(f"an image tensor has the shape (3, H, W); got {tuple(picture.shape)}")
         values = picture.detach().cpu()
         if values.is_floating_point():
             if not bool(((values >= 0) & (values <= 1)).all()):
-                raise PictureError("a picture of floats lies in [0, 1]: do not normalise it before")
+                raise PictureError("an image of floats lies in [0, 1]: do not normalise it before")
             values = (values * 255).round()
         return Image.fromarray(values.to(torch.uint8).permute(1, 2, 0).numpy())
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise PictureError(f"a picture array is RGB, (H, W, 3) uint8; got {picture.shape} {picture.dtype}")
+        raise PictureError(f"an image array is RGB, (H, W, 3) uint8; got {picture.shape} {picture.dtype}")
     return Image.fromarray(picture)
 
 
@@ -114,7 +114,7 @@ def require_pictures(paths: Sequence[Path], workers: int = 2, progress: Callable
     broken = check_pictures(paths, workers, progress)
     if broken:
         listed = "".join(f"\n  {shown(b.path)}: {b.reason}" for b in broken)
-        raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read; replace or remove them:{listed}")
+        raise DataError(f"{len(broken)} of {len(paths)} images cannot be read; replace or remove them:{listed}")
 
 
 def resize_picture(picture: Image.Image, size: tuple[int, int]) -> torch.Tensor:
@@ -140,7 +140,7 @@ class PictureCache:
 
     def __init__(self, paths: Sequence[Path], size: tuple[int, int], limit_bytes: int = 2 * GIB) -> None:
         if min(size) < 1:
-            raise DataError(f"pictures of size {size[0]}x{size[1]}: height and width must be positive")
+            raise DataError(f"images of size {size[0]}x{size[1]}: height and width must be positive")
         if limit_bytes < 0:
             raise DataError(f"cache limit of {limit_bytes} bytes; 0 keeps nothing")
         self.paths = tuple(paths)
@@ -169,7 +169,7 @@ class PictureCache:
             IndexError: outside 0..len-1.
         """
         if not 0 <= index < len(self.paths):
-            raise IndexError(f"picture {index} of {len(self.paths)}")
+            raise IndexError(f"image {index} of {len(self.paths)}")
         if index >= self.capacity:
             return self._decode(index)
         with self._lock:

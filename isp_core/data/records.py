@@ -63,7 +63,7 @@ class DataSet:
         if missing:
             raise DataError(f"{self.root}: the table of records has no column {', '.join(missing)}")
         if self.records.empty:
-            raise DataError(f"{self.root}: no pictures in this data set")
+            raise DataError(f"{self.root}: no images in this data set")
 
     def split(self, name: Split) -> pd.DataFrame:
         """The rows of one split in the table's order, index 0..n-1 (empty if the data set lacks the split)."""
@@ -186,15 +186,15 @@ def make_records(
     junk = train & (table["identity"] < 0)
     if junk.any():
         table = table[~junk]
-        notes.append(f"{int(junk.sum())} training pictures with a negative identity (junk) are left out.")
+        notes.append(f"{int(junk.sum())} training images with a negative identity (junk) are left out.")
     if (table["camera"] == 0).any():
         table.loc[table["camera"] >= 0, "camera"] += 1
         notes.append("Cameras were numbered from 0; all are moved up by one.")
     if len(table) and (table["camera"] < 1).any():
         known = int((table["camera"] > 0).sum())
         notes.append(
-            ("No camera numbers" if known == 0 else f"Only {known} of {len(table)} pictures have a camera number")
-            + ": pictures of the query's own camera cannot be taken out of its ranking, so that scores come out higher "
+            ("No camera numbers" if known == 0 else f"Only {known} of {len(table)} images have a camera number")
+            + ": images of the query's own camera cannot be taken out of its ranking, so that scores come out higher "
             "than across cameras, and labels from position words go without the contrast of cameras."
         )
     table = table.sort_values(["split", "path"], kind="stable", ignore_index=True)

@@ -122,13 +122,11 @@ class DataReport:
         lines.extend(f"Note: {note}" for note in self.notes)
         lines.extend(f"Odd: {oddity.to_text()}" for oddity in self.oddities)
         if self.broken:
-            lines.append(f"Broken or missing: {len(self.broken)} pictures")
+            lines.append(f"Broken or missing: {len(self.broken)} images")
             lines.extend(f"  {broken.path}: {broken.reason}" for broken in self.broken)
         else:
             lines.append(
-                "All pictures can be decoded."
-                if self.checked
-                else "All pictures are there (headers read, not decoded)."
+                "All images can be decoded." if self.checked else "All images are there (headers read, not decoded)."
             )
         return "\n".join(lines)
 
@@ -232,10 +230,10 @@ def _table_oddities(data: DataSet) -> list[Oddity]:
     pictures, cameras = train.groupby("identity").size(), train.groupby("identity")["camera"].nunique()
     odd: list[Oddity] = []
     if train.empty:
-        odd.append(Oddity("no training pictures: it can be tested on and parsed, not trained on", 0))
+        odd.append(Oddity("no training images: it can be tested on and parsed, not trained on", 0))
     if query.empty or gallery.empty:
         odd.append(Oddity("no queries or no gallery: nothing can be evaluated on it", 0))
-    odd += _odd("training identities with one picture", pictures.index[pictures == 1].to_numpy())
+    odd += _odd("training identities with one image", pictures.index[pictures == 1].to_numpy())
     if data.has_cameras:
         if data.records["camera"].nunique() == 1:
             odd.append(Oddity("one camera in all: no retrieval across cameras, no contrast of cameras in labels", 0))
@@ -245,7 +243,7 @@ def _table_oddities(data: DataSet) -> list[Oddity]:
     odd += _odd("queries that are junk or distractors", query.loc[query["identity"] < 1, "path"])
     odd += _odd("queries without a true match in the gallery", query.loc[~_has_match(query, gallery), "path"])
     paths = data.records["path"]
-    odd += _odd("pictures listed in two splits", paths[paths.duplicated()])
+    odd += _odd("images listed in two splits", paths[paths.duplicated()])
     names = paths.drop_duplicates().str.rsplit("/", n=1).str[-1]
     odd += _odd("file names that occur in several folders", names[names.duplicated()].unique())
     return odd
@@ -267,13 +265,13 @@ def _picture_oddities(headers: pd.DataFrame) -> list[Oddity]:
     height, width = headers["height"], headers["width"]
     shape = height / width
     odd = _odd(
-        f"pictures smaller than {SMALL[0]} x {SMALL[1]} pixels",
+        f"images smaller than {SMALL[0]} x {SMALL[1]} pixels",
         headers.loc[(height < SMALL[0]) | (width < SMALL[1]), "path"],
     )
     odd += _odd(
-        "pictures of unusual shape (wider than tall, or more than five times as tall as wide)",
+        "images of unusual shape (wider than tall, or more than five times as tall as wide)",
         headers.loc[(shape < USUAL_SHAPE[0]) | (shape > USUAL_SHAPE[1]), "path"],
     )
     for mode, rows in headers[headers["mode"] != "RGB"].groupby("mode"):
-        odd += _odd(f"pictures of colour mode {mode}, read as RGB", rows["path"])
+        odd += _odd(f"images of colour mode {mode}, read as RGB", rows["path"])
     return odd

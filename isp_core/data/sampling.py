@@ -66,7 +66,7 @@ class IdentityBatches:
         people = np.unique(rows[rows > 0])
         p, k = identities_per_batch, pictures_per_identity
         if p < 1 or k < 1:
-            raise SamplingError(f"batches of {p} identities x {k} pictures: both numbers must be at least 1")
+            raise SamplingError(f"batches of {p} identities x {k} images: both numbers must be at least 1")
         if len(people) < p:
             raise SamplingError(
                 f"batches of {p} identities from {len(people)} training identities: "

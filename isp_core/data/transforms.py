@@ -112,7 +112,7 @@ class TrainTransform:
     def __post_init__(self) -> None:
         if min(*self.size, *self.map_size) < 1 or self.size[0] % self.map_size[0] or self.size[1] % self.map_size[1]:
             raise TransformError(
-                f"pictures of {self.size[0]}x{self.size[1]} do not divide into label maps of "
+                f"images of {self.size[0]}x{self.size[1]} do not divide into label maps of "
                 f"{self.map_size[0]}x{self.map_size[1]}: choose a size that is a multiple of the map's"
             )
         if self.pad < 0 or not 0 <= self.flip <= 1 or not 0 <= self.erase <= 1:
@@ -135,7 +135,7 @@ class TrainTransform:
         """
         if tuple(picture.shape) != (3, *self.size):
             raise TransformError(
-                f"a picture of shape {tuple(picture.shape)}; expected (3, {self.size[0]}, {self.size[1]})"
+                f"an image of shape {tuple(picture.shape)}; expected (3, {self.size[0]}, {self.size[1]})"
             )
         move = self.draw(generator)
         moved = self.move_picture(picture, move)

@@ -23,7 +23,7 @@ Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = ("cosine", "euclidean")
 
 MATCHINGS = {
-    "aligned": "Eq. 10: global, foreground and the parts both pictures show, averaged",
+    "aligned": "Eq. 10: global, foreground and the parts both images show, averaged",
     "all-parts": 'Eq. 10 with every part taken for visible (the paper\'s "w/o arm")',
     "concatenated": "one distance of all features in a row, as the authors' holistic evaluation does",
     "authors": "the authors' aligned path: global and foreground as one joint distance, overlap + 1 below",
@@ -90,7 +90,7 @@ def explain(query: Embeddings, gallery: Embeddings, metric: Metric = "cosine") -
     """
     _check(query, gallery, metric)
     if len(query) != len(gallery) and 1 not in (len(query), len(gallery)):
-        raise IspError(f"{len(query)} queries cannot be paired with {len(gallery)} gallery pictures")
+        raise IspError(f"{len(query)} queries cannot be paired with {len(gallery)} gallery images")
 
     def distance(a: Array, b: Array) -> Tensor:
         x, y = as_tensor(a).float(), as_tensor(b).float()

@@ -216,7 +216,7 @@ class _Counter:
         if not np.isfinite(distances.sum(dtype=np.float64)) and not np.isfinite(distances).all():
             column = int(np.flatnonzero(~np.isfinite(distances))[0])
             raise IspError(
-                f"the distance of query {query} to gallery picture {column} is {distances[column]}, not finite"
+                f"the distance of query {query} to gallery image {column} is {distances[column]}, not finite"
             )
         row[self._junk] = np.inf
         row[removed] = np.inf

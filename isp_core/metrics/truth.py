@@ -52,11 +52,11 @@ class Truth:
         notes = []
         total = len(self.found)
         if self.missing:
-            notes.append(f"{len(self.missing)} of {total} pictures have no truth ({_name_some(self.missing)})")
+            notes.append(f"{len(self.missing)} of {total} images have no ground truth ({_name_some(self.missing)})")
         if self.misshapen:
             notes.append(
-                f"{len(self.misshapen)} of {total} truth maps have another shape than their picture and were left out "
-                f"({_name_some(self.misshapen)}): made from another crop?"
+                f"{len(self.misshapen)} of {total} ground-truth maps have another shape than their image and were left "
+                f"out ({_name_some(self.misshapen)}): made from another crop?"
             )
         if self.turned:
             notes.append(
@@ -114,7 +114,7 @@ def read_truth(
     truth = Truth(targets, found, missing, misshapen, tuple(every[turned]), tuple(every[unsure]))
     if len(pictures) and not found.any():
         raise IspError(
-            f"{folder} holds no usable truth: {'; '.join(truth.notes())}. Names must be those of the pictures"
+            f"{folder} holds no usable ground truth: {'; '.join(truth.notes())}. Names must be those of the images"
         )
     return truth
 

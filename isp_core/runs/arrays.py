@@ -100,7 +100,7 @@ def held(arrays: Arrays) -> str:
 def _folder(folder: Path) -> Arrays:
     files = sorted(file for file in folder.rglob("*.npy") if not is_hidden(file))
     if not files:
-        raise RunError(f"{folder} holds no .npy files: a folder to import has one for each picture")
+        raise RunError(f"{folder} holds no .npy files: a folder to import has one for each image")
     features = [np.array(read_arrays(file)["array"]).reshape(-1) for file in files]
     lengths = sorted({len(feature) for feature in features})
     if len(lengths) > 1:

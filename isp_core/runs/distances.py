@@ -39,9 +39,7 @@ def _matrix(file: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     with safe_open(file, framework="np") as handle:
         held = handle.get_slice("distances") if "distances" in list(handle.keys()) else None
         if held is None or tuple(held.get_shape()) != shape or held.get_dtype() != "F32":
-            raise RunError(
-                f"{file} does not hold a matrix {shape}, one row per query and one column per gallery picture"
-            )
+            raise RunError(f"{file} does not hold a matrix {shape}, one row per query and one column per gallery image")
         matrix: npt.NDArray[np.float32] = handle.get_tensor("distances")
     if not np.isfinite(matrix).all():
         raise RunError(f"{file} holds distances that are not finite")

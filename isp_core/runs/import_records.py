@@ -70,7 +70,7 @@ def records_of(table: Path | None, data: DataSet | None, arrays: Arrays | None, 
         rows = len(data.records)
         return Records(data.records, np.arange(rows), rows, data.name, data.fingerprint, data.notes, data.root)
     if arrays is None:
-        raise RunError("a table of records (or the data set) is needed: it says who is on which picture")
+        raise RunError("a table of records (or the data set) is needed: it says who is on which image")
     return _of_file(arrays, file)
 
 
@@ -117,7 +117,7 @@ def check_identities(
     pairs = pairs[pairs["ours"] > 0]
     if pairs["ours"].duplicated().any() or pairs["theirs"].duplicated().any():
         raise RunError(
-            f"{file}: its {split} identities are not those of the records row by row, so its pictures stand in "
+            f"{file}: its {split} identities are not those of the records row by row, so its images stand in "
             "another order: save their paths with them (q_paths, g_paths), or give a table of records in its order"
         )
 
@@ -161,7 +161,7 @@ def order_note(table: Path | None, data: DataSet | None, arrays: Arrays | None) 
     if table is not None or data is None or arrays is None or any(paths_in(arrays, s) is not None for s in TEST):
         return ()
     return (
-        "The file names no pictures: its rows were taken to stand in the data set's order (query and gallery each "
+        "The file names no images: its rows were taken to stand in the data set's order (query and gallery each "
         "sorted by path). Save q_paths and g_paths with it to be sure.",
     )
 
@@ -178,7 +178,7 @@ def _of_data(data: DataSet, given: Sequence[str], order: npt.NDArray[np.int64], 
     position = find_rows(list(data.records["path"]), given)
     rows = np.where(position == _UNMATCHED, _UNMATCHED, order[position])
     test = (data.records["split"] != "train").to_numpy()
-    require_all(rows[test], list(data.records["path"][test]), f"test pictures of {data.root} are not in {where}")
+    require_all(rows[test], list(data.records["path"][test]), f"test images of {data.root} are not in {where}")
     return Records(data.records, rows, len(order), data.name, data.fingerprint, data.notes, data.root)
 
 
@@ -192,7 +192,7 @@ def _of_file(arrays: Arrays, file: Path | None) -> Records:
         ids = first(arrays, _IDENTITIES[split])
         if ids is None:
             raise RunError(
-                f"{file} does not say who is on its pictures (no {_IDENTITIES[split][0]}; it holds {held(arrays)}): "
+                f"{file} does not say who is on its images (no {_IDENTITIES[split][0]}; it holds {held(arrays)}): "
                 "give the data set or a table of records"
             )
         count = ids.size

@@ -150,7 +150,7 @@ def _test_embeddings(arrays: Arrays, table: Records, file: Path) -> tuple[Embedd
         paths = paths_in(arrays, split)
         if paths is not None:
             expected, rows = len(paths), find_rows(list(frame["path"]), [str(path) for path in paths])
-            require_all(rows, list(frame["path"]), f"{split} pictures have no embedding in {file}")
+            require_all(rows, list(frame["path"]), f"{split} images have no embedding in {file}")
         halves.append(_embeddings(found, rows, expected, f"{file}, {split}" if separate is not None else str(file)))
         if separate is not None:
             check_identities(arrays, split, rows, frame, file, len(separate))
@@ -181,7 +181,7 @@ def _embeddings(
     n = len(rows)
     parts = arrays.get("parts", np.zeros((expected, 0, 0), np.float16))[rows]
     if parts.ndim != 3:
-        raise RunError(f"{where}: parts have shape {parts.shape}; (pictures, parts, channels) is needed")
+        raise RunError(f"{where}: parts have shape {parts.shape}; (images, parts, channels) is needed")
     visibility = arrays.get("visibility", np.ones((expected, parts.shape[1]), np.bool_))[rows] > 0
     foreground = arrays.get("foreground", np.zeros((expected, 0), np.float16)).reshape(expected, -1)[rows]
     return Embeddings(global_, foreground, parts, visibility.reshape(n, -1), visibility.reshape(n, -1) * np.float16(1))
@@ -192,11 +192,11 @@ def _matrix(arrays: Arrays, table: Records, file: Path) -> npt.NDArray[np.float3
     if found is None:
         raise RunError(f"{file} holds {held(arrays)}; a matrix called 'distances' or 'distmat' is needed")
     if found.ndim != 2:
-        raise RunError(f"{file} has shape {found.shape}; a row per query and a column per gallery picture is needed")
+        raise RunError(f"{file} has shape {found.shape}; a row per query and a column per gallery image is needed")
     rows, columns = (_places(arrays, table, split, file, count) for split, count in zip(TEST, found.shape, strict=True))
     if found.shape != (len(rows), len(columns)):
         raise RunError(
-            f"{file} has shape {found.shape}; the records have {len(rows)} queries and {len(columns)} gallery pictures"
+            f"{file} has shape {found.shape}; the records have {len(rows)} queries and {len(columns)} gallery images"
         )
     if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
         raise RunError(f"{file} holds values that are not finite numbers")
@@ -210,7 +210,7 @@ def _places(arrays: Arrays, table: Records, split: Split, file: Path, count: int
         places = table.ranks_of(split)
     else:
         places = find_rows(list(frame["path"]), [str(path) for path in paths])
-        require_all(places, list(frame["path"]), f"{split} pictures are not in {file}")
+        require_all(places, list(frame["path"]), f"{split} images are not in {file}")
     if len(places) == count:  # else the shape is refused
         check_identities(arrays, split, places, frame, file, count)
     return places

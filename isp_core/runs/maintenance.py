@@ -70,7 +70,7 @@ def _misplaced(run: Run) -> list[Finding]:
     Runs note the order that they were written with; older ones do not, but were written in the order of paths.
     """
     if run.info.order:
-        return [Finding(schema.RECORDS_FILE, f"{split} pictures were moved to other rows") for split in run.moved()]
+        return [Finding(schema.RECORDS_FILE, f"{split} images were moved to other rows") for split in run.moved()]
     for split in (*schema.SPLITS, schema.VALIDATION):
         paths = run.records(split)["path"]
         if not paths.is_monotonic_increasing:
@@ -78,7 +78,7 @@ def _misplaced(run: Run) -> list[Finding]:
             return [
                 Finding(
                     schema.RECORDS_FILE,
-                    f"{split} pictures are not in the order of their paths (row {row}, {paths.iloc[row]}): moved to "
+                    f"{split} images are not in the order of their paths (row {row}, {paths.iloc[row]}): moved to "
                     "other rows",
                 )
             ]

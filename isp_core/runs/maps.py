@@ -129,13 +129,13 @@ def open_maps(path: Path, count: int | None = None) -> Iterator[h5py.h5d.Dataset
             raise RunError(f"{path}: its maps are packed by a filter that is not read; gzip is")
         shape = tuple(dataset.shape)
         if dataset.dtype != "uint8" or len(shape) != 3:
-            raise RunError(f"{path} holds {dataset.dtype} values of shape {shape}; maps are uint8 (pictures, h, w)")
+            raise RunError(f"{path} holds {dataset.dtype} values of shape {shape}; maps are uint8 (images, h, w)")
         if not all(1 <= side <= MAX_SIDE for side in shape[1:]) or shape[0] > MAX_ROWS:
             raise RunError(f"{path} declares maps of shape {shape}: more than is read")
         if layout == h5py.h5d.CHUNKED and _product(made.get_chunk()) > MAX_CHUNK:
             raise RunError(f"{path} declares chunks of {_product(made.get_chunk()):,} bytes: more than is read")
         if count is not None and shape[0] != count:
-            raise RunError(f"{path} holds {shape[0]} maps where the records have {count} pictures: not of one run")
+            raise RunError(f"{path} holds {shape[0]} maps where the records have {count} images: not of one run")
         yield dataset
 
 

@@ -124,7 +124,7 @@ class Run:
         """One image's maps over all epochs that have them: (epochs, (E, h, w))."""
         epochs = self.label_epochs(kind)
         if not epochs:
-            raise RunError(f"{self.path} has no label maps of the {kind} pictures")
+            raise RunError(f"{self.path} has no label maps of the {kind} images")
         files = [self._map_file(kind, epoch) for epoch in epochs]
         self._require_order(kind)
         return epochs, self._of_parts(files[0].parent, read_history(files, row, self._pictures(kind)))
@@ -234,7 +234,7 @@ class Run:
         if moved:
             raise RunError(
                 f"{self.path / schema.RECORDS_FILE} is not in the order in which the run was written ({moved[0]}): its "
-                "maps and embeddings would be taken for other pictures'. Copy it again from where the run was made"
+                "maps and embeddings would be taken for other images'. Copy it again from where the run was made"
             )
 
     def _place(self, kind: MapKind, epoch: int) -> Path:

@@ -103,7 +103,7 @@ class RunInfo(BaseModel):
     imported: bool = False
     parent: Text | None = None
     order: dict[Text, Text] = Field(
-        default={}, max_length=100, description="the pictures' order in each split (isp_core.runs.order); {} if older"
+        default={}, max_length=100, description="the images' order in each split (isp_core.runs.order); {} if older"
     )
 
     @field_validator("size")

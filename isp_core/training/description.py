@@ -63,7 +63,7 @@ def opening_line(info: RunInfo, needed: int, processes: int) -> str:
     texts = [
         f"{info.backbone} ({backbone:.1f} M parameters, {network:.1f} M with all that is trained)",
         f"K = {info.parts}, labels from {info.labels}" if info.parts else "baseline without parts",
-        f"{info.data.splits['train'].pictures} pictures of {info.data.splits['train'].identities} people",
+        f"{info.data.splits['train'].pictures} images of {info.data.splits['train'].identities} people",
         f"about {needed / 1e6:,.0f} MB of disk",
     ]
     if VALIDATION in info.data.splits:

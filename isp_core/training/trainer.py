@@ -122,7 +122,7 @@ class _Training:
 
         train = data.split("train")
         if train.empty:
-            raise IspError(f"{data.root} has no training pictures: it can be tested on and parsed, not trained on")
+            raise IspError(f"{data.root} has no training images: it can be tested on and parsed, not trained on")
         self.people, self.targets = np.unique(np.asarray(train.identity), return_inverse=True)
         with progress_bar("pictures", len(data.records), self.progress) as bar:
             require_pictures(data.paths(data.records), progress=bar.update)

@@ -92,7 +92,7 @@ class TruthWatch:
     def baseline(self) -> dict[str, Any]:
         """The constant mask's class IoU on training and test pictures: what every figure is to be held against."""
         document: dict[str, Any] = {
-            "rule": "one mask for every picture: the thresholded mean of the training maps, best threshold on them",
+            "rule": "one mask for every image: the thresholded mean of the training maps, best threshold on them",
             "space": self.space.name,
             "notes": [*self.space.notes, *self.train.notes()],
         }

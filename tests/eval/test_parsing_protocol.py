@@ -69,15 +69,15 @@ def test_missing_truth_is_named_and_the_rest_is_judged(run: Run, truth: Path) ->
     found = evaluate(run, truth, load_space("lip"))
     assert found.truth.n == 11
     assert found.truth.missing == (first,)
-    assert f"1 of 12 pictures have no truth ({first})" in found.notes
+    assert f"1 of 12 images have no ground truth ({first})" in found.notes
 
 
 def test_without_training_truth_the_judged_pictures_decide_and_it_is_said(run: Run, truth: Path) -> None:
     for file in (truth / "train").iterdir():
         file.unlink()
     found = evaluate(run, truth, load_space("lip"))
-    assert any("constant mask was fitted on the judged pictures" in note for note in found.notes)
-    assert any("parts were matched to classes on the judged pictures" in note for note in found.notes)
+    assert any("constant mask was fitted on the evaluated images" in note for note in found.notes)
+    assert any("parts were matched to classes on the evaluated images" in note for note in found.notes)
 
 
 def test_without_training_truth_the_matching_noted_in_training_is_taken(run: Run, truth: Path) -> None:
@@ -101,7 +101,7 @@ def test_training_truth_may_lie_elsewhere_and_be_of_another_space(run: Run, trut
     maps = maps_of(run, "test", None)
     found = judge(run, maps, truth, load_space("lip"), trained=TrainingTruth(elsewhere, load_space("pascal")))
     assert next(iter(found.scores)).rule == "one-to-one"
-    assert not any("judged pictures" in note for note in found.notes)
+    assert not any("evaluated images" in note for note in found.notes)
     assert any("label space pascal" in note for note in found.notes)
     with pytest.raises(IspError, match="no label map for any"):
         judge(run, maps, truth, load_space("lip"), trained=TrainingTruth(tmp_path, load_space("pascal")))
@@ -124,7 +124,7 @@ def test_the_authors_rule_says_nothing_of_belongings(run: Run, truth: Path) -> N
 
 
 def test_what_is_missing_is_an_error_with_a_way_out(run: Run, truth: Path, tmp_path: Path) -> None:
-    with pytest.raises(IspError, match="no label maps of test pictures"):
+    with pytest.raises(IspError, match="no label maps of test images"):
         evaluate(make_run(tmp_path / "bare", maps=False), truth, load_space("lip"))
     with pytest.raises(IspError, match="no test label maps of epoch 9; it has those of 0, 1"):
         evaluate(run, truth, load_space("lip"), epoch=9)
@@ -138,7 +138,7 @@ def test_what_is_missing_is_an_error_with_a_way_out(run: Run, truth: Path, tmp_p
 def test_the_command_prints_what_it_judged(run: Run, truth: Path, command: Callable[..., tuple[int, str, str]]) -> None:
     status, out, _ = command("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "lip")
     assert status == 0
-    assert "12 test pictures of made" in out
+    assert "12 test images of made" in out
     assert "parsing-epoch_0001-test-lip" in run.evaluation_names()
     status, out, err = command("parsing", "--run", str(run.path), "--truth", str(truth), "--space", "lipp")
     assert (status, out) == (1, "")
@@ -224,7 +224,7 @@ def test_a_network_is_judged_on_a_folder_of_pictures_by_human_truth(
         *("--truth", str(ccp / "masks"), "--space", "ccp"),
     )
     assert status == 0, err
-    assert "20 other pictures of pictures, truth ccp" in out
+    assert "20 other images of pictures, ground truth ccp" in out
     document = run.read_evaluation("parsing-epoch_0001-on-pictures-ccp")
     assert document["rules"][0]["rows"][-1]["target"] == "belongings"
     assert document["rules"][0]["rows"][-1]["iou"] is not None  # CCP has belongings, LIP has not

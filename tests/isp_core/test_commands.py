@@ -163,7 +163,7 @@ def test_broken_pictures_do_not_keep_the_others_from_being_parsed(run: Path, peo
     (folder / "empty.jpg").write_bytes(b"")
     result = isp("parse", "--run", run, "--out", tmp_path / "out", folder, "--json", check=False)
     assert (result.returncode, json.loads(result.stdout)["pictures"]) == (1, 1)
-    assert "2 of 3 pictures could not be read" in result.stderr
+    assert "2 of 3 images could not be read" in result.stderr
     assert "cut.jpg: the image is cut off" in result.stderr
     assert "empty.jpg: an empty file" in result.stderr
     assert len(pd.read_csv(tmp_path / "out" / "parts.csv")) == 1
@@ -208,7 +208,7 @@ def test_wrong_inputs_say_what_to_do(run: Path, people: Path, config: Path, tmp_
     wrong("holds no run to resume: leave out --resume", 1, *resumed, tmp_path / "nothing")
     wrong("is not a run", 1, "runs", "show", people)
     wrong("has no weights of epoch 9", 1, "parse", "--run", run, "--epoch", "9", "--out", tmp_path / "p", people)
-    wrong("no such picture or folder", 1, "parse", "--run", run, "--out", tmp_path / "p", tmp_path / "x.jpg")
+    wrong("no such image or folder", 1, "parse", "--run", run, "--out", tmp_path / "p", tmp_path / "x.jpg")
 
 
 def test_a_truncated_picture_is_named_before_training(people: Path, config: Path, tmp_path: Path) -> None:

@@ -57,4 +57,4 @@ def test_search(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "remove it" in err
     status, _, err = isp(capsys, "search", "--run", run, tmp_path / "nobody.jpg")
     assert status == 1
-    assert "no such picture" in err
+    assert "no such image" in err

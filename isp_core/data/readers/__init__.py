@@ -53,7 +53,7 @@ def load(root: Path, name: str | None = None) -> DataSet:
     if root.is_file():
         return _load_file(root, name)
     if (root / "run.json").is_file():
-        raise DataError(f"{root}: this is a run, not a data set; give the folder with the pictures it was made from")
+        raise DataError(f"{root}: this is a run, not a data set; give the folder with the images it was made from")
     try:
         _refuse_single_split(root)
         reader = _reader_of(root)
@@ -101,7 +101,7 @@ def _search(root: Path) -> tuple[Path, Reader]:
     loose = name_some([str(folder) for folder in _readable_subfolders(root) if _loose_layout(folder)], 3)
     raise DataError(
         f"{root}: no known layout (it holds {held}). Known: {'; '.join(reader.looks_like for reader in READERS)}. "
-        + (f"Pictures with identities in their names lie in {loose}: give that folder itself. " if loose else "")
+        + (f"Images with identities in their names lie in {loose}: give that folder itself. " if loose else "")
         + "Anything else works through a CSV (path, identity)."
     )
 

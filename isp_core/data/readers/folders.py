@@ -77,7 +77,7 @@ def _read_people(root: Path) -> Found:
     found = _split_by_rule(root, pictures, people, [parse_camera(path.name) for path in pictures])
     empty = [folder.name for folder in subfolders(root) if not has_images(folder)]
     if empty:
-        notes = (*notes, f"Folders without pictures: {', '.join(empty)}.")
+        notes = (*notes, f"Folders without images: {', '.join(empty)}.")
     return Found(root, found.records, (*notes, *found.notes))
 
 

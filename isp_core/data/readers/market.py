@@ -39,12 +39,12 @@ def _read(root: Path) -> Found:
                 collector.add(path, parts.identity, parts.camera, split)
     if not collector.paths:
         raise DataError(
-            f"{root}: no picture's name begins with an identity, as in 0002_c1s1_000451_03.jpg "
+            f"{root}: no image's name begins with an identity, as in 0002_c1s1_000451_03.jpg "
             f"(found {name_some(unread, 3)}); rename them, or list them in a CSV with columns path and identity"
         )
     if not unread:
         return collector.found()
-    return collector.found(f"{len(unread)} pictures are left out, whose names hold no identity: {name_some(unread)}.")
+    return collector.found(f"{len(unread)} images are left out, whose names hold no identity: {name_some(unread)}.")
 
 
 READER = Reader("Market-1501", "bounding_box_train/ + query/ + bounding_box_test/", _recognises, _read)

@@ -41,7 +41,7 @@ def _read(root: Path) -> Found:
         wanted = _TRAIN if split == "train" else _TEST
         folder = next((folders[candidate] for candidate in wanted if candidate in folders), None)
         if folder is None:
-            raise DataError(f"{root}: {name} is there, but no folder {' or '.join(wanted)} with its pictures")
+            raise DataError(f"{root}: {name} is there, but no folder {' or '.join(wanted)} with its images")
         for path, identity in entries:
             # identities from 1: 0 means distractor everywhere else
             number = identity + 1 if split == "train" else first_test + identity + 1

@@ -37,7 +37,7 @@ def _read(root: Path) -> Found:
         for path in images_in(place)
     ]
     if not pictures:
-        raise DataError(f"{root}: no pictures in {' or '.join(FOLDERS)}, nor in the identities' folders under them")
+        raise DataError(f"{root}: no images in {' or '.join(FOLDERS)}, nor in the identities' folders under them")
     numbers, notes = number_people([name for _, name, _ in pictures])
     collector = Collector(root)
     for path, name, folder in pictures:

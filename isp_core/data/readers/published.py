@@ -48,7 +48,7 @@ class Published:
         """What differs from the published counts, one sentence per split; empty for a whole copy."""
         found = count(records)
         return tuple(
-            f"{split}: {is_.pictures} pictures of {is_.identities} people, "
+            f"{split}: {is_.pictures} images of {is_.identities} people, "
             f"published {should.pictures} of {should.identities}"
             for split, is_, should in zip(SPLITS, found, (self.train, self.query, self.gallery), strict=True)
             if is_ != should and not (split == "gallery" and self._lacks_junk_only(is_))

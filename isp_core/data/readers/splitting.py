@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 TEST_EVERY = 4
 QUERY_RULE = (
-    "Of a test identity the first picture of each camera with two or more (if none has: the first of all) is a query, "
+    "Of a test identity the first image of each camera with two or more (if none has: the first of all) is a query, "
     "the others are gallery."
 )
 RULE = (

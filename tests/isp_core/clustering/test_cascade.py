@@ -69,7 +69,7 @@ class TestActivation:
     def test_names_the_picture_that_is_not_finite(self, value: float) -> None:
         maps = torch.rand(4, 3, 4, 4)
         maps[2, 1, 3, 0] = value
-        with pytest.raises(ClusteringError, match="picture 2"):
+        with pytest.raises(ClusteringError, match="image 2"):
             activation(maps)
 
     @pytest.mark.parametrize("maps", [torch.rand(3, 4, 4), torch.rand(0, 3, 4, 4), torch.ones(1, 3, 4, 4).long()])
@@ -99,7 +99,7 @@ class TestForeground:
     def test_names_the_picture_that_is_not_finite(self) -> None:
         scores = torch.zeros(3, 2, 2)
         scores[1, 0, 0] = float("nan")
-        with pytest.raises(ClusteringError, match="picture 1"):
+        with pytest.raises(ClusteringError, match="image 1"):
             split_foreground(scores)
 
 
@@ -263,7 +263,7 @@ class TestLabelIdentity:
         maps = totem_maps(4).clone()
         scores = activation(maps) if own_scores else None
         maps[3, 0, 1, 1] = float("nan")
-        with pytest.raises(ClusteringError, match="picture 3"):
+        with pytest.raises(ClusteringError, match="image 3"):
             label_identity(maps, CascadeConfig(parts=4, variant=variant), scores=scores)
 
     def test_input_is_left_alone(self) -> None:

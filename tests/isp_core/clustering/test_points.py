@@ -170,9 +170,9 @@ def test_names_the_picture_that_is_not_finite() -> None:
     maps = people((16, 8))
     mask = split_foreground(activation(maps, (64, 32)))
     maps[2, 0, 3, 3] = float("nan")
-    with pytest.raises(ClusteringError, match="picture 2"):
+    with pytest.raises(ClusteringError, match="image 2"):
         activation(maps, (64, 32))
-    with pytest.raises(ClusteringError, match="picture 2"):
+    with pytest.raises(ClusteringError, match="image 2"):
         cluster_parts(maps, mask, CascadeConfig())
 
 

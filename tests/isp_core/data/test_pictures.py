@@ -102,7 +102,7 @@ def test_all_broken_pictures_are_named_at_once(tmp_path: Path) -> None:
     assert [b.reason for b in broken] == [broken[0].reason, "no such file"]
     assert "cut off" in broken[0].reason
     assert ticks == [1, 1, 1]
-    with pytest.raises(DataError, match="2 of 3 pictures cannot be read") as caught:
+    with pytest.raises(DataError, match="2 of 3 images cannot be read") as caught:
         require_pictures([cut, good, missing])
     assert str(cut) in str(caught.value)
     assert str(missing) in str(caught.value)

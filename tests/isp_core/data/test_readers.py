@@ -111,7 +111,7 @@ def test_two_data_sets_below_must_be_chosen_between(tmp_path: Path) -> None:
         (["images/1.png", "masks/1.png"], ".", r"no known layout \(it holds images/, masks/\).* CSV"),
         (["portrait.png"], ".", "no known layout"),
         (["portrait.png"], "portrait.png", "a file, not a folder"),
-        (["bounding_box_train/portrait.jpg"], ".", "no picture's name begins with an identity"),
+        (["bounding_box_train/portrait.jpg"], ".", "no image's name begins with an identity"),
         (["query/0001_c1_1.jpg", "bounding_box_test/0001_c2_1.jpg"], "query", "one split of a data set"),
     ],
 )

@@ -23,10 +23,10 @@ def test_a_market_copy_is_counted_split_by_split(tmp_path: Path) -> None:
     assert (query.pictures, query.identities) == (1, 1)
     assert (gallery.pictures, gallery.identities, gallery.distractors, gallery.junk) == (3, 1, 1, 1)
     assert report.published == "Market-1501"
-    assert report.differences[0] == "train: 3 pictures of 2 people, published 12936 of 751"
+    assert report.differences[0] == "train: 3 images of 2 people, published 12936 of 751"
     text = report.to_text()
     assert "Not the published counts of Market-1501: a part of it, or a variant." in text
-    assert "All pictures are there (headers read, not decoded)." in text
+    assert "All images are there (headers read, not decoded)." in text
 
 
 def test_json_says_the_same_as_the_report(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_broken_and_missing_pictures_are_named_all_at_once(tmp_path: Path) -> No
     assert [broken.path.name for broken in describe(data).broken] == ["0001_c1s1_001051_00.jpg"]
     report = describe(data, check_pictures=True)
     assert [broken.path.name for broken in report.broken] == ["0001_c1s1_001051_00.jpg", "0002_c1s1_000451_03.jpg"]
-    assert "Broken or missing: 2 pictures" in report.to_text()
+    assert "Broken or missing: 2 images" in report.to_text()
 
 
 def test_what_is_odd_about_the_people(tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_what_is_odd_about_the_people(tmp_path: Path) -> None:
     )
     report = describe(load(root))
     assert odd(report) == {
-        "training identities with one picture": 1,
+        "training identities with one image": 1,
         "training identities seen by one camera only": 2,
         "test identities that are also trained on": 2,
         "queries that are junk or distractors": 1,
         "queries without a true match in the gallery": 1,  # 0004 is in the gallery, but in the query's own camera
         "file names that occur in several folders": 1,
-        "pictures smaller than 64 x 32 pixels": 11,
+        "images smaller than 64 x 32 pixels": 11,
     }
     matchless = next(oddity for oddity in report.oddities if oddity.what.startswith("queries without"))
     assert matchless.examples == ("query/0004_c1_1.png",)
@@ -94,9 +94,9 @@ def test_what_is_odd_about_the_pictures(tmp_path: Path) -> None:
     save_picture(folder / "0001_c2_3.jpg", size=(40, 300))
     report = describe(load(tmp_path))
     found = odd(report)
-    assert found["pictures of unusual shape"] == 2
-    assert found["pictures of colour mode CMYK, read as RGB"] == 1
-    assert found["pictures of colour mode L, read as RGB"] == 1
+    assert found["images of unusual shape"] == 2
+    assert found["images of colour mode CMYK, read as RGB"] == 1
+    assert found["images of colour mode L, read as RGB"] == 1
     assert found["no queries or no gallery"] == 0
 
 
@@ -104,7 +104,7 @@ def test_without_cameras_a_match_is_another_picture(tmp_path: Path) -> None:
     occluded = next(example for example in EXAMPLES if example.spelling == "Occluded_REID")
     report = describe(load(occluded.make(tmp_path)))
     assert "queries without a true match in the gallery" not in odd(report)
-    assert odd(report)["no training pictures"] == 0
+    assert odd(report)["no training images"] == 0
     assert "labels from position words" in report.to_text()
     assert report.splits[1].subsets == {"occluded": 4}
 

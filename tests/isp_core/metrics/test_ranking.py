@@ -148,7 +148,7 @@ def test_the_number_of_threads_changes_nothing() -> None:
 def test_distances_that_are_not_numbers_are_refused_with_their_place(value: float) -> None:
     distances = np.zeros((2, 3))
     distances[1, 2] = value
-    with pytest.raises(IspError, match="query 1 to gallery picture 2"):
+    with pytest.raises(IspError, match="query 1 to gallery image 2"):
         evaluate_ranking(distances, [1, 1], [1, 1], [1, 1, 1], [2, 2, 2])
 
 
@@ -203,5 +203,5 @@ def test_the_gallery_is_not_sorted_for_each_query(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_query_without_a_match_must_have_finite_distances_too() -> None:
-    with pytest.raises(IspError, match="query 1 to gallery picture 0 is nan"):
+    with pytest.raises(IspError, match="query 1 to gallery image 0 is nan"):
         evaluate_ranking([[0.1, 0.2], [np.nan, 0.2]], [7, 8], [1, 1], [7, 9], [2, 2])

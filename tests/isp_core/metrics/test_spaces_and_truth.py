@@ -120,7 +120,7 @@ def test_missing_truth_is_named_and_counted_and_the_rest_is_kept(tmp_path: Path)
     assert truth.found.tolist() == [False, True, False]
     assert truth.missing == ("q/x.jpg", "q/y.jpg")
     assert (truth.targets[0] == 255).all()
-    assert truth.notes() == ("2 of 3 pictures have no truth (q/x.jpg, q/y.jpg)",)
+    assert truth.notes() == ("2 of 3 images have no ground truth (q/x.jpg, q/y.jpg)",)
 
 
 def test_truth_of_another_shape_than_its_picture_is_left_out_and_explained(tmp_path: Path) -> None:
@@ -131,11 +131,11 @@ def test_truth_of_another_shape_than_its_picture_is_left_out_and_explained(tmp_p
         np.save(tmp_path / f"{name}.npy", LABELS)
     truth = read_truth(tmp_path, ["a.jpg", "b.jpg", "c.jpg"], load_space("lip"), (4, 2), pictures)
     assert truth.found.tolist() == [True, False, True]
-    assert "1 of 3 truth maps have another shape than their picture" in truth.notes()[0]
+    assert "1 of 3 ground-truth maps have another shape than their image" in truth.notes()[0]
 
 
 def test_a_folder_without_any_truth_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(IspError, match="no label map for any of 1 pictures"):
+    with pytest.raises(IspError, match="no label map for any of 1 images"):
         read_truth(tmp_path, ["a.jpg"], load_space("lip"), (2, 2))
     with pytest.raises(IspError, match="no such folder"):
         read_truth(tmp_path / "nowhere", ["a.jpg"], load_space("lip"), (2, 2))

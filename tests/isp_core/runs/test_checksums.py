@@ -140,7 +140,7 @@ def test_moved_records_are_found(path: Path) -> None:
     frame.loc[query] = frame.loc[query[::-1]].to_numpy()
     frame.to_parquet(file)
     assert run.moved() == ["query"]
-    assert "query pictures were moved" in next(f.problem for f in verify(run) if f.file == "records.parquet")
+    assert "query images were moved" in next(f.problem for f in verify(run) if f.file == "records.parquet")
     for read in (
         lambda: run.embeddings("query", 1),
         lambda: run.labels("test", 1, [0]),
@@ -166,7 +166,7 @@ def test_half_of_the_records_is_half_of_a_run(path: Path) -> None:
     frame = pd.read_parquet(path / "records.parquet")
     frame.iloc[::2].to_parquet(path / "records.parquet")
     run = open_run(path)
-    with pytest.raises(RunError, match="40 maps where the records have 20 pictures"):
+    with pytest.raises(RunError, match="40 maps where the records have 20 images"):
         run.labels("train", 1, [0])
     with pytest.raises(RunError, match="not in the order in which the run was written"):
         run.label_history("train", 0)

@@ -158,7 +158,7 @@ def test_pictures_without_a_row_are_counted_and_named(tmp_path: Path, data: Data
     paths = elsewhere(data, "gallery", [0, 1])
     arrays = {"qf": features(2), "gf": features(2), "q_paths": elsewhere(data, "query", [0, 1])}
     np.savez(tmp_path / "f.npz", **arrays, g_paths=paths)
-    missing = r"1 of 3 gallery pictures have no embedding in .*, such as bounding_box_test/0003_c3s1_000001_01\.jpg"
+    missing = r"1 of 3 gallery images have no embedding in .*, such as bounding_box_test/0003_c3s1_000001_01\.jpg"
     with pytest.raises(IspError, match=missing):
         import_run(tmp_path / "run", data=data, embeddings=tmp_path / "f.npz")
     np.savez(tmp_path / "f.npz", **arrays, g_paths=np.array(paths, object))
@@ -228,7 +228,7 @@ def test_label_maps_of_another_tool_become_parts(tmp_path: Path, table: Path) ->
     assert (stored[2:] == 255).all()
     assert run.info.parts == 7
     assert run.label_epochs("train") == []
-    assert any("3 of 5 pictures have no truth" in note for note in notes)
+    assert any("3 of 5 images have no ground truth" in note for note in notes)
 
 
 def test_nothing_is_unpickled(tmp_path: Path, table: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_run_has_one_writer(plain: Run, people: Path) -> None:
 def test_without_training_pictures_there_is_no_training(people: Path, tmp_path: Path) -> None:
     data = load(people)
     test_only = type(data)(data.name, data.root, data.records[data.records.split != "train"].reset_index(drop=True))
-    with pytest.raises(IspError, match="no training pictures"):
+    with pytest.raises(IspError, match="no training images"):
         train(tiny(), test_only, tmp_path / "run", report=lambda _: None, progress=False)
 
 
@@ -110,7 +110,7 @@ def test_the_first_line_says_what_is_trained(people: Path, tmp_path: Path) -> No
     config = tiny(run__epochs=1, run__eval_every=0)
     run = train(config, load(people), tmp_path / "run", report=lines.append, progress=False)
     assert "test_efficientnet (0.1 M parameters" in lines[0]
-    assert "K = 4, labels from clustering; 36 pictures of 6 people" in lines[0]
+    assert "K = 4, labels from clustering; 36 images of 6 people" in lines[0]
     total = sum(tensor.numel() for name, tensor in weights(run, 1).items() if "running" not in name)
     counted = run.info.parameters
     assert counted["backbone"] < counted["network"] <= total

@@ -261,7 +261,7 @@ def test_embeddings_are_those_the_run_asks_for(people: Path, tmp_path: Path) -> 
         (torch.zeros(1, 4, 4), r"\(3, H, W\)"),
         (torch.full((3, 4, 4), 7.0), "do not normalise"),
         ("nowhere.jpg", "nowhere.jpg"),
-        ([], "no pictures"),
+        ([], "no images"),
     ],
 )
 def test_what_is_no_picture_is_explained(undisturbed: Run, picture: Any, message: str) -> None:

@@ -27,7 +27,8 @@ from isp_core.runs.writer import sole_writer
 def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, int]]:
     """Writes embeddings of query and gallery, and their predicted maps, into the run; returns the epoch and the counts.
 
-    IspError where `data` is not what the run was made of: its rows would not be the run's rows.
+    Columns of the data set's table that the run was written without are added to its records. IspError where `data` is
+    not what the run was made of: its rows would not be the run's rows.
     """
     opened, data_set = open_run(run), load(data)
     _require_same_data(opened, data_set)
@@ -50,6 +51,7 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
             writer.write_maps("test", epoch, [(np.arange(len(maps)), maps)], len(maps))
         if parser.parts and any(each <= epoch for each in opened.label_epochs("train")):
             calibrate_run(opened, data_set, epoch)
+        writer.add_columns(opened.records(), data_set.records)
         return epoch, {split: len(readings[split].labels) for split in splits}
 
 

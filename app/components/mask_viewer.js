@@ -1,7 +1,7 @@
 // Pictures with their label maps, side by side under one zoom, one cursor and one legend. The server hears of the look alone,
 // for the address.
 
-export default function ({ parentElement: root, data, setStateValue }) {
+export default function ({ parentElement: root, data, setStateValue, setTriggerValue }) {
   const box = root.querySelector(".isp");
   const state = (root.ispState ??= { look: recall(data.look), view: { ...WHOLE }, layers: [], at: null, serial: 0 });
   const { look, view } = state;
@@ -60,7 +60,10 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const mount = (item) => {
     const canvas = el("canvas", { role: "img", "aria-label": item.alt });
     const note = el("span", { className: "note quiet" });
-    const figure = el("figure", {}, canvas, el("figcaption", {}, el("b", {}, item.title), note));
+    const title = item.id === null
+      ? el("b", {}, item.title)
+      : el("button", { type: "button", className: "open", "aria-label": `Choose ${item.alt}`, onclick: () => setTriggerValue("open", item.id) }, item.title);
+    const figure = el("figure", {}, canvas, el("figcaption", {}, title, note));
     zoom.watch(box, canvas, (at) => { state.at = at; read(); draw(); });
     return { item, canvas, note, figure, ready: false, labels: null, image: null };
   };

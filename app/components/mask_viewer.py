@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -25,7 +25,8 @@ _component = st.components.v2.component(
 class Panel:
     """One picture of the viewer. Pictures and maps are data URIs (isp_app.drawing.encode); either may be missing.
 
-    aspect: height / width of the panel. note: shown under the title while the cursor is elsewhere.
+    aspect: height / width of the panel. note: shown under the title while the cursor is elsewhere. id: comes back when
+    the title is clicked; None: the title is no button.
     """
 
     title: str
@@ -34,14 +35,32 @@ class Panel:
     image: str | None = None
     aspect: float = 2.0
     note: str = ""
+    id: int | None = None
 
 
 def mask_viewer(
-    panels: Sequence[Panel], palette: Palette, *, title: str, key: str, look: Look, width: int = 160
+    panels: Sequence[Panel],
+    palette: Palette,
+    *,
+    title: str,
+    key: str,
+    look: Look,
+    width: int = 160,
+    on_open: Callable[[int], None] | None = None,
 ) -> None:
-    """Shows the panels side by side, each `width` CSS pixels wide."""
+    """Shows the panels side by side, each `width` CSS pixels wide. on_open: hears of a clicked title before the
+    rerun."""
+    known = {panel.id for panel in panels}
+
+    def opening() -> None:
+        state = st.session_state.get(key)
+        panel = state.get("open") if isinstance(state, Mapping) else None
+        if on_open is not None and isinstance(panel, int) and panel in known:
+            on_open(panel)
+
     _component(
         key=key,
+        on_open_change=opening,
         on_look_change=listen(key),
         data={
             "title": title,
@@ -57,6 +76,7 @@ def mask_viewer(
                     "image": panel.image,
                     "aspect": panel.aspect,
                     "note": panel.note,
+                    "id": panel.id,
                 }
                 for panel in panels
             ],

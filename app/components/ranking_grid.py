@@ -3,7 +3,7 @@ part maps over them on demand. Drawing happens in the browser."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -33,15 +33,31 @@ class Tile:
 
 
 def ranking_grid(
-    tiles: Sequence[Tile], sprite: Sprite, palette: Palette, *, title: str, key: str, selected: int | None = None
+    tiles: Sequence[Tile],
+    sprite: Sprite,
+    palette: Palette,
+    *,
+    title: str,
+    key: str,
+    selected: int | None = None,
+    on_open: Callable[[int], None] | None = None,
 ) -> int | None:
     """Shows the tiles in the sprite's order. Returns the id of the tile just opened, None otherwise.
 
-    palette: the colours that the sprite's part maps are coded in.
+    palette: the colours that the sprite's part maps are coded in. on_open: hears of an opened tile before the rerun, so
+    that all of the page is drawn with the new choice.
     """
+    known = {tile.id for tile in tiles}
+
+    def opening() -> None:
+        state = st.session_state.get(key)
+        tile = state.get("open") if isinstance(state, Mapping) else None
+        if on_open is not None and isinstance(tile, int) and tile in known:
+            on_open(tile)
+
     result = _component(
         key=key,
-        on_open_change=lambda: None,
+        on_open_change=opening,
         on_look_change=listen(key),
         data={
             "look": current_look().as_data(),

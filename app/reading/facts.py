@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,12 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.reading import parsing, pictures, ranking, runs_access, truth
 from isp_app.settings import Settings
+from isp_core.data.readers.table import NAMED_TABLES, read_table
 from isp_core.errors import IspError
 from isp_core.matching import part_share
 from isp_core.runs import Run, open_run
-from isp_core.runs.schema import MapKind, Split
-from isp_core.tables import read_table
+from isp_core.runs.schema import RECORD_COLUMNS, MapKind, Split
 
-TABLES = ("records.parquet", "records.csv", "records.tsv")
 KNOWN = ("path", "label", "split", runs_access.IMAGE)  # columns that are of no use to find an image by
 MOST_VALUES = 60  # a text column with more different values is no filter
 PART, IOU, AP = "part ", "IoU ", "AP"
@@ -39,21 +39,28 @@ class Facts:
     @property
     def names(self) -> list[str]:
         """The columns, those of the records first."""
-        table = self._records()
-        found = [str(name) for name in table.columns if name not in KNOWN and _useful(table[name])]
+        found = list(self._known.names)
         if self.epoch is not None:
             found += [f"{PART}{part.index}" for part in runs_access.palette(self.run).parts]
             if truth.folder_of(self.run, self.settings) is not None:
                 found += [f"{IOU}{name}" for name in parsing.scored(self.run)]
-        if self.split == "query" and ranking.epochs(self.run) and ranking.pairs(self.run) <= ranking.AT_ONCE:
+        if self._ranked is not None:
             found.append(AP)
         return found
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Columns that the run was written without, and the data set's own table has."""
+        return self._known.joined
 
     def label(self, name: str) -> str:
         """The column in words."""
         if name.startswith(PART) and name[len(PART) :].isdecimal():
             return f"shows {runs_access.palette(self.run).name(int(name[len(PART) :]))}, % of pixels"
-        return f"{name}, %" if name == AP or name.startswith(IOU) else name.replace("_", " ")
+        if name == AP and self._ranked is not None:
+            epoch, rule = self._ranked
+            return f"AP, % ({rule}, epoch {epoch})"
+        return f"{name}, %" if name.startswith(IOU) else name.replace("_", " ")
 
     def values(self, name: str) -> pd.Series:
         """One value per image of the split, in the order of its records: numbers or text."""
@@ -61,21 +68,27 @@ class Facts:
             return pd.Series(100 * self._shares()[:, int(name[len(PART) :]) - 1])
         if name.startswith(IOU) and self.epoch is not None:
             return self._iou(name[len(IOU) :])
-        if name == AP:
-            epoch = ranking.epochs(self.run)[-1]
-            rule = next(iter(ranking.rules(self.run, epoch)))
-            return 100 * ranking.scores(self.run, epoch, rule)[AP].reset_index(drop=True)
-        return self._records()[name]
+        if name == AP and self._ranked is not None:
+            return 100 * ranking.scores(self.run, *self._ranked)[AP].reset_index(drop=True)
+        return self._known.table[name]
 
-    def _records(self) -> pd.DataFrame:
-        """The run's records, with the data set's own columns where the run was written without them."""
-        table = runs_access.records(self.run, self.split)
+    @cached_property
+    def _ranked(self) -> tuple[int, str] | None:
+        """Epoch and rule of the AP of queries; None where every query would have to be ranked first."""
+        epochs = ranking.epochs(self.run) if self.split == "query" else []
+        if not epochs:
+            return None
+        rule = next(iter(ranking.rules(self.run, epochs[-1])))
+        at_hand = (
+            ranking.pairs(self.run) <= ranking.AT_ONCE or ranking.stored_scores(self.run, epochs[-1], rule) is not None
+        )
+        return (epochs[-1], rule) if at_hand else None
+
+    @cached_property
+    def _known(self) -> Known:
         root = pictures.picture_root(self.run, self.settings)
-        own = None if root is None else _own_columns(root, _table_token(root))
-        if own is None:
-            return table
-        more = own.reindex(table["path"].astype(str)).reset_index(drop=True)
-        return table.assign(**{str(name): more[name] for name in more.columns if name not in table.columns})
+        run, table = self.run, "" if root is None else _table_token(root)
+        return _known_columns(run.path, runs_access.records_token(run), self.split, root, table)
 
     def _shares(self) -> npt.NDArray[np.float32]:
         kind, epoch = runs_access.kind_of(self.split), self.epoch or 0
@@ -92,6 +105,27 @@ class Facts:
         return pd.Series(values)
 
 
+@dataclass(frozen=True)
+class Known:
+    """Records of a split with the data set's own columns; which of them are of use, and which were `joined`."""
+
+    table: pd.DataFrame
+    names: tuple[str, ...]
+    joined: tuple[str, ...]
+
+
+@st.cache_resource(hash_funcs=KEYS, max_entries=8, show_spinner=False)
+def _known_columns(path: Path, token: str, split: Split, root: Path | None, table_token: str) -> Known:
+    table = runs_access.records(open_run(path), split)
+    own = None if root is None else _own_columns(root, table_token)
+    lacking = [] if own is None else [str(name) for name in own.columns if name not in table.columns]
+    if own is not None and lacking:
+        more = own[lacking].reindex(table["path"].astype(str)).reset_index(drop=True)
+        table = pd.concat([table, more], axis=1)
+    names = [str(name) for name in table.columns if name not in KNOWN and _useful(table[name])]
+    return Known(table, tuple(names), tuple(name for name in names if name in lacking))
+
+
 def _useful(column: pd.Series) -> bool:
     known = column.dropna()
     if pd.api.types.is_numeric_dtype(column):
@@ -100,7 +134,7 @@ def _useful(column: pd.Series) -> bool:
 
 
 def _table_token(root: Path) -> str:
-    file = next((root / name for name in TABLES if (root / name).is_file()), None)
+    file = next((root / name for name in NAMED_TABLES if (root / name).is_file()), None)
     return "" if file is None else f"{file.name} {file.stat().st_mtime_ns:x}.{file.stat().st_size:x}"
 
 
@@ -110,20 +144,13 @@ def _own_columns(root: Path, token: str) -> pd.DataFrame | None:
     if not token:
         return None
     try:
-        table = read_table(root / token.split(" ")[0])
-    except IspError:
+        found = read_table(root / token.split(" ")[0])
+    except (IspError, OSError):
         return None
-    if "path" not in table.columns:
-        return None
-    table = table.drop_duplicates("path").set_index("path")
-    return pd.DataFrame({name: _typed(table[name]) for name in table.columns})
-
-
-def _typed(column: pd.Series) -> pd.Series:
-    """Numbers where every cell that is not empty holds one."""
-    filled = column.where(column != "")
-    numbers = pd.to_numeric(filled, errors="coerce")
-    return numbers if bool((numbers.notna() == filled.notna()).all()) and bool(filled.notna().any()) else column
+    if found.root.resolve() != root.resolve():
+        return None  # its paths start elsewhere
+    own = found.records.drop_duplicates("path").set_index("path")
+    return own.drop(columns=[name for name in RECORD_COLUMNS if name != "path"])
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=8, show_spinner="Reading part maps")
@@ -146,6 +173,13 @@ class Clause:
     values: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+
+    def names(self, value: str) -> bool:
+        """Whether one value of a column, as text, passes."""
+        if self.low is None and self.high is None:
+            return value in self.values
+        number = _number(value)
+        return number is not None and bool(self.keeps(pd.Series([number]))[0])
 
     def keeps(self, column: pd.Series) -> npt.NDArray[np.bool_]:
         """Which images pass. A missing value never does."""

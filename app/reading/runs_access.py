@@ -23,7 +23,16 @@ from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
 from isp_core.runs.listing import run_folders
 from isp_core.runs.maps import CHUNK, Maps
-from isp_core.runs.schema import EVALUATION, METRICS_FILE, RECORDS_FILE, RUN_FILE, MapKind, Split
+from isp_core.runs.schema import (
+    EVALUATION,
+    METRICS_FILE,
+    RECORDS_FILE,
+    RUN_FILE,
+    SPLITS,
+    VALIDATION,
+    MapKind,
+    Split,
+)
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
@@ -152,8 +161,13 @@ def same_pictures(run: Run, other: Run, split: Split) -> bool:
 
 
 def kind_of(split: Split) -> MapKind:
-    """Training pictures have pseudo-labels; query and gallery have predictions. The two are never mixed."""
-    return "train" if split == "train" else "test"
+    """Training images have pseudo-labels; the others have predictions. The two are never mixed."""
+    return "train" if split == "train" else "validation" if split == VALIDATION else "test"
+
+
+def splits_of(run: Run) -> tuple[Split, ...]:
+    """The splits to choose from: those of every data set, and validation where the run held identities out."""
+    return (*SPLITS, VALIDATION) if VALIDATION in run.info.data.splits else SPLITS
 
 
 def offset_of(run: Run, split: Split) -> int:

@@ -103,6 +103,11 @@ def opened(page: str) -> None:
     state[_PAGE] = page
 
 
+def just_opened() -> bool:
+    """Whether this is the first rerun of a page."""
+    return bool(st.session_state.get(_OPENED))
+
+
 def all_found(key: str, options: Sequence[str], what: str) -> None:
     """Names the values of a multiple choice in the URL that are not among the options."""
     if changed_by_hand(key):

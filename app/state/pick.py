@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import IMAGE
+from isp_app.safety.names import plain
 from isp_app.state import controls
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
@@ -50,17 +50,21 @@ def choose(table: pd.DataFrame, row: int) -> None:
     st.session_state[_PENDING] = str(table["path"].iloc[row])
 
 
+def taken(table: pd.DataFrame) -> int | None:
+    """The row of the image that was just chosen by `choose`, once; None where there is none in this table."""
+    path = st.session_state.pop(_PENDING, None)
+    found = np.flatnonzero((table["path"] == path).to_numpy()) if path is not None else np.zeros(0, np.int64)
+    return int(found[0]) if len(found) else None
+
+
 def chosen(table: pd.DataFrame) -> int:
     """The row that was chosen: by hand just now, by the URL, or on another page; else the first. Says what was not
     found. The table is not empty."""
     by_hand = {key: controls.changed_by_hand(key) for key in (PERSON, PICTURE)}
     state = st.session_state
-    pending = state.pop(_PENDING, None)
-    if pending is not None:
-        found = np.flatnonzero((table["path"] == pending).to_numpy())
-        if len(found):
-            return int(found[0])
-    row = None
+    row = taken(table)
+    if row is not None:
+        return row
     if by_hand[PICTURE] and state.get(PICTURE):
         row = row_named(table, str(state[PICTURE]))
     elif by_hand[PERSON] and state.get(PERSON):
@@ -96,12 +100,20 @@ def first_of(table: pd.DataFrame, identity: str) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def person_and_picture(run: Run, split: Split) -> int:
-    """Controls for person and image; the row that was chosen. The split is not empty."""
+def person_and_picture(run: Run, split: Split, *, people: bool = False) -> int:
+    """Controls for person and image; the row that was chosen. The split is not empty.
+
+    people: distractors and junk are not offered; there is an image of a person.
+    """
     table = runs_access.records(run, split)
-    row = chosen(table)
+    row, everybody = chosen(table), table["identity"]
+    if people and everybody.iloc[row] <= 0:
+        instead = int(np.flatnonzero((everybody > 0).to_numpy())[0])
+        if kept(table) == row or st.query_params.get(PICTURE):
+            st.info(f"It is not known who is in {plain(names(table)[row])}; showing person {everybody.iloc[instead]}.")
+        row = instead
     identity, name = str(table["identity"].iloc[row]), names(table)[row]
-    everyone = [str(one) for one in sorted(table["identity"].unique())]
+    everyone = [str(one) for one in sorted(everybody[everybody > 0].unique() if people else everybody.unique())]
     own = table[table["identity"] == int(identity)]
     options = names(own)
     st.session_state[PERSON], st.session_state[PICTURE] = identity, name
@@ -117,17 +129,3 @@ def person_and_picture(run: Run, split: Split) -> int:
     )
     keep(table, row)
     return row
-
-
-def person(run: Run, split: Split, people: list[str], place: DeltaGenerator) -> str:
-    """A control for the person alone, among `people`; the image last looked at stays chosen where it shows them."""
-    table = runs_access.records(run, split)
-    row = chosen(table)
-    identity = str(table["identity"].iloc[row])
-    if identity not in people:
-        identity = people[0]
-    st.session_state[PERSON] = identity
-    place.selectbox("Person", people, key=PERSON, bind="query-params", on_change=controls.by_hand, args=(PERSON,))
-    if str(table["identity"].iloc[row]) == identity:
-        keep(table, row)
-    return identity

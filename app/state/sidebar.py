@@ -19,7 +19,12 @@ from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 _LOG = logging.getLogger(__name__)
 
 ALL_DATA = "all"
-SPLIT_NAMES = {"train": "train (pseudo-labels)", "query": "query (predictions)", "gallery": "gallery (predictions)"}
+SPLIT_NAMES = {
+    "train": "train (pseudo-labels)",
+    "query": "query (predictions)",
+    "gallery": "gallery (predictions)",
+    "validation": "validation (predictions on identities held out of training)",
+}
 
 
 @dataclass(frozen=True)
@@ -71,24 +76,30 @@ def _choose(config: Settings) -> Selection:
             "Run", list(names), "run", help="Runs are read from the folders that the server was started with."
         )
         chosen = names.get(identifier, listed[0])
+        run, problem = _opened(chosen)
+        splits = SPLITS if run is None else runs_access.splits_of(run)
         split_name = select(
             "Split",
-            SPLITS,
+            splits,
             "split",
-            help="Training images have pseudo-labels (clusters); query and gallery have predictions.",
+            help="Training images have pseudo-labels (clusters); the others have predictions.",
         )
-        split = next(one for one in SPLITS if one == split_name)
+        split = next(one for one in splits if one == split_name)
         moved(f"{chosen.id} {split}")
         st.caption(SPLIT_NAMES[split])
+        if run is not None:
+            _card(run, chosen)
+    return Selection(config, tuple(everything), chosen, run, split, problem)
+
+
+def _opened(chosen: Listed) -> tuple[Run | None, str]:
+    """The run, or why it does not open."""
     try:
         if chosen.summary.problem:
             raise RunError(chosen.summary.problem)
-        run = runs_access.open_listed(chosen)
+        return runs_access.open_listed(chosen), ""
     except Exception as error:
-        return Selection(config, tuple(everything), chosen, None, split, runs_access.reason(error))
-    with st.sidebar:
-        _card(run, chosen)
-    return Selection(config, tuple(everything), chosen, run, split)
+        return None, runs_access.reason(error)
 
 
 def _card(run: Run, chosen: Listed) -> None:

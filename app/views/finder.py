@@ -1,5 +1,5 @@
-"""Find an image: thumbnails in pages, filtered and sorted by anything that is known of the images. Shared by the pages;
-filters, order and page are in the URL."""
+"""Find an image: thumbnails in pages, filtered and sorted by anything that is known of the images. One component for
+all pages; filters, order and page are in the URL."""
 
 from __future__ import annotations
 
@@ -13,60 +13,63 @@ import streamlit as st
 from isp_app.components.ranking_grid import Tile, ranking_grid
 from isp_app.reading import facts, pictures, runs_access
 from isp_app.reading.facts import Clause, Facts
-from isp_app.state import controls, pick
+from isp_app.safety.names import plain
+from isp_app.state import controls, pick, search
 from isp_app.state.links import link
+from isp_app.state.search import Search
 from isp_app.state.sidebar import Selection
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
+Rows = npt.NDArray[np.int64]
+
 PER_PAGE = 60
-WHERE, SORT, DOWN, PAGE, OPEN = "where", "by", "down", "gp", "find"
+HEIGHT = 320  # pixels of the gallery
+JOINED = 4  # columns that a caption names
+PAGE, OPEN = "gp", "find"
 AS_STORED = "as in the data set"
-CHOICES = 40  # a column of numbers with at most so many values is offered as values, not as a range
+NAMED = ("identity", "camera")  # columns of numbers that are names: chosen one by one, never as a range
+CHOICES = 40  # any other column of numbers with at most so many values is offered as values, not as a range
 _BY, _WRITTEN = "find-columns", "_find_written"
 
 
-def choose(selection: Selection, run: Run, split: Split) -> int:
-    """Controls for the image: person and image, previous and next, and the finder. The row that is chosen."""
+def choose(selection: Selection, run: Run, split: Split, *, people: bool = False) -> int:
+    """Controls for the image: person and image, previous and next, and the finder. The row that is chosen.
+
+    people: only images of people are offered, and previous and next go from person to person.
+    """
     table = runs_access.records(run, split)
-    opened = st.expander(
-        "Find an image", icon=":material/search:", expanded=bool(st.query_params.get(OPEN)), on_change="rerun", key=OPEN
-    )
-    filters = _filters_of_url(run, split, selection)
-    known = _facts(selection, run, split)
-    sort = st.query_params.get(SORT, "")
-    sort = sort if sort in known.names else ""
-    rows = np.arange(len(table)) if not filters and not sort else _rows(known, filters, sort)
-    _step_by_keys(table, rows)
-    row = pick.person_and_picture(run, split)
+    known, opened = _facts(selection, run, split), _expander()
+    filters, wanted = _asked(known)
+    rows = _rows(known, filters, wanted)
+    rows = rows[table["identity"].to_numpy()[rows] > 0] if people else rows
+    left, right = st.columns([5, 2], vertical_alignment="bottom")
+    with right:
+        steps(table, _first_of_each(table, rows, pick.kept(table)) if people else rows)
+    with left:
+        row = pick.person_and_picture(run, split, people=people)
     if opened.open:
         with opened:
-            row = _gallery(selection, known, filters, sort, row)
+            _gallery(known, filters, wanted, row)
     return row
 
 
-def _facts(selection: Selection, run: Run, split: Split) -> Facts:
-    epochs = runs_access.map_epochs(run, split) if run.info.parts else []
-    return Facts(run, selection.settings, split, epochs[-1] if epochs else None)
+def narrow(selection: Selection, run: Run, split: Split, row: int | None, epoch: int | None = None) -> Rows:
+    """The finder for a page that has a list of its own: the rows that pass the filters, in the finder's order.
+
+    row: the image that is chosen now. An image opened here is chosen by `pick.taken` in the next rerun.
+    epoch: whose maps are looked at; the last one by default.
+    """
+    known, opened = _facts(selection, run, split, epoch), _expander()
+    filters, wanted = _asked(known)
+    if opened.open:
+        with opened:
+            filters, wanted = _gallery(known, filters, wanted, row)
+    return _rows(known, filters, wanted)
 
 
-def _filters_of_url(run: Run, split: Split, selection: Selection) -> dict[str, Clause]:
-    wanted = facts.parse(st.query_params.get(WHERE, ""))
-    if not wanted:
-        return {}
-    names = _facts(selection, run, split).names
-    for name in wanted:
-        if name not in names:
-            controls.not_found("Filter", name, None)
-    return {name: clause for name, clause in wanted.items() if name in names}
-
-
-def _rows(known: Facts, filters: dict[str, Clause], sort: str) -> npt.NDArray[np.int64]:
-    return facts.find(known, filters, sort, st.query_params.get(DOWN) == "1")
-
-
-def _step_by_keys(table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> None:
-    """Previous and next in the finder's order, by button or key."""
+def steps(table: pd.DataFrame, rows: Rows) -> None:
+    """Previous and next among these rows, by button or key."""
     if not len(rows):
         return
 
@@ -81,57 +84,157 @@ def _step_by_keys(table: pd.DataFrame, rows: npt.NDArray[np.int64]) -> None:
         st.button("Next", icon=":material/chevron_right:", shortcut="N", on_click=step, args=(1,), key="next")
 
 
-def _gallery(selection: Selection, known: Facts, filters: dict[str, Clause], sort: str, row: int) -> int:
-    filters, sort = _controls(known, filters, sort)
+def doors(run: Run, split: Split, row: int, here: str = "") -> None:
+    """Links to everything that shows this image: its epochs, person, IoU and ranking. here: the page to leave out."""
+    table = runs_access.records(run, split)
+    record, image = table.iloc[row], pick.names(table)[row]
+    person = str(record["identity"])
+    with st.container(horizontal=True):
+        if here != "evolution" and run.info.parts:
+            link("evolution", "All its epochs", ":material/movie:", split=split, pid=person, img=image)
+        if here != "identity" and record["identity"] > 0 and run.info.parts:
+            link("identity", "Its person", ":material/person:", split=split, pid=person, img=image)
+        if here != "iou" and run.info.parts:
+            link("iou", "Its IoU", ":material/table_chart:", split=split, row=image)
+        icon = ":material/format_list_numbered:"
+        if here != "ranking" and split == "query":
+            link("ranking", "Its ranking", icon, split=split, q=image)
+        elif here != "ranking" and split == "gallery":
+            queries = runs_access.records(run, "query")
+            first = pick.first_of(queries, person)
+            if first is not None:
+                link("ranking", "Its place in a ranking", icon, split=split, q=pick.names(queries)[first], g=image)
+
+
+def _expander() -> Any:
+    """Whether it is open is in the URL; its label says how many filters there are."""
+    said = search.read()
+    count = len(facts.parse(said.where))
+    label = "Find an image" + (f" ({count} filter{'s' if count > 1 else ''})" if count else "")
+    return st.expander(
+        label, icon=":material/search:", expanded=bool(st.query_params.get(OPEN)), on_change="rerun", key=OPEN
+    )
+
+
+def _facts(selection: Selection, run: Run, split: Split, epoch: int | None = None) -> Facts:
+    epochs = runs_access.map_epochs(run, split) if run.info.parts else []
+    if epoch is None and epochs:
+        epoch = epochs[-1]
+    return Facts(run, selection.settings, split, epoch)
+
+
+def _asked(known: Facts) -> tuple[dict[str, Clause], Search]:
+    """Filters and order as asked for; what this split's images do not have is left out, and named."""
+    asked = search.read()
+    wanted = facts.parse(asked.where)
+    if not wanted and not asked.sort:
+        return {}, asked
+    names = known.names
+    lacking = [name for name in wanted if name not in names]
+    sort = asked.sort if asked.sort in names else ""
+    if asked.carried:
+        if lacking:
+            st.caption(f"Filters of the page before that do not apply here: {plain(', '.join(lacking))}.")
+    else:
+        for name in lacking:
+            controls.not_found("Filter", name, None)
+        if asked.sort and not sort:
+            controls.not_found("Order", asked.sort, AS_STORED)
+    filters = {}
+    for name, clause in wanted.items():
+        found = _with_values(known, name, clause, asked.carried) if name in names else None
+        if found is not None:
+            filters[name] = found
+    if asked.carried:
+        search.write(facts.write(filters), sort, asked.down)
+    return filters, Search(asked.where, sort, asked.down)
+
+
+def _with_values(known: Facts, name: str, clause: Clause, quiet: bool) -> Clause | None:
+    """The clause without values that no image has, which are named unless `quiet`; None where none is left."""
+    if not clause.values:
+        return clause
+    there = set(facts.as_text(known.values(name)).unique())
+    for value in clause.values:
+        if value not in there and not quiet:
+            controls.not_found(known.label(name), value, None)
+    values = tuple(value for value in clause.values if value in there)
+    return Clause(values) if values else None
+
+
+def _rows(known: Facts, filters: dict[str, Clause], wanted: Search) -> Rows:
+    if not filters and not wanted.sort:
+        return np.arange(len(runs_access.records(known.run, known.split)))
+    return facts.find(known, filters, wanted.sort, wanted.down)
+
+
+def _first_of_each(table: pd.DataFrame, rows: Rows, now: int | None) -> Rows:
+    """One row a person, in the order of `rows`; the image that is chosen stands for its person."""
+    who = table["identity"].to_numpy()
+    _, first = np.unique(who[rows], return_index=True)
+    kept = rows[np.sort(first)]
+    if now is not None:
+        kept = np.where(who[kept] == who[now], now, kept)
+    return kept
+
+
+def _gallery(
+    known: Facts, filters: dict[str, Clause], wanted: Search, row: int | None
+) -> tuple[dict[str, Clause], Search]:
+    filters, wanted = _controls(known, filters, wanted)
     run, split = known.run, known.split
     table = runs_access.records(run, split)
-    rows = _rows(known, filters, sort)
-    st.caption(f"{len(rows)} of {len(table)} images")
+    rows = _rows(known, filters, wanted)
+    st.caption(f"{len(rows)} of {len(table)} images{'' if len(rows) else ': widen or remove a filter'}")
+    if joined := known.joined:
+        named = ", ".join(joined[:JOINED]) + (f" and {len(joined) - JOINED} more" if len(joined) > JOINED else "")
+        st.caption(
+            f"Read from the data set's own table by file name, since the run was written without them: {plain(named)}."
+        )
     if not len(rows):
-        return row
+        return filters, wanted
     pages = -(-len(rows) // PER_PAGE)
     page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
     shown = [int(one) for one in rows[(page - 1) * PER_PAGE : page * PER_PAGE]]
-    root, palette = pictures.picture_root(run, selection.settings), runs_access.palette(run)
+    root, palette = pictures.picture_root(run, known.settings), runs_access.palette(run)
     sprite = pictures.tiles(run, root, split, shown, palette, epoch=known.epoch, width=48)
-    values = known.values(sort) if sort else None
-    tiles = [
-        Tile(
-            one,
-            "none",
-            f"{values[one]:.1f}" if values is not None and isinstance(values[one], float) else _short(table, one),
-            pictures.describe(table.iloc[one]),
+    values = known.values(wanted.sort) if wanted.sort else None
+    tiles = [Tile(one, "none", _below(table, values, one), pictures.describe(table.iloc[one])) for one in shown]
+    with st.container(height=HEIGHT, border=False):  # what the image is opened for stays in sight below
+        ranking_grid(
+            tiles,
+            sprite,
+            palette,
+            title="Images found",
+            key="found",
+            selected=row,
+            on_open=lambda one: pick.choose(table, one),
         )
-        for one in shown
-    ]
-    opened = ranking_grid(tiles, sprite, palette, title="Images found", key="found", selected=row)
-    with st.container(horizontal=True):
-        record = table.iloc[row]
-        words = {"split": split, "pid": record["identity"], "img": pick.names(table)[row]}
-        link("evolution", "Its epochs", ":material/movie:", **words)
-        link("identity", "Its person", ":material/person:", split=split, pid=record["identity"])
-        link("iou", "Its IoU", ":material/table_chart:", split=split, row=words["img"])
-        if split == "query":
-            link("ranking", "Its ranking", ":material/format_list_numbered:", split=split, q=words["img"])
-    if opened is not None and opened in set(shown) and opened != row:
-        pick.choose(table, opened)
-        st.rerun()
-    return row
+    if row is not None:
+        st.caption(f"Chosen: {plain(pick.names(table)[row])}")
+        doors(run, split, row)
+    return filters, wanted
 
 
-def _short(table: pd.DataFrame, row: int) -> str:
-    return f"person {table['identity'].iloc[row]}"
+def _below(table: pd.DataFrame, values: pd.Series | None, row: int) -> str:
+    """What stands below a tile: the value that the images are sorted by, else the person."""
+    if values is None:
+        return f"person {table['identity'].iloc[row]}"
+    value = values.iloc[row]
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:.1f}"
+    return str(value) or "none"
 
 
-def _controls(known: Facts, filters: dict[str, Clause], sort: str) -> tuple[dict[str, Clause], str]:
+def _controls(known: Facts, filters: dict[str, Clause], wanted: Search) -> tuple[dict[str, Clause], Search]:
     """Which columns filter, a control for each, and the order; all written into the URL when changed by hand."""
-    names = known.names
+    names, sort = known.names, wanted.sort
     state = st.session_state
     # the controls hold unless the URL says something that they did not write: a link, or Back
-    by_url = _BY not in state or state.get(_WRITTEN) != st.query_params.get(WHERE, "")
+    by_url = _BY not in state or state.get(_WRITTEN) != st.query_params.get(search.WHERE, "")
     if by_url:
         state[_BY] = list(filters)
-    left, middle, right = st.columns([3, 2, 1])
+    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     chosen = left.multiselect(
         "Filter by",
         names,
@@ -146,7 +249,7 @@ def _controls(known: Facts, filters: dict[str, Clause], sort: str) -> tuple[dict
         format_func=lambda name: known.label(name) if name else AS_STORED,
         key=f"find-sort-{sort}",
     )
-    down = right.toggle("High first", value=st.query_params.get(DOWN) == "1", key="find-down")
+    down = right.toggle("High first", value=wanted.down, key=f"find-down-{wanted.down}")
     kept: dict[str, Clause] = {}
     places = st.columns(max(1, min(3, len(chosen))))
     for n, name in enumerate(chosen):
@@ -154,41 +257,39 @@ def _controls(known: Facts, filters: dict[str, Clause], sort: str) -> tuple[dict
             clause = _clause(known, name, filters.get(name) if by_url else None)
         if clause is not None:
             kept[name] = clause
-    state[_WRITTEN] = facts.write(kept)
-    _into_url(WHERE, state[_WRITTEN])
-    _into_url(SORT, sort_now)
-    _into_url(DOWN, "1" if down else "")
-    return kept, sort_now
-
-
-def _into_url(name: str, value: str) -> None:
-    if value and st.query_params.get(name) != value:
-        st.query_params[name] = value
-    elif not value and name in st.query_params:
-        del st.query_params[name]
+    where = facts.write(kept)
+    state[_WRITTEN] = where
+    search.write(where, sort_now, down)
+    return kept, Search(where, sort_now, down)
 
 
 def _clause(known: Facts, name: str, wanted: Clause | None) -> Clause | None:
     """One column's control. wanted: what the URL says; None: the control's own state holds."""
     column, key, label = known.values(name), f"find-{name}", known.label(name)
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) and name not in NAMED
     if numeric and (column.nunique() > CHOICES or (wanted is not None and not wanted.values)):
-        numbers = column.dropna()
-        low, high = float(np.floor(numbers.min())), float(np.ceil(numbers.max()))
-        if wanted is not None:
-            a = low if wanted.low is None else min(max(wanted.low, low), high)
-            b = high if wanted.high is None else min(max(wanted.high, low), high)
-            st.session_state[key] = (min(a, b), max(a, b))
-        else:
-            st.session_state.setdefault(key, (low, high))
-        ends: Any = st.slider(label, low, max(high, low + 1), key=key)
-        a, b = ends
-        return None if (a, b) == (low, high) else Clause((), a if a > low else None, b if b < high else None)
+        return _range(column.dropna(), key, label, wanted)
     options = sorted(facts.as_text(column).unique(), key=_natural)
     if wanted is not None:
-        st.session_state[key] = [value for value in wanted.values if value in options]
+        st.session_state[key] = [value for value in options if wanted.names(value)]
     values = st.multiselect(label, options, key=key)
     return Clause(tuple(values)) if values else None
+
+
+def _range(numbers: pd.Series, key: str, label: str, wanted: Clause | None) -> Clause | None:
+    if numbers.empty:
+        st.caption(f"{plain(label)}: no image has a value")
+        return None
+    low, high = float(np.floor(numbers.min())), float(np.ceil(numbers.max()))
+    if wanted is not None:
+        a = low if wanted.low is None else min(max(wanted.low, low), high)
+        b = high if wanted.high is None else min(max(wanted.high, low), high)
+        st.session_state[key] = (min(a, b), max(a, b))
+    else:
+        st.session_state.setdefault(key, (low, high))
+    ends: Any = st.slider(label, low, max(high, low + 1), key=key)
+    a, b = ends
+    return None if (a, b) == (low, high) else Clause((), a if a > low else None, b if b < high else None)
 
 
 def _natural(text: str) -> tuple[bool, int, str]:

@@ -17,6 +17,7 @@ from isp_app.state.controls import select
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
+from isp_app.views import finder
 from isp_core.matching import part_share
 from isp_core.palette import Palette, mean_heights
 from isp_core.runs import Run
@@ -38,15 +39,15 @@ def show(selection: Selection) -> None:
     if not epochs or table.empty:
         empty.no_maps(run, split)
         return
-    one, two, three = st.columns(3)
-    people = [str(i) for i in sorted(table["identity"].unique()) if i > 0]
-    if not people:
-        st.info("This split shows nobody whose identity is known.")
+    if not (table["identity"] > 0).any():
+        st.info("This split shows no one whose identity is known.")
         return
-    identity = pick.person(run, split, people, one)
+    chosen = finder.choose(selection, run, split, people=True)
+    identity = table["identity"].iloc[chosen]
+    two, three = st.columns(2)
     epoch = int(select("Epoch", epochs[::-1], "epoch", place=two))
     sort = select("Order", SORTS, "order", place=three)
-    rows = table.index[table["identity"] == int(identity)].to_numpy()
+    rows = table.index[table["identity"] == identity].to_numpy()
     maps = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
     palette = runs_access.palette(run)
     share = 100 * part_share(maps, run.info.parts)  # (n, K-1) percent of the picture's pixels
@@ -54,7 +55,8 @@ def show(selection: Selection) -> None:
     rows, maps, share = rows[order], maps[order], share[order]
     if len(rows) == 1:
         st.info("This person has one picture only: nothing can be said about consistency across pictures.")
-    _viewer(selection, run, split, table, rows, maps, share, palette)
+    _viewer(selection, run, split, table, rows, maps, share, palette, chosen)
+    finder.doors(run, split, chosen, here="identity")
     _consistency(palette, maps, share, run.info.parts)
     matrix = _matrix(table.loc[rows], share, palette)
     st.subheader("Which parts each picture shows", anchor=False)
@@ -101,6 +103,7 @@ def _viewer(
     maps: Maps,
     share: np.ndarray,
     palette: Palette,
+    chosen: int,
 ) -> None:
     pages = -(-len(rows) // PER_PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
@@ -111,16 +114,29 @@ def _viewer(
         record = table.loc[row]
         panels.append(
             Panel(
-                title=f"camera {record['camera']}" if record["camera"] > 0 else "camera unknown",
+                title=("▸ " if row == chosen else "")
+                + (f"camera {record['camera']}" if record["camera"] > 0 else "camera unknown"),
                 alt=pictures.describe(record),
                 mask=mask_uri(palette.coded(labels)),
                 image=pictures.uri(root, str(record["path"])),
                 aspect=pictures.aspect(run),
                 note=f"{int((shares > 0).sum())} of {len(shares)} parts",
+                id=int(row),
             )
         )
-    st.caption(f"{len(rows)} pictures of this person in {split}. Zoom and cursor are linked.")
-    mask_viewer(panels, palette, title="All pictures of one person", key="person", look=current_look(), width=110)
+    st.caption(
+        f"{len(rows)} images of this person in {split}. A click on a title chooses that image on all pages; the chosen "
+        "one is marked ▸. Zoom and cursor are linked."
+    )
+    mask_viewer(
+        panels,
+        palette,
+        title="All images of one person",
+        key="person",
+        look=current_look(),
+        width=110,
+        on_open=lambda row: pick.choose(table, row),
+    )
     if root is None:
         empty.no_pictures()
     st.caption(plain(palette.rule))

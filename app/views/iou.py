@@ -19,7 +19,6 @@ from isp_app.views import iou_images
 from isp_core.metrics.parsing import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
-from isp_core.runs.schema import SPLITS
 
 FORMS = {"class IoU": "iou", "mean of class and complement IoU": "mean_iou"}
 NOTHING = "nothing"
@@ -96,13 +95,13 @@ def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
         return None
     other = others[name]
     left, right = st.columns(2)
-    possible = [split for split in SPLITS if runs_access.map_epochs(other, split)]
+    possible = [split for split in runs_access.splits_of(other) if runs_access.map_epochs(other, split)]
     if not possible:
         st.info(f"{plain(name)} has no label maps stored.")
         return None
     usual = possible.index(selection.split) if selection.split in possible else 0
     chosen = select("its split", possible, "with_split", place=left, index=usual)
-    split = next(one for one in SPLITS if one == chosen)
+    split = next(one for one in possible if one == chosen)
     epochs = runs_access.map_epochs(other, split)
     epoch = int(select("its epoch", epochs[::-1], "with_epoch", place=right))
     its_rule = rule if rule == ONE_TO_ONE or other.info.parts in (6, 7) else ONE_TO_ONE
@@ -129,7 +128,7 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
     """Rows as in Table 3: this split's maps and the other kind's, each with its constant mask, in both forms; what they
     are compared with, and the difference."""
     rows: list[dict[str, Any]] = []
-    for split in sorted(SPLITS, key=lambda s: s != own.split):
+    for split in sorted(runs_access.splits_of(own.run), key=lambda s: s != own.split):
         stored = [e for e in runs_access.map_epochs(own.run, split) if e <= own.epoch]
         if not stored or runs_access.records(own.run, split).empty:
             continue

@@ -16,9 +16,9 @@ from isp_app.reading.runs_access import IMAGE
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import by_hand, changed_by_hand, not_found, select
-from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
+from isp_app.views import finder
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import union
 from isp_core.runs import Run
@@ -45,18 +45,22 @@ def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFram
     orders = [WORST, BEST, BY_NAME, *([GAIN, LOSS] if comparable else [])]
     sort = select("Order", orders, "sort", place=four)
     table = _table(selection, own, other if comparable else None, part)
-    defined = table[table[part].notna()]
+    everything = runs_access.records(own.run, own.split)
+    found = finder.narrow(selection, own.run, own.split, pick.kept(everything), own.epoch)
+    defined = table[table[part].notna() & table["row"].isin(found)]
     kept = defined[(defined[part] >= low) & (defined[part] <= high)]
     cell = _confusion(own.run, own.judged)
     kept = _in_order(kept, part, sort) if cell is None else _in_cell(own, table, kept, cell)
     if other is not None and not comparable:
         st.info(f"{plain(other.label)} shows other images: they are compared in the table above, not one by one.")
     st.caption(
-        f"{len(kept)} of {len(table)} images; {len(table) - len(defined)} have no {part} score: their ground truth "
+        f"{len(kept)} of {len(table)} images; {int(table[part].isna().sum())} have no {part} score: their ground truth "
         "does not have the class, or no part stands for it. Click anywhere in a row to see the image."
     )
     if kept.empty:
+        st.info("No image is left: widen or remove a filter.")
         return kept
+    finder.steps(everything, kept["row"].to_numpy())
     left, right = st.columns([3, 2])
     with left:
         position = _rows(own, other, kept, part, sort, cell is not None, known, f"{low} {high} {cell}")
@@ -116,6 +120,9 @@ def _rows(
     key = f"{order} {state.get('_iou_anchor', '')}"
     known_names = pick.names(kept)
     clicked = _clicked(state.get(key)) if changed_by_hand(ROW) else None
+    opened = pick.taken(kept)
+    if opened is not None:
+        st.query_params[ROW] = known_names[opened]
     if clicked is not None and clicked < len(kept):
         position = clicked
         st.query_params[ROW] = known_names[position]
@@ -233,10 +240,7 @@ def _image(selection: Selection, own: Scored, other: Scored | None, scores: pd.S
     mask_viewer(
         panels, union(palettes), title="Input, ground truth and parts", key="iou-viewer", look=current_look(), width=130
     )
-    person, name = record["identity"], record[IMAGE]
-    with st.container(horizontal=True):
-        link("evolution", "This image over all epochs", ":material/movie:", split=split, pid=person, img=name)
-        link("identity", "This person", ":material/person:", split=split, pid=person)
+    finder.doors(run, split, row, here="iou")
 
 
 def _map(side: Scored, path: str) -> Any:

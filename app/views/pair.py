@@ -18,6 +18,7 @@ from isp_app.safety.names import plain
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
+from isp_app.views import finder
 from isp_app.views.ranked_lists import Side
 from isp_core.matching import Explanation, describe_rule
 from isp_core.runs import Run, RunError
@@ -41,6 +42,7 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         f"{plain(' '.join(elsewhere))} Open another picture of a list to compare it."
     )
     _masks(selection, run, epoch, q, g)
+    finder.doors(run, "gallery", g, here="ranking")
     with st.container():
         if side.rule == ranking.IMPORTED:
             value = "" if rank is None else f" d = {ranked.distances[rank - 1]:.3f}."

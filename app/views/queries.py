@@ -12,6 +12,7 @@ from isp_app.state import pick
 from isp_app.state.controls import not_found, select
 from isp_app.state.pick import names, row_named
 from isp_app.state.sidebar import Selection
+from isp_app.views import finder
 from isp_app.views.ranked_lists import Side
 
 PER_PAGE = 12  # one row
@@ -32,8 +33,10 @@ def choose(selection: Selection, side: Side, table: pd.DataFrame, epoch: int | N
     subset = None
     if subsets:
         subset = select("Subset", ["all", *subsets], "subset", place=right)
+    everything = runs_access.records(side.run, "query")
+    found = finder.narrow(selection, side.run, "query", pick.kept(everything), epoch)
     kept = ranking.filtered(
-        table,
+        table[table["row"].isin(found)],
         errors=errors,
         camera=None if camera == "all" else int(camera),
         subset=None if subset == "all" else subset,
@@ -43,8 +46,10 @@ def choose(selection: Selection, side: Side, table: pd.DataFrame, epoch: int | N
         st.info("No query is left: choose other filters.")
         return None
     wanted = _wanted_query(table, kept)
+    pick.keep(table, wanted)
     scored = bool(table["AP"].notna().any())
     st.caption(f"{len(kept)} queries, {order if scored else 'in the order of the records, not ranked yet'}")
+    finder.steps(everything, kept["row"].to_numpy())
     with st.container():
         pages = -(-len(kept) // PER_PAGE)
         page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
@@ -54,16 +59,25 @@ def choose(selection: Selection, side: Side, table: pd.DataFrame, epoch: int | N
         palette = runs_access.palette(side.run)
         sprite = pictures.tiles(side.run, root, "query", rows, palette, epoch=epoch, width=48)
         tiles = [_query_tile(row, record, scored) for row, (_, record) in zip(rows, shown.iterrows(), strict=True)]
-        opened = ranking_grid(tiles, sprite, palette, title=f"Queries, {order}", key="queries", selected=wanted)
-    if opened is not None and opened in set(kept["row"]):
-        st.query_params["q"] = names(table)[opened]
-        st.query_params.pop("g", None)
-        return opened
+        ranking_grid(
+            tiles,
+            sprite,
+            palette,
+            title=f"Queries, {order}",
+            key="queries",
+            selected=wanted,
+            on_open=lambda row: pick.choose(everything, row),
+        )
     return wanted
 
 
 def _wanted_query(table: pd.DataFrame, kept: pd.DataFrame) -> int:
-    """The query that the address names, else the worst of those kept."""
+    """The query just opened, else the one that the URL names, else the first of those kept."""
+    opened = pick.taken(table)
+    if opened is not None:
+        st.query_params["q"] = names(table)[opened]
+        st.query_params.pop("g", None)
+        return opened
     text = st.query_params.get("q", "")
     row = row_named(table, text) if text else None
     if row is None and not text:

@@ -12,11 +12,10 @@ from isp_app.drawing import exports
 from isp_app.reading import pictures, ranking, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
-from isp_app.state import pick
 from isp_app.state.controls import not_found, select
 from isp_app.state.pick import names, row_named
 from isp_app.state.sidebar import Selection
-from isp_app.views import pair, queries, ranked_lists
+from isp_app.views import finder, pair, queries, ranked_lists
 from isp_app.views.ranked_lists import Side
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
@@ -48,9 +47,9 @@ def show(selection: Selection) -> None:
     chosen = queries.choose(selection, side, table, _map_epoch(side))
     if chosen is None:
         return
-    pick.keep(table, chosen)
     query = runs_access.records(run, "query").iloc[chosen]
     st.subheader(f"Query {plain(names(table)[chosen])}", anchor=False)
+    finder.doors(run, "query", chosen, here="ranking")
     count = st.segmented_control(
         "Shown", SHOWN, default=SHOWN[0], key="k", bind="query-params", persist_state="session", required=True
     )

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from isp_core.data import extra_columns
 from isp_core.data.readers.naming import number_people, parse_integer
 from isp_core.data.records import JUNK, SPLITS, UNKNOWN_CAMERA, DataError
 from isp_core.tables import column_names, read_table
@@ -31,6 +34,7 @@ class RecordTable:
 
     where: the file and line of each. paths: as written, never empty. identities: -1 junk, 0 distractor or the first
     person, else a person. cameras: -1 where unknown. splits: of SPLITS or "test"; None without such a column.
+    extra: what other columns the table has, see isp_core.data.extra_columns.
     """
 
     where: list[str]
@@ -39,6 +43,7 @@ class RecordTable:
     cameras: list[int]
     splits: list[str] | None
     subsets: list[str]
+    extra: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -63,7 +68,7 @@ def read_record_table(file: Path) -> RecordTable:
             f"{file}: no column {' or '.join(missing)} (it has {', '.join(column_names(file)) or 'none'}); "
             "needed are path and identity, optional are camera, split and subset"
         )
-    frame = read_table(file, tuple(columns.values()))
+    frame = read_table(file)
     if frame.empty:
         raise DataError(f"{file}: the table has no rows")
     where = [str(place) for place in frame.index]
@@ -74,6 +79,7 @@ def read_record_table(file: Path) -> RecordTable:
             raise DataError(f"{where[empty]}: the {what} is empty{advice}")
     identities, notes = numbered_identities(where, cells["identity"])
     cameras, more = _cameras(cells.get("camera", [""] * len(where)))
+    extra, left_out = extra_columns.keep(frame.drop(columns=list(columns.values())).reset_index(drop=True))
     return RecordTable(
         where,
         cells["path"],
@@ -81,7 +87,8 @@ def read_record_table(file: Path) -> RecordTable:
         cameras,
         _splits(where, cells["split"]) if "split" in cells else None,
         cells.get("subset", [""] * len(where)),
-        (*notes, *more),
+        extra,
+        (*notes, *more, *left_out),
     )
 
 

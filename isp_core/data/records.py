@@ -47,7 +47,8 @@ class DataSet:
         records: one row per picture, sorted by (split, path), with a fresh RangeIndex:
             path (str, "/" as separator), identity (int64: 1.. a person, 0 distractor, -1 junk; training has people
             only), camera (int64: 1.., -1 unknown), split (SPLITS, and "validation" once people are held out),
-            subset (str: "" or a name such as "occluded").
+            subset (str: "" or a name such as "occluded"); then what other columns the table that it was read from has,
+            numbers or texts (isp_core.data.extra_columns).
         notes: what the reader decided and the user should know, one sentence each.
         layout: which reader read it ("Market-1501", "CSV", ...).
     """
@@ -152,11 +153,13 @@ def make_records(
     cameras: Sequence[int] | NDArray[np.int64],
     splits: Sequence[str],
     subsets: Sequence[str] | None = None,
+    extra: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Puts columns of equal length into the one form and order that every room relies on.
 
     Zero-based numbers are moved up by one, because 0 has a meaning of its own: an identity 0 in training can only be
-    a person (nobody trains on distractors), and a camera 0 can only be the first camera.
+    a person (nobody trains on distractors), and a camera 0 can only be the first camera. extra: further columns, row by
+    row.
 
     Returns:
         The table, and one note per thing that was changed.
@@ -179,6 +182,8 @@ def make_records(
             "subset": pd.Series(list(subsets) if subsets is not None else [""] * len(paths), dtype="str"),
         }
     )
+    if extra is not None:
+        table = pd.concat([table, extra.reset_index(drop=True)], axis=1)
     train = table["split"] == "train"
     if (table.loc[train, "identity"] == DISTRACTOR).any():
         table.loc[table["identity"] >= 0, "identity"] += 1

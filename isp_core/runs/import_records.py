@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.data.record_table import numbered_identities, read_record_table
-from isp_core.data.records import DataSet, make_records
+from isp_core.data.records import COLUMNS, DataSet, make_records
 from isp_core.errors import IspError
 from isp_core.runs.arrays import Arrays, first, held, row_values
 from isp_core.runs.schema import SPLITS, RunError, Split
@@ -95,6 +95,7 @@ def read_records(file: Path) -> Records:
         rows.subsets,
         file.stem,
         rows.notes,
+        rows.extra,
     )
 
 
@@ -232,6 +233,7 @@ def _ordered(
     subsets: list[str],
     name: str,
     notes: tuple[str, ...] = (),
+    extra: pd.DataFrame | None = None,
 ) -> Records:
     if not paths:
         raise RunError(f"{name}: the table of records is empty")
@@ -242,9 +244,9 @@ def _ordered(
             *notes,
             "Identities were numbered from 0; all are moved up by one, since 0 means distractor.",
         )
-    frame, more = make_records(paths, identities, cameras, splits, subsets)
+    frame, more = make_records(paths, identities, cameras, splits, subsets, extra)
     unsorted = pd.DataFrame({"split": splits, "path": paths})
     kept = ~((unsorted["split"] == "train") & (identities < 0)).to_numpy()
     order = unsorted[kept].sort_values(["split", "path"], kind="stable").index.to_numpy()
-    digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
+    digest = hashlib.sha256(frame[list(COLUMNS)].to_csv(index=False).encode()).hexdigest()
     return Records(frame, order, len(paths), name, digest, (*notes, *more))

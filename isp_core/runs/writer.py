@@ -60,6 +60,18 @@ class RunWriter:
             writer.write_info(info.model_copy(update={"order": order_of(records)}))  # last: now it is a run
         return writer
 
+    def add_columns(self, own: pd.DataFrame, records: pd.DataFrame) -> None:
+        """Adds the columns of a data set's records that the run's `own` lack, by path; an image that the data set
+        lacks gets empty cells. Only for the holder of the run's lock."""
+        lacking = [name for name in records.columns if name not in own.columns]
+        if not lacking:
+            return
+        given = records.drop_duplicates("path")[["path", *lacking]]
+        whole = own.merge(given, on="path", how="left", validate="many_to_one")
+        whole = whole.assign(**{n: whole[n].fillna("") for n in lacking if not pd.api.types.is_numeric_dtype(given[n])})
+        with recorded(self.path / schema.RECORDS_FILE, self.path) as file:
+            whole.to_parquet(file, index=False)
+
     def write_info(self, info: RunInfo) -> None:
         """Writes run.json."""
         with recorded(self.path / schema.RUN_FILE, self.path) as file:

@@ -349,7 +349,7 @@ class _Training:
             needed = bytes_needed(self.config, self.data, self.network)
             require_room(self.out, needed)
             info = run_info(self.config, self.data, self.network)
-            writer = RunWriter.create(self.out, info, self.data.records[list(run_schema.RECORD_COLUMNS)], self.held)
+            writer = RunWriter.create(self.out, info, self.data.records, self.held)
             self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
             if line := one_camera_line(self.data):
                 self.report(f"{self.out}: {line}")

@@ -68,3 +68,86 @@ def test_a_filter_that_nobody_knows_is_named(open_page: Open) -> None:
     test = open_page("evolution", run="k6", find="1", where="nope~1")
     assert any("'nope'" in warning.value for warning in test.warning)
     assert "30 of 30 images" in words(test)
+
+
+def test_a_filter_narrows_the_table_of_iou_and_the_list_of_queries(open_page: Open) -> None:
+    iou = open_page("iou", run="k6", where="camera~1")
+    assert not iou.exception
+    assert "12 of 30 images" in words(iou)
+    ranking = open_page("ranking", run="k6", where="identity~8|9")
+    assert not ranking.exception
+    assert "2 queries" in words(ranking)
+
+
+@pytest.mark.parametrize("page", ["evolution", "identity", "k_compare", "iou", "ranking"])
+def test_every_page_has_the_finder_and_names_a_filter_it_lacks(open_page: Open, page: str) -> None:
+    test = open_page(page, run="k6", split="query", find="1", where="nope~1")
+    assert not test.exception
+    assert any("'nope'" in warning.value for warning in test.warning)
+    assert test.multiselect(key="find-columns").value == []
+    assert "6 of 6 images" in words(test)
+
+
+@pytest.mark.parametrize(("page", "where"), [("iou", "camera~2;part 5~..0"), ("ranking", "part 5~..0")])
+def test_a_filter_that_no_image_passes_leaves_a_way_out(open_page: Open, page: str, where: str) -> None:
+    test = open_page(page, run="k6", find="1", where=where)
+    assert not test.exception
+    assert any("filter" in info.value for info in test.info)
+
+
+def test_a_value_that_no_image_has_is_named(open_page: Open) -> None:
+    test = open_page("iou", run="k6", where="camera~2|77;identity~99")
+    said = " ".join(warning.value for warning in test.warning)
+    assert "77" in said
+    assert "99" in said
+    assert "6 of 30 images" in words(test)
+
+
+def test_next_goes_to_the_next_person_on_identity_and_to_the_next_image_elsewhere(open_page: Open) -> None:
+    identity = open_page("identity", run="k6", pid="2")
+    identity.button(key="next").click().run()
+    assert identity.selectbox(key="pid").value == "3"
+    evolution = open_page("evolution", run="k6", pid="2")
+    before = evolution.selectbox(key="img").value
+    evolution.button(key="next").click().run()
+    assert evolution.selectbox(key="pid").value == "2"
+    assert evolution.selectbox(key="img").value != before
+
+
+def test_next_goes_down_the_table_of_iou_and_the_list_of_queries(open_page: Open) -> None:
+    iou = open_page("iou", run="k6", sort="by name")
+    shown = [str(element.value) for element in iou.markdown]
+    iou.button(key="next").click().run()
+    assert [str(element.value) for element in iou.markdown] != shown
+    assert iou.query_params["row"]
+    ranking = open_page("ranking", run="k6", qsort="best first")
+    shown = [element.value for element in ranking.subheader]
+    ranking.button(key="next").click().run()
+    assert [element.value for element in ranking.subheader] != shown
+
+
+def test_a_run_that_held_people_out_offers_the_split_validation(open_page: Open, own_runs: Path) -> None:
+    import json
+
+    assert open_page("overview", run="k6").selectbox(key="split").options == ["train", "query", "gallery"]
+    file = own_runs / "k6" / "run.json"
+    document = json.loads(file.read_text())
+    document["data"]["splits"]["validation"] = {"pictures": 5, "identities": 1, "cameras": 4}
+    file.write_text(json.dumps(document))
+    test = open_page("evolution", runs=own_runs, run="k6", split="validation")
+    assert not test.exception
+    assert test.selectbox(key="split").value == "validation"
+
+
+def test_distractors_are_no_people_of_identity(open_page: Open, tmp_path: Path) -> None:
+    from isp_core.runs import RunWriter
+
+    table = synthetic.records(2, 2, 3)
+    train = table["split"] == "train"
+    table.loc[(table["split"] == "gallery") & (table["identity"] == 3), "identity"] = 0
+    writer = RunWriter.create(tmp_path / "runs" / "odd", synthetic.info(table, 6), table)
+    synthetic.write_epoch(writer, synthetic.records(2, 2, 3), 6, 0, 1)
+    test = open_page("identity", runs=tmp_path / "runs", run="odd", split="gallery")
+    assert not test.exception
+    assert train.sum() == 6
+    assert test.selectbox(key="pid").options == ["4"]

@@ -1,6 +1,6 @@
 """Any images listed in a table: CSV or TSV, or Parquet as written by the Walkers generator (records.parquet).
 
-    path,identity,camera,split,subset       path and identity are needed, other columns are left alone
+    path,identity,camera,split,subset       path and identity are needed; other columns are kept to find images by
     north/7.jpg,anna,1,train,
 
 Paths are relative to the table's folder, or absolute. Splits are train, query, gallery, or test, which is divided by
@@ -65,7 +65,7 @@ def read_table(table: Path) -> Found:
     root, paths = _relative_paths(table, rows.paths)
     splits, split_notes = _splits(rows, paths)
     _refuse_doubles(rows.where, paths, splits)
-    records, notes = make_records(paths, rows.identities, rows.cameras, splits, rows.subsets)
+    records, notes = make_records(paths, rows.identities, rows.cameras, splits, rows.subsets, rows.extra)
     return Found(root, records, (*rows.notes, *split_notes, *notes))
 
 

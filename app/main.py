@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-# Threads that spin while they wait are slow beside another busy process, here the browser; must be set before torch
+# Threads that spin while they wait are slow next to another busy process, here the browser; must be set before torch
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import streamlit as st

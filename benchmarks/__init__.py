@@ -1,1 +1,1 @@
-"""How fast we are, beside slow references and the machine's limit. Run by hand: `python -m benchmarks --help`."""
+"""How fast we are, next to slow references and the machine's limit. Run by hand: `python -m benchmarks --help`."""

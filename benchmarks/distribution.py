@@ -1,4 +1,4 @@
-"""Two processes with one thread each against one such process: `isp train` as a user starts it, on made-up pictures.
+"""Two processes with one thread each against one such process: `isp train` as a user starts it, on made-up images.
 
 Seconds are the run's own, from metrics.parquet, of its second epoch: starting Python and what a run does once are in
 none of them. Strong scaling: the same data set on two processes, at best in half the time. Weak scaling: twice the
@@ -39,7 +39,7 @@ def distribution(_machine: Machine, quick: bool) -> Iterator[Row]:
 
 
 def write_pictures(data: Path, people: int) -> Path:
-    """Random pictures in Market-1501's layout, training split only."""
+    """Random images in Market-1501's layout, training split only."""
     rng = np.random.default_rng(0)
     (data / "bounding_box_train").mkdir(parents=True)
     for person in range(1, people + 1):

@@ -26,7 +26,7 @@ from isp_core.labelling.rounds import LabelledPictures
 from isp_core.models import ISPNet, NetworkSpec
 from isp_core.training.memory import keep_freed_memory
 
-PICTURES = 17  # a picture more or less, what Market-1501 has of each of its 751 training identities
+PICTURES = 17  # an image more or less, what Market-1501 has of each of its 751 training identities
 SIZE, INPUT, CONFIG = (64, 32), (256, 128), CascadeConfig(parts=7)
 GRIDS = {256: (16, 8), 2048: (8, 4)}  # channels: the network's own grid at 256 x 128; strides 16 and 32
 MARKS = {256: (100, 400, 751, 1600), 2048: (100, 400, 1600)}

@@ -1,6 +1,6 @@
 """Made-up feature maps that are about as hard to cluster as a network's.
 
-Calibrated on ImageNet features of re-ID pictures (EfficientNet-Lite0, 256 x 128): there, too, about half of the
+Calibrated on ImageNet features of re-ID images (EfficientNet-Lite0, 256 x 128): there, too, about half of the
 pixels are foreground, Lloyd's algorithm wants 30 moves or more, and the inertia is 0.43 a pixel after
 l2-normalisation.
 """
@@ -15,7 +15,7 @@ LATENT = 48  # features of a network live on far fewer dimensions than it has ch
 
 
 def identity_maps(pictures: int, channels: int, size: tuple[int, int], *, seed: int = 0) -> Tensor:
-    """Channels-last maps (pictures, channels, *size) of one person, upsampled from a grid four times coarser."""
+    """Channels-last maps (images, channels, *size) of one person, upsampled from a grid four times coarser."""
     return upsample(coarse_maps(pictures, channels, (size[0] // 4, size[1] // 4), seed=seed), size)
 
 
@@ -24,7 +24,7 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def coarse_maps(pictures: int, channels: int, grid: tuple[int, int], *, seed: int = 0) -> Tensor:
-    """(pictures, channels, *grid), channels-last: bands from head to feet, each picture's own light, noise, ReLU."""
+    """(images, channels, *grid), channels-last: bands from head to feet, each image's own light, noise, ReLU."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:

@@ -59,7 +59,7 @@ def figures(_machine: Machine, quick: bool) -> Iterator[Row]:
 
 
 def reranking(_machine: Machine, quick: bool) -> Iterator[Row]:
-    """k-reciprocal re-ranking of ten thousand pictures."""
+    """k-reciprocal re-ranking of ten thousand images."""
     pictures = 1000 if quick else 10_000
     everybody = random_embeddings(pictures, 2)
     work = partial(rerank, everybody[: pictures // 5], everybody[pictures // 5 :])

@@ -47,7 +47,7 @@ class Machine:
     """Float32 operations a second of a square matrix product."""
 
     def seconds(self, *, read: float = 0.0, copied: float = 0.0, operations: float = 0.0) -> float:
-        """Least time for bytes read, bytes copied (both ways counted) and operations, which may run beside reading."""
+        """Least time for bytes read, bytes copied (both ways counted) and operations, which may run next to reading."""
         return max(read / self.read, operations / self.flops) + copied / self.copy
 
 

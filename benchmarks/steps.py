@@ -1,4 +1,4 @@
-"""The training step and what parsing adds to a forward pass, on random pictures.
+"""The training step and what parsing adds to a forward pass, on random images.
 
 Reference of the step: Eq. 2, 5 and 6 as they are written. M_g is upsampled to a quarter of the input, the classifier
 runs there, and K - 1 copies of M_g, each weighted by one part's probability, are averaged; maps in PyTorch's own memory
@@ -58,7 +58,7 @@ def training_step(machine: Machine, quick: bool) -> Iterator[Row]:
 
 
 def parsing(_machine: Machine, quick: bool) -> Iterator[Row]:
-    """What parsing, part features and matching add to the backbone's forward pass; pictures a second."""
+    """What parsing, part features and matching add to the backbone's forward pass; images a second."""
     for backbone in list(BACKBONES)[: 1 if quick else None]:
         network = _network(backbone).eval()
         by, count = normalisation(backbone), PEOPLE * PICTURES

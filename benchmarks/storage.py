@@ -1,4 +1,4 @@
-"""Pictures from the disk, and the run directory: what a reader waits for. Files come from the system's cache."""
+"""Images from the disk, and the run directory: what a reader waits for. Files come from the system's cache."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from isp_core.runs.maps import read_history, read_maps, write_maps
 from isp_core.runs.writer import RunWriter
 
 SIZE, FILE_SIZE = (256, 128), (128, 64)
-PARTS, TRAINING, EPOCHS, TEST = 7, 12936, 120, 19281  # Market-1501: pictures to train on, query and gallery
+PARTS, TRAINING, EPOCHS, TEST = 7, 12936, 120, 19281  # Market-1501: images to train on, query and gallery
 
 
 def pictures(_machine: Machine, quick: bool) -> Iterator[Row]:
-    """Picture loading: decoding, the cache of decoded pictures, and whole augmented batches."""
+    """Image loading: decoding, the cache of decoded images, and whole augmented batches."""
     count = 64 if quick else 512
     rng = np.random.default_rng(0)
     by = normalisation("mobilenetv2_100")
@@ -66,7 +66,7 @@ def pictures(_machine: Machine, quick: bool) -> Iterator[Row]:
 
 
 def run_directory(_machine: Machine, quick: bool) -> Iterator[Row]:
-    """Label maps of an epoch, one picture's over all epochs, embeddings, a checkpoint; against NumPy's raw files."""
+    """Label maps of an epoch, one image's over all epochs, embeddings, a checkpoint; against NumPy's raw files."""
     count, epochs, test = (1000, 20, 2000) if quick else (TRAINING, EPOCHS, TEST)
     maps, vectors = label_maps(count), random_embeddings(test, 0)
     with tempfile.TemporaryDirectory() as name:

@@ -56,7 +56,7 @@ def extract(run: Path, epoch: int | None, data: Path) -> tuple[int, dict[str, in
 
 
 def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, Labels]]:
-    """(path, label map) of every training picture of `data`, by the run's way of labelling on its network."""
+    """(path, label map) of every training image of `data`, by the run's way of labelling on its network."""
     opened, data_set = open_run(run), load(data)
     epoch = _epoch(opened, epoch)
     parser = HumanParser.load(opened, epoch)
@@ -84,7 +84,7 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
 
 
 def _first_labels(run: Run, epoch: int, data: DataSet) -> Labels | None:
-    """What the run's first round said of the training pictures, if it came before `epoch` and they are the run's."""
+    """What the run's first round said of the training images, if it came before `epoch` and they are the run's."""
     records, given = run.records(), data.split("train")
     if list(records[records.split == "train"].path) != list(given.path):
         return None

@@ -1,4 +1,4 @@
-"""Ranking grid: pictures from one sprite, marked right or wrong in three ways (mark, border style, colour), with their
+"""Ranking grid: images from one sprite, marked right or wrong in three ways (mark, border style, colour), with their
 part maps over them on demand. Drawing happens in the browser."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes for the browser: label maps as grey PNGs, many pictures as one sprite, data URIs. Arrays in, bytes out."""
+"""Bytes for the browser: label maps as grey PNGs, many images as one sprite, data URIs. Arrays in, bytes out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_SIDE = 8192  # browsers refuse canvases much larger than this
 
 
 def to_uri(data: bytes, mime: str) -> str:
-    """A data URI: the picture travels with the page, so that no second request is made."""
+    """A data URI: the image travels with the page, so that no second request is made."""
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -49,10 +49,10 @@ def grid_png(maps: Pixels) -> tuple[bytes, int]:
 
 @dataclass(frozen=True)
 class Sprite:
-    """Many pictures of width x height in one, `columns` a row; None where there are none to show.
+    """Many images of width x height in one, `columns` a row; None where there are none to show.
 
     labels: their part maps of label_w x label_h in palette codes, `label_columns` a row; None where there are none.
-    alone: there are maps but no pictures.
+    alone: there are maps but no images.
     """
 
     url: str | None
@@ -92,10 +92,10 @@ def sprite(tiles: Sequence[Pixels] | None, width: int, height: int, labels: Pixe
 
 
 def overlay(image: Pixels | None, labels: Pixels, colours: Pixels, opacity: float, size: tuple[int, int]) -> Pixels:
-    """A picture under its label map, (H, W, 3). size: (H, W).
+    """An image under its label map, (H, W, 3). size: (H, W).
 
     labels (h, w) are enlarged by repetition, never smoothed. colours: (256, 3). Background stays clear; without a
-    picture, maps are drawn on dark grey.
+    image, maps are drawn on dark grey.
     """
     height, width = size
     rows = np.arange(height) * labels.shape[0] // height

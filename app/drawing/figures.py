@@ -1,4 +1,4 @@
-"""Sheets of pictures with words on them, for downloads: rows and columns with captions. Arrays in, an array out."""
+"""Sheets of images with words on them, for downloads: rows and columns with captions. Arrays in, an array out."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from isp_core.palette import SLOTS
 
 
 def page_icon(side: int = 64) -> Image.Image:
-    """A square RGBA picture."""
+    """A square RGBA image."""
     colour = {slot.body_part: slot.rgb for slot in SLOTS}
     icon = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     draw = ImageDraw.Draw(icon)

@@ -14,7 +14,7 @@ import streamlit as st
 from isp_app.safety.names import escape
 
 _WIDTH, _HEIGHT = 70, 28  # pixels of a curve
-_COLOUR = "#2b8fcb"  # between the themes' two blues: a picture does not know which one is on
+_COLOUR = "#2b8fcb"  # between the themes' two blues: an image does not know which one is on
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The embedded study: runs on Walkers that the app opens on, and the command that makes them anew (build.py)."""
+"""The embedded study: runs on Walkers that the app opens on, and the command that makes them again (build.py)."""

@@ -1,6 +1,6 @@
-"""The one table of a data set: which picture shows whom, seen by which camera, in which split.
+"""The one table of a data set: which image shows whom, seen by which camera, in which split.
 
-Not here: how the table is found on disk (readers/) and what is odd about it (report.py).
+Out of scope: how the table is found on disk (readers/) and what is odd about it (report.py).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ VALIDATION: Split = "validation"
 """Training identities that `DataSet.hold_out` keeps from training, so that choices need not look at test."""
 COLUMNS = ("path", "identity", "camera", "split", "subset")
 
-JUNK = -1  # a picture that neither helps nor harms a ranking (Market-1501's "-1")
-DISTRACTOR = 0  # a picture of nobody who is searched for (Market-1501's "0000")
+JUNK = -1  # an image that neither helps nor harms a ranking (Market-1501's "-1")
+DISTRACTOR = 0  # an image of nobody who is searched for (Market-1501's "0000")
 UNKNOWN_CAMERA = -1
 _LARGEST = 10**18  # 64 bits hold it, and one more
 
@@ -39,12 +39,12 @@ class DataError(IspError):
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Pictures of people with identity, camera and split.
+    """Images of people with identity, camera and split.
 
     Attributes:
         name: what the data set is called ("Market-1501", or its folder's name).
         root: the folder that `records.path` is relative to.
-        records: one row per picture, sorted by (split, path), with a fresh RangeIndex:
+        records: one row per image, sorted by (split, path), with a fresh RangeIndex:
             path (str, "/" as separator), identity (int64: 1.. a person, 0 distractor, -1 junk; training has people
             only), camera (int64: 1.., -1 unknown), split (SPLITS, and "validation" once people are held out),
             subset (str: "" or a name such as "occluded"); then what other columns the table that it was read from has,
@@ -78,7 +78,7 @@ class DataSet:
 
     @cached_property
     def has_cameras(self) -> bool:
-        """Whether every picture's camera is known. Matching across cameras and identity-camera contrast need it."""
+        """Whether every image's camera is known. Matching across cameras and identity-camera contrast need it."""
         return bool((self.records["camera"] > 0).all())
 
     @cached_property
@@ -158,7 +158,7 @@ def make_records(
     """Puts columns of equal length into the one form and order that every room relies on.
 
     Zero-based numbers are moved up by one, because 0 has a meaning of its own: an identity 0 in training can only be
-    a person (nobody trains on distractors), and a camera 0 can only be the first camera. extra: further columns, row by
+    a person (no one trains on distractors), and a camera 0 can only be the first camera. extra: further columns, row by
     row.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Who is on another tool's pictures: its table of records, or our data set's, and which of its rows is which picture.
+"""Who is on another tool's pictures: its table of records, or our data set's, and which of its rows is which image.
 
-Not here: what its arrays mean (isp_core.runs.imports) and how files are read (isp_core.runs.arrays).
+Out of scope: what its arrays mean (isp_core.runs.imports) and how files are read (isp_core.runs.arrays).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNMATCHED = -1
 class Records:
     """Records in our order; `order[i]` is the row, of `rows` in the other tool's table, that is our row i, -1 for none.
 
-    Every query and gallery picture has a row; training pictures may lack one.
+    Every query and gallery image has a row; training images may lack one.
     """
 
     frame: pd.DataFrame
@@ -53,7 +53,7 @@ class Records:
     root: Path | None = None
 
     def rows_of(self, split: Split) -> npt.NDArray[np.int64]:
-        """The other tool's row of each of our pictures of a split."""
+        """The other tool's row of each of our images of a split."""
         return self.order[(self.frame["split"] == split).to_numpy()]
 
     def ranks_of(self, split: Split) -> npt.NDArray[np.int64]:
@@ -100,7 +100,7 @@ def read_records(file: Path) -> Records:
 
 
 def paths_in(arrays: Arrays, split: Split) -> npt.NDArray[np.str_] | None:
-    """The paths of a split's rows, or of all rows, where a file of arrays names its pictures."""
+    """The paths of a split's rows, or of all rows, where a file of arrays names its images."""
     found = first(arrays, _PATHS[split])
     found = found if found is not None else first(arrays, ("path", "paths", "img_paths"))
     return None if found is None else found.reshape(-1)
@@ -109,8 +109,8 @@ def paths_in(arrays: Arrays, split: Split) -> npt.NDArray[np.str_] | None:
 def check_identities(
     arrays: Arrays, split: Split, rows: npt.NDArray[np.int64], frame: pd.DataFrame, file: Path, count: int
 ) -> None:
-    """Where a file says who is on its pictures, the records must agree, if by other numbers: else its rows are in
-    another order. rows: the file's row of each picture of `frame`. count: the rows of this split in the file."""
+    """Where a file says who is on its images, the records must agree, if by other numbers: else its rows are in
+    another order. rows: the file's row of each image of `frame`. count: the rows of this split in the file."""
     theirs = row_values(arrays, _IDENTITIES[split], count, file)
     if theirs is None:
         return
@@ -158,7 +158,7 @@ def _common_tail(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def order_note(table: Path | None, data: DataSet | None, arrays: Arrays | None) -> tuple[str, ...]:
-    """A warning where nothing in the files says which row is which picture."""
+    """A warning where nothing in the files says which row is which image."""
     if table is not None or data is None or arrays is None or any(paths_in(arrays, s) is not None for s in TEST):
         return ()
     return (
@@ -168,14 +168,14 @@ def order_note(table: Path | None, data: DataSet | None, arrays: Arrays | None) 
 
 
 def require_all(rows: npt.NDArray[np.int64], paths: Sequence[str], what: str) -> None:
-    """RunError that counts and names the pictures without a row."""
+    """RunError that counts and names the images without a row."""
     missing = [path for path, row in zip(paths, rows, strict=True) if row == _UNMATCHED]
     if missing:
         raise RunError(f"{len(missing)} of {len(paths)} {what}, such as {missing[0]}")
 
 
 def _of_data(data: DataSet, given: Sequence[str], order: npt.NDArray[np.int64], where: str) -> Records:
-    """The data set's records, with the rows of a table that lists its pictures under whatever path."""
+    """The data set's records, with the rows of a table that lists its images under whatever path."""
     position = find_rows(list(data.records["path"]), given)
     rows = np.where(position == _UNMATCHED, _UNMATCHED, order[position])
     test = (data.records["split"] != "train").to_numpy()
@@ -184,7 +184,7 @@ def _of_data(data: DataSet, given: Sequence[str], order: npt.NDArray[np.int64], 
 
 
 def _of_file(arrays: Arrays, file: Path | None) -> Records:
-    """Query and gallery of a file that says itself who is on its pictures."""
+    """Query and gallery of a file that says itself who is on its images."""
     paths: list[str] = []
     people: list[str] = []
     cameras: list[npt.NDArray[np.int64]] = []

@@ -81,7 +81,7 @@ def colour_histograms(folder: Path, records: pd.DataFrame) -> Floats:
 
 
 def evaluate(distance: Floats, query: pd.DataFrame, gallery: pd.DataFrame) -> Retrieval:
-    """Market-1501's protocol: gallery pictures of the query's identity and camera are left out. distance (q, g)."""
+    """Market-1501's protocol: gallery images of the query's identity and camera are left out. distance (q, g)."""
     identity, camera = gallery["identity"].to_numpy(), gallery["camera"].to_numpy()
     precision, first = [], []
     for row, who, where in zip(distance, query["identity"], query["camera"], strict=True):

@@ -25,15 +25,15 @@ from isp_assets.walkers.generate.shots import Quota, Shot, plan_identity
 from isp_assets.walkers.generate.streets import PLACES, Place
 
 _PART_CLASSES = tuple(range(1, CLASS_COUNT))
-_CLEAR, _HIDDEN = 0.95, (0.40, 0.86)  # visible share of clear pictures, and of occluded ones
+_CLEAR, _HIDDEN = 0.95, (0.40, 0.86)  # visible share of clear images, and of occluded ones
 _TRIES = 8
-_PASSERS_BY = 0.22  # share of pictures with somebody behind
+_PASSERS_BY = 0.22  # share of images with somebody behind
 _QUALITY = (68, 80)  # of JPEG
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the data set, besides the meshes. The defaults are those of the committed pictures."""
+    """All that decides the data set, besides the meshes. The defaults are those of the committed images."""
 
     seed: int = 7
     train: int = 48
@@ -98,7 +98,7 @@ def _posed(person: Person, shot: Shot) -> Mesh:
 
 
 def take_shot(shot: Shot, frame: StreetFrame, cast: Cast, rng: np.random.Generator) -> Picture:
-    """The picture of a shot. Chance is drawn again, a few times, until the person is as hidden as the shot asks."""
+    """The image of a shot. Chance is drawn again, a few times, until the person is as hidden as the shot asks."""
     target = _posed(cast.built(shot), shot)
     bounds = frame.camera.bounds(target.vertices)
     best: tuple[float, Picture] | None = None

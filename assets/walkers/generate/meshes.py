@@ -157,7 +157,7 @@ def read_target(path: Path) -> Target:
 
 
 def read_skeleton(rig: Path, weights: Path, vertex_count: int) -> Skeleton:
-    """`rig` is an .mhskel, `weights` the .mhw beside it; weights are normalised per vertex."""
+    """`rig` is an .mhskel, `weights` the .mhw next to it; weights are normalised per vertex."""
     description = json.loads("\n".join(_lines(rig)))
     bones, joints = description["bones"], description["joints"]
     order = [name for name, bone in bones.items() if not bone["parent"]]

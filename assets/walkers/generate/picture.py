@@ -1,6 +1,6 @@
 """From meshes to a picture: the street's frame as a background, people before it, shade between them, exact labels.
 
-A camera does not move, so a street is rendered once per session into one large frame; each picture cuts its box from
+A camera does not move, so a street is rendered once per session into one large frame; each image cuts its box from
 that frame and draws only people and occluders. Output is linear light; the sensor comes later.
 """
 
@@ -168,7 +168,7 @@ def _whole(camera: Camera, target: Mesh, scale: tuple[float, float]) -> Ints:
 
 
 def take(frame: StreetFrame, target: Mesh, others: Sequence[Mesh], box: Box) -> Picture:
-    """A picture of `target` among `others` (occluders, passers-by), cut at `box`."""
+    """An image of `target` among `others` (occluders, passers-by), cut at `box`."""
     camera, light = frame.camera, frame.light
     width, height = WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING
     scale = width / box.width, height / box.height

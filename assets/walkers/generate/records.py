@@ -1,4 +1,4 @@
-"""The table of a data set: one row per picture, with everything that is known about it."""
+"""The table of a data set: one row per image, with everything that is known about it."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ class RecordsError(IspError):
 
 @dataclass(frozen=True)
 class Record:
-    """A picture. Fractions are of pixels that would show without occluders and box; NaN where there are none.
+    """An image. Fractions are of pixels that would show without occluders and box; NaN where there are none.
 
-    `heading` is in degrees as the camera sees it: 0 faces the camera, 90 walks to the picture's right, 180 walks away.
-    `belonging` is what is carried in this picture, `owns` what the person carries in general.
+    `heading` is in degrees as the camera sees it: 0 faces the camera, 90 walks to the image's right, 180 walks away.
+    `belonging` is what is carried in this image, `owns` what the person carries in general.
     """
 
     path: str
@@ -70,7 +70,7 @@ def visible_fraction(seen: Ints, whole: Ints, classes: tuple[int, ...]) -> float
 
 
 def heading_to_camera(heading: float, place: tuple[float, float], camera: Camera) -> float:
-    """Degrees from facing the camera, turning to the picture's right: 0 .. 360."""
+    """Degrees from facing the camera, turning to the image's right: 0 .. 360."""
     towards = np.degrees(np.arctan2(camera.position[0] - place[0], camera.position[2] - place[1]))
     return float(round((heading - towards) % 360, 1)) % 360
 

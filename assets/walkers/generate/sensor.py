@@ -12,7 +12,7 @@ from isp_assets.walkers.generate.arrays import Bytes, Colour, Floats
 
 @dataclass(frozen=True)
 class Sensor:
-    """A camera's electronics. `resolution` is the share of the picture's pixels per axis that the sensor had."""
+    """A camera's electronics. `resolution` is the share of the image's pixels per axis that the sensor had."""
 
     exposure: float
     cast: Colour
@@ -38,7 +38,7 @@ def _resize(picture: Bytes, size: tuple[int, int], method: Image.Resampling) -> 
 
 
 def develop(light: Floats, sensor: Sensor, rng: np.random.Generator) -> Bytes:
-    """Linear light (H, W, 3) -> uint8 picture (H, W, 3) as the camera would deliver it."""
+    """Linear light (H, W, 3) -> uint8 image (H, W, 3) as the camera would deliver it."""
     height, width = light.shape[:2]
     picture = np.asarray(tone(light, sensor, float(np.exp(rng.normal(0, 0.12)))) * 255, np.uint8)
     share = min(1.0, sensor.resolution * float(np.exp(rng.normal(0, 0.10))))

@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures and their label maps on one page, to look at before believing."""
+"""Contact sheets: many images and their label maps on one page, to look at before believing."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from isp_assets.walkers.generate.picture import HEIGHT, WIDTH
 
 
 def contact_sheet(folder: Path, records: pd.DataFrame, columns: int, labels: bool) -> Image.Image:
-    """Pictures of `records` in reading order, each with its label map to the right where `labels`."""
+    """Images of `records` in reading order, each with its label map to the right where `labels`."""
     cell = WIDTH * (2 if labels else 1) + 4
     rows = int(np.ceil(len(records) / columns))
     sheet = Image.new("RGB", (columns * cell, rows * (HEIGHT + 4)), (40, 40, 40))

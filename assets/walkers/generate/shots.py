@@ -1,4 +1,4 @@
-"""The plan of a data set: which pictures are taken of whom, by which camera, in which pose, hidden by what.
+"""The plan of a data set: which images are taken of whom, by which camera, in which pose, hidden by what.
 
 Everything is decided here, from the seed, before anything is drawn; only the strength of an occlusion is found by
 looking (see dataset.py).
@@ -23,7 +23,7 @@ STANDING_POSES = ("standing01", "standing02", "standing03", "standing04")
 
 @dataclass(frozen=True)
 class Quota:
-    """Pictures per identity: of training people; of test people in the gallery and as occluded queries.
+    """Images per identity: of training people; of test people in the gallery and as occluded queries.
 
     Besides, each camera that saw a test person gives one clear query, as in Market-1501.
     """
@@ -31,7 +31,7 @@ class Quota:
     train: int = 15
     gallery: int = 12
     occluded: int = 8
-    train_occluded: float = 0.12  # share of the training pictures
+    train_occluded: float = 0.12  # share of the training images
     gallery_occluded: float = 0.05
 
 
@@ -47,7 +47,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture to take."""
+    """One image to take."""
 
     identity: int
     split: Split
@@ -126,7 +126,7 @@ def _carrying(person: Identity, camera: int, rng: np.random.Generator) -> int:
 
 
 def plan_identity(person: Identity, split: Literal["train", "test"], quota: Quota, seed: int) -> list[Shot]:
-    """All pictures of one person. Test people pass at least five cameras, training people at least four."""
+    """All images of one person. Test people pass at least five cameras, training people at least four."""
     rng = np.random.default_rng([seed, 2, person.number])
     fewest = 4 if split == "train" else 5
     cameras = sorted(rng.permutation(len(PLACES))[: int(rng.integers(fewest, len(PLACES) + 1))])

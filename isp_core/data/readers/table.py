@@ -70,7 +70,7 @@ def read_table(table: Path) -> Found:
 
 
 def _relative_paths(table: Path, paths: list[str]) -> tuple[Path, list[str]]:
-    """The folder that holds all pictures, and their paths relative to it."""
+    """The folder that holds all images, and their paths relative to it."""
     base = table.parent.absolute()
     full = [os.path.normpath(base / path.replace("\\", "/")) for path in paths]
     if all(Path(path).is_relative_to(base) for path in full):

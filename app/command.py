@@ -17,7 +17,8 @@ def serve(
         typer.Option(help="A folder of runs, or a run, shown in addition to the embedded study; may be repeated."),
     ] = None,
     data: Annotated[
-        list[Path] | None, typer.Option(help="A folder of data sets that runs were trained on; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="A folder of data sets that runs were trained on, or a CSV file; may be repeated."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8501,
     share_on: Annotated[

@@ -65,8 +65,12 @@ def environment(
 ) -> dict[str, str]:
     """The server's environment: `base` with the folders added to those that it names already.
 
-    ServerError where a data folder does not exist; a folder of runs may come to exist later.
+    data: folders, or tables of images (CSV, Parquet), which stand for the folders that they are in. ServerError if one
+    does not exist; a folder of runs may come to exist later.
     """
+    from isp_core.tables import SUFFIXES  # loads pandas, which `isp app --help` need not wait for
+
+    data = [place.parent if place.is_file() and place.suffix.lower() in SUFFIXES else place for place in data]
     missing = [str(folder) for folder in data if not folder.is_dir()]
     if missing:
         raise ServerError(f"--data {missing[0]}: no such folder")

@@ -209,6 +209,14 @@ def test_the_embedded_study_can_be_left_out(tmp_path: Path) -> None:
     assert read_settings(made, "127.0.0.1").run_roots == (tmp_path,)
 
 
+def test_a_table_of_images_stands_for_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("path,identity\n")
+    (tmp_path / "note.jpg").write_text("")
+    assert server.environment({}, [], [tmp_path / "people.csv"])[DATA] == str(tmp_path.resolve())
+    with pytest.raises(server.ServerError, match=r"note\.jpg: no such folder"):
+        server.environment({}, [], [tmp_path / "note.jpg"])
+
+
 def test_a_data_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(server.ServerError, match="nowhere: no such folder"):
         server.environment({}, [], [tmp_path / "nowhere"])

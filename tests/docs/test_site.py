@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert not re.search(r"^WARNING", done.stderr, re.MULTILINE), done.stderr
     return folder
+
+
+def test_examples_of_the_hook() -> None:
+    spec = spec_from_file_location("site_pages", ROOT / "docs" / "site_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hook = module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    failed, tried = doctest.testmod(hook)
+    assert tried
+    assert not failed
 
 
 def text_of(page: Path) -> str:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, fi
 
 from isp_core.errors import IspError
 from isp_core.labelling.clustering import ClusteringOptions
+from isp_core.labelling.layouts import BELONGINGS
 from isp_core.labelling.source import LabelOptions
 from isp_core.labelling.sources import DEFAULT, SOURCES, options_of, owners, source_named
 from isp_core.section import ConfigError, Pixels, Positive, Section, Share
@@ -48,6 +49,10 @@ class DataConfig(Section):
     )
     occlude: Share = Field(
         0.0, description="probability that another person, a block or an erased block is pasted over the image"
+    )
+    carry: Share = Field(
+        0.0,
+        description="probability that an image without a belonging is given another person's, with its label",
     )
     erased: Literal["background", "ignore"] = Field(
         "background", description="label of the pixels under an erased rectangle: an occluder hides parts (Eq. 8)"
@@ -110,6 +115,11 @@ class LossConfig(Section):
     )
     label_smoothing: Share = Field(0.1, description="of the identity cross-entropy")
     margin: Annotated[float, Field(ge=0)] = Field(0.3, description="of the batch-hard triplet loss")
+    triplet: Literal["groups", "parts", "both"] = Field(
+        "groups",
+        description="distances of the triplet loss: of the global, foreground and part groups (the paper), averaged "
+        "over visible parts (GiLt of BPBReID, WACV 2023), or both",
+    )
     parsing_start: Annotated[float, Field(ge=0)] | None = Field(
         None, description="alpha before it rises to loss.parsing; none: it does not rise"
     )
@@ -154,6 +164,10 @@ class OptimConfig(Section):
     gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of the learning rate at a milestone")
     weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of Adam")
     new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="factor of lr for layers without weights")
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="decay of a moving average of the weights, which labels, is evaluated and stored; in the paper: none",
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the forward pass in training; fp16 scales the loss"
     )
@@ -187,6 +201,27 @@ class Config(Section):
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Config:
+        source = source_named(self.labels.source)
+        if self.loss.triplet != "groups" and not self.parts:
+            raise ValueError(
+                f"loss.triplet={self.loss.triplet} looks at parts, and labels.source={source.name} has none: leave "
+                "it at groups"
+            )
+        if self.data.carry and self.belongings is None:
+            raise ValueError(
+                f"data.carry={self.data.carry:g} pastes belongings, which no part of labels.source={source.name} with "
+                f"labels.parts={self.parts} is: set it to 0, or choose labels with belongings"
+            )
+        return self
+
+    @property
+    def belongings(self) -> int | None:
+        """The label of belongings, where the source of labels names such a part."""
+        layout = source_named(self.labels.source).layout(self.parts) if self.parts else ()
+        return layout.index(BELONGINGS) + 1 if BELONGINGS in layout else None
 
     @property
     def parts(self) -> int:
@@ -341,6 +376,8 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
     key, section = ".".join(location), _section(location[:-1], document)
     if item["type"] == "model_type":
         return f"{key} is a section: write its options below it, as in {key}: {{option: value}}; got {item['input']!r}"
+    if not location and item["type"] == "value_error":  # of options that do not go together
+        return str(item["ctx"]["error"])
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
         if item["type"] == "missing":

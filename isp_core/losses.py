@@ -15,7 +15,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from isp_core.models import Output
+from isp_core.part_triplet import part_triplet_loss
 
+TripletOf = Literal["groups", "parts", "both"]
 IGNORED = 255
 """The label of pixels that count in no loss and no measure: padding, and what a truth leaves open."""
 
@@ -90,7 +92,11 @@ class CenterLoss(nn.Module):
 
 class Objective(nn.Module):
     """Eq. 7: for the global, foreground and part groups label-smoothed cross-entropy and batch-hard triplet loss, plus
-    alpha times the parsing loss; `centers`: none, or a centre loss for each group."""
+    alpha times the parsing loss; `centers`: none, or a centre loss for each group.
+
+    triplet_of: what the triplet loss looks at: each of the groups ("groups", the paper), the distance averaged over
+    visible parts ("parts", see isp_core.part_triplet), or "both", added up. The baseline has groups alone.
+    """
 
     def __init__(
         self,
@@ -100,9 +106,12 @@ class Objective(nn.Module):
         margin: float,
         centers: Sequence[CenterLoss] = (),
         center_weight: float = 0.0,
+        triplet_of: TripletOf = "groups",
     ) -> None:
         super().__init__()
+        self.triplet_of = triplet_of
         self.alpha, self.reduction, self.smoothing = alpha, reduction, smoothing
+        self._margin = margin
         self.centers, self.center_weight = nn.ModuleList(centers), center_weight
         distance = LpDistance(normalize_embeddings=False)  # Euclidean, before the BNNeck [28]
         self._mine = BatchHardMiner(distance=distance)
@@ -123,7 +132,7 @@ class Objective(nn.Module):
         identity = torch.stack(
             [F.cross_entropy(logits, identities, label_smoothing=self.smoothing) for logits in output.identity_logits]
         ).sum()
-        triplet = torch.stack([self.triplet(group, identities) for group in groups]).sum()
+        triplet = self._triplets(output, groups, identities)
         zero = identity.new_zeros(())
         parsing, center = zero, zero
         if output.logits is not None and labels is not None:
@@ -134,6 +143,16 @@ class Objective(nn.Module):
             center = torch.stack([loss(group, identities) for loss, group in pairs]).sum()
         total = identity + triplet + self.alpha * parsing + self.center_weight * center
         return LossTerms(total, identity, triplet, parsing, center)
+
+    def _triplets(self, output: Output, groups: Sequence[torch.Tensor], identities: torch.Tensor) -> torch.Tensor:
+        """What `triplet_of` names, a scalar."""
+        parts, logits = output.pooled.parts, output.logits
+        terms = []
+        if self.triplet_of != "parts" or parts is None:
+            terms += [self.triplet(group, identities) for group in groups]
+        if self.triplet_of != "groups" and parts is not None and logits is not None:
+            terms.append(part_triplet_loss(parts, logits, identities, self._margin))
+        return torch.stack(terms).sum()
 
     def triplet(self, features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
         """Batch-hard triplet loss: features (B, C), identities (B,) -> mean of max(0, d+ - d- + margin), a scalar."""

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from isp_core.data.carrying import Carrying, give
 from isp_core.data.occlusion import draw_occluder, paste
 from isp_core.data.pictures import PictureCache
 from isp_core.data.transforms import TrainTransform, picture_generator
@@ -51,6 +52,7 @@ class EpochBatches(Dataset[Batch]):
         seed, epoch: with the place in the epoch, what the augmentation is drawn from.
         occlude: probability that an occluder made of another identity's image is pasted over an image, and over its
             label map as background, before it is augmented.
+        carrying: which images are given another person's belonging before that, or None.
         first_draw: this rank's first place in the epoch, so that ranks do not augment alike
             (rank * number of places per rank).
     """
@@ -66,19 +68,38 @@ class EpochBatches(Dataset[Batch]):
         epoch: int,
         first_draw: int = 0,
         occlude: float = 0.0,
+        carrying: Carrying | None = None,
     ) -> None:
         self._cache, self._targets, self._label_maps = cache, targets, label_maps
         self._batches, self._transform = batches, transform
         self._seed, self._epoch, self._occlude = seed, epoch, occlude
+        self._carrying = carrying if label_maps is not None else None
+        self._carriers = np.zeros(0, np.int64)
+        if self._carrying is not None and label_maps is not None:
+            self._carriers = self._carrying.carriers(label_maps)
         self._first_draws = first_draw + np.cumsum([0, *(len(batch) for batch in batches)])
 
     def __len__(self) -> int:
         return len(self._batches)
 
+    def _carried(self, row: int, draw: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """An image and its label map, with another person's belonging where chance says so."""
+        image, label_map = self._cache[row], self._label_map(row)
+        if self._carrying is None or label_map is None:
+            return image, label_map
+        generator = picture_generator(self._seed, self._epoch, draw, stream=2)
+        others = self._carriers[self._targets[self._carriers] != self._targets[row]]
+        if not len(others) or not self._carrying.due(label_map, generator):
+            return image, label_map
+        other = int(others[int(torch.randint(len(others), (), generator=generator))])
+        its_map = self._label_map(other)
+        assert its_map is not None
+        return give(image, label_map, self._cache[other], its_map, self._carrying.label, generator)
+
     def _occluded(self, row: int, draw: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """An image and its label map, behind an occluder where chance says so. Chance is its own, so that crop, flip
         and erasing are the same with and without occluders."""
-        image, label_map = self._cache[row], self._label_map(row)
+        image, label_map = self._carried(row, draw)
         if not self._occlude:
             return image, label_map
         generator = picture_generator(self._seed, self._epoch, draw, stream=1)

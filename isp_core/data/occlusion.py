@@ -39,9 +39,15 @@ def paste(
     pasted = torch.where(occluder.covers, occluder.pixels, image)
     if label_map is None:
         return pasted, None
-    rows, columns = image.shape[1] // label_map.shape[0], image.shape[2] // label_map.shape[1]
+    return pasted, cover_labels(label_map, occluder, BACKGROUND)
+
+
+def cover_labels(label_map: torch.Tensor, occluder: Occluder, label: int) -> torch.Tensor:
+    """The label map with `label` where the pixel in the middle of a cell is covered; uint8 (h, w)."""
+    height, width = occluder.covers.shape
+    rows, columns = height // label_map.shape[0], width // label_map.shape[1]
     covered = occluder.covers[rows // 2 :: rows, columns // 2 :: columns]
-    return pasted, torch.where(covered, torch.full_like(label_map, BACKGROUND), label_map)
+    return torch.where(covered, torch.full_like(label_map, label), label_map)
 
 
 def person(other: torch.Tensor, its_map: torch.Tensor | None, generator: torch.Generator) -> Occluder | None:
@@ -53,10 +59,10 @@ def person(other: torch.Tensor, its_map: torch.Tensor | None, generator: torch.G
     rows, columns = height // its_map.shape[0], width // its_map.shape[1]
     there = (its_map != BACKGROUND) & (its_map != IGNORE)
     covers = there.repeat_interleave(rows, dim=0).repeat_interleave(columns, dim=1)
-    aside = int(_between(0.15, 0.60, generator) * width) * (1 if _chance(0.5, generator) else -1)
-    down = int(_between(0.0, 0.30, generator) * height)
+    aside = int(uniform(0.15, 0.60, generator) * width) * (1 if chance(0.5, generator) else -1)
+    down = int(uniform(0.0, 0.30, generator) * height)
     pixels = other
-    if _chance(0.5, generator):
+    if chance(0.5, generator):
         covers, pixels = covers.flip(1), pixels.flip(2)
     covers, pixels = _shifted(covers, down, aside), _shifted(pixels, down, aside)
     return Occluder(pixels, covers) if covers.any() else None
@@ -92,9 +98,9 @@ def standing_box(image: torch.Tensor, generator: torch.Generator) -> Box:
     """Where a block stands: on the lower edge, 15 to 65 % high and 40 to 100 % wide, or (one in three) 60 to 100 % high
     and 12 to 40 % wide."""
     height, width = image.shape[1:]
-    low = not _chance(1 / 3, generator)
-    tall = round(height * (_between(0.15, 0.65, generator) if low else _between(0.6, 1.0, generator)))
-    wide = round(width * (_between(0.4, 1.0, generator) if low else _between(0.12, 0.4, generator)))
+    low = not chance(1 / 3, generator)
+    tall = round(height * (uniform(0.15, 0.65, generator) if low else uniform(0.6, 1.0, generator)))
+    wide = round(width * (uniform(0.4, 1.0, generator) if low else uniform(0.12, 0.4, generator)))
     left = int(torch.randint(width - wide + 1, (), generator=generator))
     return Box(height - tall, left, tall, wide)
 
@@ -105,10 +111,10 @@ def box_over(cells: torch.Tensor, image: torch.Tensor, generator: torch.Generato
     height, width = image.shape[1:]
     rows, columns = height // cells.shape[0], width // cells.shape[1]
     down, across = np.flatnonzero(cells.any(1)), np.flatnonzero(cells.any(0))
-    left = int(_between(0.0, 1.0, generator) * across[0] * columns)
-    right = width - int(_between(0.0, 1.0, generator) * (width - (across[-1] + 1) * columns))
+    left = int(uniform(0.0, 1.0, generator) * across[0] * columns)
+    right = width - int(uniform(0.0, 1.0, generator) * (width - (across[-1] + 1) * columns))
     top, bottom = int(down[0]) * rows, int(down[-1] + 1) * rows
-    if _chance(0.5, generator):
+    if chance(0.5, generator):
         bottom = height
     return Box(top, left, bottom - top, right - left)
 
@@ -116,7 +122,7 @@ def box_over(cells: torch.Tensor, image: torch.Tensor, generator: torch.Generato
 def cover(image: torch.Tensor, label_map: torch.Tensor, box: Box, other: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """`image` and its label map behind a block at `box`, in a plain colour or the other image's surface."""
-    fill = plain(other, generator) if _chance(0.5, generator) else surface(other, generator)
+    fill = plain(other, generator) if chance(0.5, generator) else surface(other, generator)
     pasted, its_map = paste(image, label_map, _filled(image, box, fill))
     assert its_map is not None
     return pasted, its_map
@@ -125,8 +131,8 @@ def cover(image: torch.Tensor, label_map: torch.Tensor, box: Box, other: torch.T
 def surface(other: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """uint8 (3, h, w): a piece of the left or right sixth of an image, which rarely shows a person."""
     height, width = other.shape[1:]
-    strip = other[:, :, : max(1, width // 6)] if _chance(0.5, generator) else other[:, :, -max(1, width // 6) :]
-    top = int(_between(0.0, 0.5, generator) * height)
+    strip = other[:, :, : max(1, width // 6)] if chance(0.5, generator) else other[:, :, -max(1, width // 6) :]
+    top = int(uniform(0.0, 0.5, generator) * height)
     return strip[:, top : top + max(1, height // 2)]
 
 
@@ -154,9 +160,11 @@ def _shifted(image: torch.Tensor, down: int, right: int) -> torch.Tensor:
     return out
 
 
-def _between(low: float, high: float, generator: torch.Generator) -> float:
+def uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """A number between `low` and `high`."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-def _chance(share: float, generator: torch.Generator) -> bool:
+def chance(share: float, generator: torch.Generator) -> bool:
+    """True in a share of the cases."""
     return bool(torch.rand((), generator=generator) < share)

@@ -47,14 +47,15 @@ def run_info(config: Config, data: DataSet, network: ISPNet) -> RunInfo:
 
 
 def bytes_needed(config: Config, data: DataSet, network: ISPNet) -> int:
-    """Checkpoints by the policy, two resume states (Adam holds two more copies), maps and embeddings."""
+    """Checkpoints by the policy, two resume states (two more copies for Adam, one for an average), maps, embeddings."""
     run, weights, train = config.run, weight_bytes(network), len(data.split("train"))
     checkpoints = {"all": run.epochs + 1, "best": 3, "last": 2}[run.keep]
     evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
     test = len(data.records) - train
     features = 2 * (config.parts + 1) * network.feature_map.channels  # bytes a picture, float16
     maps = sum(map(config.labels.due, range(run.epochs + 1))) * train * 600  # label and Eq. 3, compressed
-    return weights * (checkpoints + 4) + evaluations * test * (features + 300) + maps
+    states = 2 * (3 if config.optim.average else 2)
+    return weights * (checkpoints + states) + evaluations * test * (features + 300) + maps
 
 
 def opening_line(info: RunInfo, needed: int, processes: int) -> str:

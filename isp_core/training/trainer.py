@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from isp_core.calibration import calibrate
 from isp_core.config import Config
 from isp_core.data.batches import EpochBatches
+from isp_core.data.carrying import Carrying
 from isp_core.data.pictures import PictureCache, require_pictures
 from isp_core.data.records import DataSet
 from isp_core.data.sampling import IdentityBatches
@@ -42,6 +43,7 @@ from isp_core.runs import schema as run_schema
 from isp_core.runs.checksums import require_unchanged
 from isp_core.runs.untrusted import is_regular
 from isp_core.runs.writer import require_room, sole_writer
+from isp_core.training.averaging import WeightAverage
 from isp_core.training.description import (
     bytes_needed,
     empty_parts_line,
@@ -163,10 +165,18 @@ class _Training:
         weights = "none" if resume and _has_state(out) else config.model.weights
         self.network = ISPNet(network_spec(config, len(self.people)), weights)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decay = config.optim.average
+        self.average = WeightAverage(self.network, decay) if decay else None
         loss, widths = config.loss, self.network.group_widths if config.loss.center else ()
         centers = [CenterLoss(len(self.people), width).to(self.device) for width in widths]
         self.objective = Objective(
-            loss.parsing, loss.parsing_reduction, loss.label_smoothing, loss.margin, centers, loss.center
+            loss.parsing,
+            loss.parsing_reduction,
+            loss.label_smoothing,
+            loss.margin,
+            centers,
+            loss.center,
+            loss.triplet,
         )
         self.optimisation = Optimisation(self.network, self.objective, config, self.accelerator)
         training = TrainingPictures(
@@ -185,6 +195,9 @@ class _Training:
         self.own_pictures = sum(map(len, training.own_identities()))
         self.truth = TruthWatch(data, *truth, self.size) if truth is not None and self.main else None
 
+        carry, label = config.data.carry, config.belongings
+        self.carrying = Carrying(carry, label) if carry and label is not None else None
+
         self.epoch, self.labels = -1, np.zeros((0, *self.size), np.uint8)
         self.first_labels: Labels | None = None
         self.assignment: Assignment | None = None
@@ -193,6 +206,11 @@ class _Training:
         self.writer = self._resume() if resume else self._create()
         self.events = held.enter_context(closing(Events(out, self.epoch + 1))) if events else None
         self.parallel = self.accelerator.prepare_model(self.network)
+
+    @property
+    def finished(self) -> ISPNet:
+        """The network as an epoch leaves it, which labels, is measured and stored: the average where there is one."""
+        return self.network if self.average is None else self.average.network
 
     # ------------------------------------------------------------------------------------------------------ the loop
 
@@ -222,6 +240,7 @@ class _Training:
             epoch,
             place,
             self.config.data.occlude,
+            self.carrying,
         )
         loader = DataLoader(epoch_batches, batch_size=None, num_workers=self.config.data.workers)
         shift = None
@@ -244,6 +263,8 @@ class _Training:
                     f"optim.precision=fp32, then resume from epoch {epoch - 1} with --resume"
                 )
             self.optimisation.step(terms.total, rate)
+            if self.average is not None:
+                self.average.follow()
             for name, value in terms.detached().items():
                 totals[name] = totals.get(name, 0.0) + value / len(plan)
         means = self._mean_over_processes(totals)
@@ -260,7 +281,9 @@ class _Training:
                 "objective": self.objective.state_dict(),
                 "torch_rng": torch.get_rng_state(),
             }
-            self.writer.write_checkpoint(epoch, self.network.state_dict(), state)
+            if self.average is not None:
+                state["average"] = self.average.state_dict()
+            self.writer.write_checkpoint(epoch, self.finished.state_dict(), state)
             self.writer.finish_epoch(epoch, row)
             if self.events is not None:
                 self.events.write(epoch, row)
@@ -273,7 +296,7 @@ class _Training:
 
     def _label(self, labeller: Labeller, epoch: int) -> Row:
         stream = counted(
-            labeller.round(self.network, epoch, self.first_labels),
+            labeller.round(self.finished, epoch, self.first_labels),
             f"labels {epoch}",
             self.own_pictures,
             lambda item: len(item.rows),
@@ -307,7 +330,7 @@ class _Training:
         calibration = self._calibrate(epoch) if due else None
         for what in due:
             row = self.evaluator.evaluate(
-                what, self.network, epoch, self.writer, self.truth, self.assignment, calibration
+                what, self.finished, epoch, self.writer, self.truth, self.assignment, calibration
             )
             seconds = found.get("seconds_evaluation", 0.0) + row["seconds_evaluation"]
             found |= row | {"seconds_evaluation": seconds}
@@ -321,7 +344,7 @@ class _Training:
         if not labelled:
             return None
         found = calibrate(
-            self.network,
+            self.finished,
             self.pictures,
             self.labels,
             self.by,
@@ -379,10 +402,12 @@ class _Training:
         folder = run.checkpoint(self.epoch)
         if folder is None or not is_regular(folder / run_schema.STATE_FILE):
             raise IspError(f"{self.out}: the state of epoch {self.epoch} was pruned; it cannot be resumed")
-        load_checkpoint(self.network, folder / run_schema.WEIGHTS_FILE)
+        load_checkpoint(self.finished, folder / run_schema.WEIGHTS_FILE)
         for name in (run_schema.WEIGHTS_FILE, run_schema.STATE_FILE):
             require_unchanged(run.path, folder / name)
         state = torch.load(folder / run_schema.STATE_FILE, weights_only=True, map_location=self.device)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.optimisation.load_state_dict(state)
         self.objective.load_state_dict(state["objective"])
         torch.set_rng_state(state["torch_rng"].cpu())

@@ -60,6 +60,7 @@ def test_the_reference_has_none_of_the_authors_extras() -> None:
     assert (paper.model.bias, paper.model.align_corners, paper.data.erase_ratio) == (False, False, "log-uniform")
     assert paper.labels == ClusteringOptions()
     assert paper.loss.center == 0
+    assert (paper.loss.triplet, paper.optim.average, paper.data.occlude, paper.data.carry) == ("groups", 0, 0, 0)
 
 
 def test_a_file_may_name_its_preset(tmp_path: Path) -> None:
@@ -107,6 +108,11 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
         ),
         ({"labels.source": "position-words", "labels.words.middle": 2}, "labels.words.middle: .*got 2"),
         ({"data.flip": 1.5}, "data.flip"),
+        ({"optim.average": 1}, "optim.average: .*less than 1; got 1"),
+        ({"labels.source": "none", "loss.triplet": "parts"}, "^loss.triplet=parts looks at parts.*leave it at groups$"),
+        ({"labels.source": "none", "loss.triplet": "both"}, "^loss.triplet=both looks at parts"),
+        ({"data.carry": 0.3}, "^data.carry=0.3 pastes belongings.*labels.source=clustering.*set it to 0"),
+        ({"labels.source": "position-words", "labels.parts": 5, "data.carry": 0.3}, "^data.carry=0.3 .*labels.parts=5"),
         ({"loss.parsing_rise": [5, 3]}, "loss: parsing_rise begins after it ends"),
         (
             {"labels.variant": "one-step", "labels.first_stage": "normalised-cut"},
@@ -120,6 +126,13 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_preset(tmp_pa
 def test_wrong_values_say_what_is_allowed(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config("paper", overrides=overrides)
+
+
+@pytest.mark.parametrize(("parts", "label"), [(4, None), (5, None), (6, 3), (7, 3), (8, 4)])
+def test_belongings_are_the_part_that_the_source_names_so(parts: int, label: int | None) -> None:
+    assert load_config("cpu", overrides={"labels.parts": parts}).belongings == label
+    assert load_config("cpu", overrides={"labels.source": "none"}).belongings is None
+    assert load_config("cpu", overrides={"labels.source": "clustering", "labels.parts": parts}).belongings is None
 
 
 def test_the_fair_cascade_clusters_maps_as_they_are() -> None:

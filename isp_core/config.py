@@ -166,7 +166,7 @@ class OptimConfig(Section):
     new_layers: Annotated[float, Field(gt=0)] = Field(1.0, description="factor of lr for layers without weights")
     average: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="decay of a moving average of the weights, which labels, is evaluated and stored; in the paper: none",
+        description="decay of a moving average of the weights, which labels, is evaluated and is stored; 0: none",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the forward pass in training; fp16 scales the loss"

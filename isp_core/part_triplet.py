@@ -20,10 +20,10 @@ def part_means(parts: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 
 
 def visible_parts(logits: torch.Tensor) -> torch.Tensor:
-    """Eq. 8: whether some pixel is likeliest of the part; logits (B, K, h, w) -> (B, K-1) bool."""
-    likeliest = logits.argmax(1).flatten(1)
+    """Eq. 8: whether the part is the most likely label of some pixel; logits (B, K, h, w) -> (B, K-1) bool."""
+    argmax = logits.argmax(1).flatten(1)
     parts = torch.arange(1, logits.shape[1], device=logits.device)
-    return (likeliest[:, None] == parts[:, None]).any(2)
+    return (argmax[:, None] == parts[:, None]).any(2)
 
 
 def part_distances(parts: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,9 +17,9 @@ from isp_core.data.occlusion import Occluder, chance, cover_labels, uniform
 from isp_core.data.transforms import BACKGROUND, IGNORE
 
 FEWEST = 8
-"""Cells of a label map from which on they are taken for a belonging: fewer are as often a label's fringe."""
+"""Cells of a label map from which on they count as a belonging: fewer are as often the fringe of a label."""
 SCALES = (0.85, 1.2)
-"""How large a belonging becomes, beside the ratio of the bodies' heights; by eye."""
+"""Range of the belonging's scale, relative to the ratio of the bodies' heights; by eye."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def give(
     middle = (left + right) / 2 - its_body.axis
     if mirrored:
         pixels, covers, middle = pixels.flip(2), covers.flip(1), -middle
-    # the middle of the belonging keeps its place beside the axis, and its height from head to feet
+    # the middle of the belonging keeps its distance from the axis, and its height from head to feet
     down = body.top + ((top + bottom) / 2 - its_body.top) * body.height / its_body.height - shape[0] / 2
     aside = body.axis + middle * body.height / its_body.height - shape[1] / 2
     occluder = _placed(image, pixels, covers, round(down), round(aside))

@@ -15,7 +15,7 @@ _WARM_UP = 10
 
 
 class WeightAverage:
-    """A network of averaged weights beside the one that is trained.
+    """A network of averaged weights, next to the one that is trained.
 
     After each step every weight and running statistic of the average moves by 1 - decay of the way to the trained
     network's. Counters, which are whole numbers, are copied.
@@ -45,7 +45,7 @@ class WeightAverage:
         torch._foreach_lerp_(averaged, targets, share)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs beside the averaged weights, which are the epoch's checkpoint."""
+        """What a resumed run needs in addition to the averaged weights, which are the epoch's checkpoint."""
         return {"steps": self.steps, "trained": self.trained.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

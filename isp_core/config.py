@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, fi
 from isp_core.errors import IspError
 from isp_core.labelling.clustering import ClusteringOptions
 from isp_core.labelling.layouts import BELONGINGS
-from isp_core.labelling.source import LabelOptions
+from isp_core.labelling.source import LabelOptions, Source
 from isp_core.labelling.sources import DEFAULT, SOURCES, options_of, owners, source_named
 from isp_core.section import ConfigError, Pixels, Positive, Section, Share
 from isp_core.yaml_files import parse_yaml, read_yaml, require_mapping
@@ -338,19 +338,38 @@ def _nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
 def _override(document: dict[str, Any], layer: Mapping[str, Any]) -> None:
     """Merges a layer of higher priority. Where it names another source of labels than the layers below, options that
     only the former source has are dropped, and a K that the new one does not allow: a preset's `sharpen` must not stand
-    in the way of `--labels none`, nor its K of 7 in that of a parser's maps."""
+    in the way of `--labels none`, nor its K of 7 in that of a parser's maps. Neither must a preset's form of training
+    that needs parts, or belongings, stand in the way of labels without them."""
     labels, below = layer.get("labels"), document.get("labels")
-    if isinstance(labels, Mapping) and isinstance(below, dict) and "source" in labels:
-        name = labels["source"]
+    if isinstance(labels, Mapping) and isinstance(below, dict):
+        name = labels.get("source", below.get("source", DEFAULT))
+        source = source_named(name)
         if name != below.get("source", DEFAULT):
-            source = source_named(name)
             known = source.options.model_fields
-            document["labels"] = {
+            below = document["labels"] = {
                 key: value
                 for key, value in below.items()
                 if key in known and (key != "parts" or value in source.parts_allowed())
             }
+        _drop_forms(document, source, {**below, **labels})
     _merge(document, layer)
+
+
+def _drop_forms(document: dict[str, Any], source: Source[Any], labels: Mapping[str, Any]) -> None:
+    """Takes out of `document` what its labels-to-be do not allow; labels of a wrong K are left to their own error."""
+    allowed = source.parts_allowed()
+    if "parts" in labels and labels["parts"] not in allowed:
+        return
+    parts = labels.get("parts", source.options.model_fields["parts"].default) if allowed else 0
+    if not parts:
+        _drop(document, "loss", "triplet")
+    if not parts or BELONGINGS not in source.layout(parts):
+        _drop(document, "data", "carry")
+
+
+def _drop(document: Mapping[str, Any], section: str, option: str) -> None:
+    if isinstance(document.get(section), dict):
+        document[section].pop(option, None)
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

@@ -135,6 +135,28 @@ def test_belongings_are_the_part_that_the_source_names_so(parts: int, label: int
     assert load_config("cpu", overrides={"labels.source": "clustering", "labels.parts": parts}).belongings is None
 
 
+def test_a_presets_form_of_training_does_not_stand_in_the_way_of_other_labels(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("base: cpu\nloss: {triplet: parts}\ndata: {carry: 0.3}\n")
+    forms = {
+        (labels, parts): (config.loss.triplet, config.data.carry)
+        for labels, parts in (("position-words", 6), ("position-words", 5), ("clustering", 6), ("none", None))
+        for config in [
+            load_config(file=file, overrides={"labels.source": labels} | ({"labels.parts": parts} if parts else {}))
+        ]
+    }
+    assert forms == {
+        ("position-words", 6): ("parts", 0.3),
+        ("position-words", 5): ("parts", 0.0),
+        ("clustering", 6): ("parts", 0.0),
+        ("none", None): ("groups", 0.0),
+    }
+    with pytest.raises(ConfigError, match=r"labels.parts: .*allowed: 4, 5, 6, 7, 8"):
+        load_config(file=file, overrides={"labels.parts": 3})
+    with pytest.raises(ConfigError, match=r"loss.triplet=both looks at parts"):  # who asks for both is told so
+        load_config(file=file, overrides={"labels.source": "none", "loss.triplet": "both"})
+
+
 def test_the_fair_cascade_clusters_maps_as_they_are() -> None:
     for preset in ("cascade-cpu", "walkers+cascade-cpu", "cpu+cascade-cpu"):
         config = load_config(preset)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 
 # Threads that spin while they wait are up to ten times slower beside another busy process; must be set before torch
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from isp_core.commands.application import Application, print_any_name
-from isp_core.errors import IspError
+from isp_core.commands.application import Application
 from isp_eval.commands import parsing, retrieval, study, truth
 
 app = Application(
@@ -26,16 +24,8 @@ app.command("study")(study.run_study)
 
 
 def main() -> None:
-    """Runs the command line; errors a user can mend are one or two lines on standard error and exit status 1."""
-    print_any_name()
-    try:
-        app()
-    except IspError as error:
-        print(f"eval: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("eval: interrupted; what was written is complete", file=sys.stderr)
-        sys.exit(130)
+    """Runs the command line and exits, see `Application.run`."""
+    app.run("eval", usage="python -m eval", interrupted="what was written is complete")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from isp_core.errors import IspError
 from isp_core.matching import Embeddings, Metric, describe_rule, distances
 from isp_core.metrics.bootstrap import IDENTITIES, QUERIES, Interval, bootstrap_interval
 from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
-from isp_core.runs import Run, RunWriter
+from isp_core.runs import Run
 from isp_eval.reranking import Reranking, rerank
 from isp_eval.sources import RetrievalSet, slug
+from isp_eval.storing import keep
 
 _BLOCK = 1 << 26  # distances in memory at once: 256 MiB
 FIGURES = (*(f"R-{rank}" for rank in RANKS), "mAP", "mINP")
@@ -72,13 +73,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Figures of one run under one rule, each with its interval, and each query's share in them."""
+    """Figures of one run under one rule, each with its interval, and each query's share in them.
+
+    kept: where the document is kept, or why it is not (isp_eval.storing); empty where that was not asked for.
+    """
 
     source: RetrievalSet
     rule: Rule
     ranking: Ranking
     figures: dict[str, Interval]
     notes: tuple[str, ...]
+    kept: str = ""
 
     @property
     def name(self) -> str:
@@ -191,10 +196,9 @@ def stored_interval(document: Mapping[str, Any]) -> Interval | None:
 
 
 def evaluate_run(run: Run, source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:
-    """`evaluate`, and the document written into the run."""
+    """`evaluate`, and the document kept in the run where `keep` allows it."""
     found = evaluate(source, rule, progress)
-    RunWriter(run.path).write_evaluation(found.name, found.document())
-    return found
+    return replace(found, kept=keep(run, found.name, found.document()))
 
 
 def _rank(source: RetrievalSet, rule: Rule, progress: bool) -> Ranking:

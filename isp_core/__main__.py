@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -24,10 +23,8 @@ from isp_core.commands import (
     training,
     visibility,
 )
-from isp_core.commands.application import Application, print_any_name
-from isp_core.commands.options import printable
+from isp_core.commands.application import Application
 from isp_core.commands.outer import Commands
-from isp_core.errors import IspError
 from isp_core.version import describe_version
 
 HELP = "Human parts learned from identity labels (ISP, ECCV 2020)."
@@ -71,20 +68,8 @@ app.add_typer(runs.app, name="runs")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line (default: the process's own arguments) and exits.
-
-    Errors a user can mend are one or two lines on standard error and exit status 1; wrong usage is status 2.
-    """
-    print_any_name()
-    try:
-        app(arguments, prog_name="isp")
-    except IspError as error:
-        lines = "\n".join(printable(line) for line in str(error).split("\n"))
-        print(f"isp: {lines}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("isp: interrupted; finished epochs are kept (isp train --resume)", file=sys.stderr)
-        sys.exit(130)
+    """Runs the command line (default: the process's own arguments) and exits, see `Application.run`."""
+    app.run("isp", arguments, interrupted="finished epochs are kept (isp train --resume)")
 
 
 if __name__ == "__main__":

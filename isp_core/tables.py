@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from isp_core import parquet_files
 from isp_core.errors import IspError
 from isp_core.text_files import read_text, shown
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
 MAX_BYTES = 256 * 2**20
+LIMITS = parquet_files.USUAL
 _DELIMITERS = ",;\t|"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HINT = "sep="  # Excel's first line that names the delimiter
@@ -57,7 +59,10 @@ def read_table(path: Path, columns: tuple[str, ...] | None = None) -> pd.DataFra
 def column_names(path: Path) -> list[str]:
     """The names of a table's columns in lower case, without reading its rows; TableError as `read_table`."""
     if path.suffix.lower() == ".parquet":
-        return _parquet_names(path)
+        try:
+            return [_plain(name) for name in parquet_files.column_names(path)]
+        except parquet_files.ParquetError as error:
+            raise TableError(str(error)) from None
     return _read_rows(path, header_only=True)[0]
 
 
@@ -115,14 +120,22 @@ def _read_rows(path: Path, header_only: bool = False) -> tuple[list[str], list[t
         delimiter, text, skipped = first.strip()[len(_HINT) :][:1], rest, 1
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
     try:
-        names = [name.strip().lower() for name in next(reader, [])]
+        names = [_plain(name) for name in next(reader, [])]
+        if len(names) > LIMITS.columns:
+            raise TableError(f"{shown(path)} has {len(names):,} columns; at most {LIMITS.columns:,} are read")
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
             raise TableError(f"{shown(path)}: the column {twice} occurs twice")
         if header_only:
             return names, []
-        rows = []
+        rows: list[tuple[int, list[str]]] = []
+        most = min(LIMITS.rows, LIMITS.cells // max(1, len(names)))
         for cells in reader:
+            if len(rows) >= most:
+                raise TableError(
+                    f"{shown(path)} has more than {most:,} rows of {len(names)} columns: too many to read; give only "
+                    "the columns that are needed"
+                )
             row = [unquote(cell.strip()) for cell in cells]
             line = reader.line_num + skipped
             if len(row) > len(names) and any(row[len(names) :]):
@@ -143,27 +156,20 @@ def _delimiter(text: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _parquet_names(path: Path) -> list[str]:
-    import pyarrow.parquet as parquet
-
-    try:
-        return [str(name).strip().lower() for name in parquet.read_schema(path).names]
-    except (ValueError, OSError) as error:
-        raise TableError(f"{shown(path)}: not readable as a table ({str(error).splitlines()[0]})") from None
-
-
 def _read_parquet(path: Path, columns: tuple[str, ...] | None) -> pd.DataFrame:
-    import pyarrow.parquet as parquet
-
-    _parquet_names(path)
-    names = list(parquet.read_schema(path).names)
-    wanted = [name for name in names if columns is None or name.strip().lower() in columns]
     try:
-        frame = pd.read_parquet(path, columns=wanted).reset_index(drop=True)[wanted]
-    except (ValueError, OSError, KeyError) as error:
-        raise TableError(f"{shown(path)}: not readable as a table ({str(error).splitlines()[0]})") from None
-    frame.columns = pd.Index([str(name).strip().lower() for name in frame.columns])
+        wanted = [name for name in parquet_files.column_names(path) if columns is None or _plain(name) in columns]
+        frame = parquet_files.read_parquet(path, wanted)[wanted]
+    except parquet_files.ParquetError as error:
+        raise TableError(str(error)) from None
+    frame.columns = pd.Index([_plain(name) for name in frame.columns])
+    if not frame.columns.is_unique:
+        raise TableError(f"{shown(path)}: the column {frame.columns[frame.columns.duplicated()][0]} occurs twice")
     text = frame.astype(object).where(frame.notna(), "").map(lambda cell: str(cell).strip())
     text.index = pd.Index([f"{shown(path)}, row {row}" for row in range(1, len(text) + 1)], dtype=object)
     filled: pd.DataFrame = text[(text != "").any(axis=1)]
     return filled
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower()

@@ -17,12 +17,13 @@ from safetensors.torch import load_file, save_file
 from isp_core.config import load_config
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
-from isp_core.runs import Run, RunWriter, open_run, schema
+from isp_core.runs import Run, open_run, schema
 from isp_eval.comparison import compare
 from isp_eval.label_maps import maps_of
 from isp_eval.parsing import evaluate as evaluate_parsing
 from isp_eval.retrieval import Rule, evaluate_run
 from isp_eval.sources import retrieval_set
+from isp_eval.storing import keep
 from isp_eval.studies.plans import Study, plan
 from isp_eval.studies.reports import Truth, tables_of
 from isp_eval.studies.training import Bench, Trained, train_missing
@@ -88,11 +89,11 @@ def judge(run: Run) -> None:
         found = {matching: evaluate_run(run, source, Rule(matching, subset=subset)) for matching in rules}
         if run.info.parts:
             comparison = compare(found["all-parts"], found["aligned"])
-            RunWriter(run.path).write_evaluation(comparison.name, comparison.document())
+            keep(run, comparison.name, comparison.document())
     if run.info.parts:
         for split in ("train", "test"):
             parsing = evaluate_parsing(run, maps_of(run, split, None), DATA, load_space("walkers"))  # type: ignore[arg-type]
-            RunWriter(run.path).write_evaluation(parsing.name, parsing.document())
+            keep(run, parsing.name, parsing.document())
 
 
 def against(first: Run, second: Run) -> None:
@@ -103,7 +104,7 @@ def against(first: Run, second: Run) -> None:
             rule = Rule("aligned" if run.info.parts else "global", subset=subset)
             sides.append(evaluate_run(run, retrieval_set(run, None), rule))
         comparison = compare(*sides)
-        RunWriter(second.path).write_evaluation(comparison.name, comparison.document())
+        keep(second, comparison.name, comparison.document())
 
 
 def embed(run: Run, into: Path) -> None:

@@ -119,6 +119,7 @@ def judge_parsing(
         write_csv(found.pictures_table(), out, f"{found.name}-pictures")
         write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
     if as_json:
+        typer.echo(kept, err=True)
         print_json(found.document())
         return
     typer.echo(f"{caption}\n\n{text(_shown(found.table()))}\n\n{_ambiguous(found.ambiguous)}\n")

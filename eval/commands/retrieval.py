@@ -85,11 +85,12 @@ def judge_retrieval(
     # imported here: --help need not wait for torch
     from isp_core.data import load
     from isp_core.errors import IspError
-    from isp_core.runs import RunWriter, open_run
+    from isp_core.runs import open_run
     from isp_eval.comparison import compare
     from isp_eval.reranking import Reranking
     from isp_eval.retrieval import Rule, evaluate, evaluate_run
     from isp_eval.sources import retrieval_set, validation_set
+    from isp_eval.storing import keep, summary
     from isp_eval.tables import text, write_table
 
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
@@ -110,7 +111,7 @@ def judge_retrieval(
         for each in _matchings(matching, parts)
     ]
     found = [evaluate_run(opened, source, rule, progress) for rule in rules]
-    documents = [each.document() for each in found]
+    documents, kept = [each.document() for each in found], [each.kept for each in found]
     caption = f"{found[0].source.run} on {found[0].source.data}, {found[0].source.origin}"
     frame = found[0].table() if len(found) == 1 else _by_rule(found)
     if any(each is not None for each in (against, against_epoch, against_matching, against_visibility)):
@@ -124,7 +125,7 @@ def judge_retrieval(
             others = retrieval_set(other, against_epoch, data_there, progress, peaks, against_visibility or visibility)
         rule = rules[0] if against_matching is None else replace(rules[0], matching=against_matching)
         comparison = compare(evaluate(others, rule, progress), found[0])
-        RunWriter(opened.path).write_evaluation(comparison.name, comparison.document())
+        kept.append(keep(opened, comparison.name, comparison.document()))
         documents.append(comparison.document())
         frame, caption = comparison.table(), f"{comparison.labels[1]} minus {comparison.labels[0]} on {source.data}"
         notes, resampled = (*found[0].notes, *comparison.notes), comparison.resampled
@@ -134,6 +135,7 @@ def judge_retrieval(
     if out is not None:
         write_table(frame, out, found[0].name if len(found) == 1 else "retrieval", caption)
     if as_json:
+        typer.echo(summary(opened, kept), err=True)
         print_json(documents[0] if len(documents) == 1 else documents)
         return
     typer.echo(caption)
@@ -146,6 +148,7 @@ def judge_retrieval(
     typer.echo(text(frame if len(found) == 1 else frame[_SHOWN]))
     for note in notes:
         typer.echo(f"note: {note}")
+    typer.echo(summary(opened, kept))
 
 
 def _matchings(given: list[str] | None, parts: int) -> list[str]:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from isp_core.metrics.spaces import TARGETS, LabelSpace, load_space
-from isp_core.runs import Run, RunWriter
+from isp_core.runs import Run
 from isp_eval.label_maps import Split, maps_of
 from isp_eval.parsing import evaluate as evaluate_parsing
 from isp_eval.parsing_report import Parsing
+from isp_eval.storing import keep
 from isp_eval.studies import paper
 from isp_eval.studies.plans import Study
 from isp_eval.studies.seeds import Group, mean_over_seeds
@@ -37,7 +38,8 @@ class Truth:
 
 
 def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
-    """Evaluates all runs' label maps, and writes each evaluation into its run; empty without ground truth."""
+    """Evaluates all runs' label maps, and keeps each evaluation in its run (isp_eval.storing); empty without ground
+    truth."""
     found: Parsings = {}
     if truth is None:
         return found
@@ -49,7 +51,7 @@ def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
                     continue
                 maps = replace(maps_of(run, split, None), root=truth.images)
                 parsing = evaluate_parsing(run, maps, truth.folder, space)
-                RunWriter(run.path).write_evaluation(parsing.name, parsing.document())
+                keep(run, parsing.name, parsing.document())
                 found.setdefault((group.name, split), []).append(parsing)
     return found
 

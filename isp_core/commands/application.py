@@ -1,19 +1,25 @@
-"""A command line whose every path enters through isp_core.paths, whatever option or argument it is given to."""
+"""A command line whose every path enters through isp_core.paths, and whose every error leaves as a line or two."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 
+from isp_core.commands.options import printable
+from isp_core.errors import IspError
 from isp_core.paths import as_path
+from isp_core.text_files import shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+_INTERRUPTED = 130
 
 
 class Application(typer.Typer):
@@ -28,6 +34,39 @@ class Application(typer.Typer):
             return function
 
         return with_paths
+
+    def run(self, name: str, arguments: Sequence[str] | None = None, *, interrupted: str, usage: str = "") -> None:
+        """Runs the command line `name` (default: the process's own arguments) and exits.
+
+        Errors that a user can mend are one or two lines on standard error and exit status 1; wrong usage is status 2.
+        interrupted: what is left after Ctrl+C, and how to continue. usage: what is typed to call it, where that is not
+        its name.
+        """
+        print_any_name()
+        try:
+            self(arguments, prog_name=usage or name)
+        except IspError as error:
+            _fail(name, str(error), 1)
+        except OSError as error:  # a folder that may not be read or written to, a full disk, too many open files
+            place = "" if error.filename is None else f"{shown(error.filename)}: "
+            _fail(name, f"{place}{error.strerror or str(error) or type(error).__name__}", 1)
+        except MemoryError as error:
+            _fail(name, f"not enough memory{f' ({error})' if str(error) else ''}", 1)
+        except KeyboardInterrupt:
+            _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
+        except SystemExit as ended:
+            # Typer turns Ctrl+C into this status and says nothing
+            if ended.code == _INTERRUPTED and isinstance(
+                getattr(ended.__context__, "__cause__", None), KeyboardInterrupt
+            ):
+                _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
+            raise
+
+
+def _fail(name: str, text: str, status: int) -> None:
+    lines = "\n".join(printable(line) for line in text.split("\n"))
+    print(f"{name}: {lines}", file=sys.stderr)
+    sys.exit(status)
 
 
 def _paths_expanded(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,10 +14,10 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 
 from isp_core.images import is_hidden
+from isp_core.parquet_files import Limits, ParquetError, read_parquet
 from isp_core.runs.schema import RunError
 from isp_core.tensor_files import TensorFileError, read_tensor_file
 
@@ -25,6 +25,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 MAX_BYTES = 8 * 2**30
 """More than the distances of any published test set take."""
+_LISTS = ("embeddings", "embedding", "features", "feature")
+_LIMITS = Limits(columns=16_384, cells=MAX_BYTES // 8, bytes=MAX_BYTES)
 _MAT_ITEM = 8  # bytes of a number at most
 _MAT_KINDS = (
     "double",
@@ -208,11 +210,16 @@ def _with_axes(array: npt.NDArray[Any], name: str, file: Path) -> npt.NDArray[An
 
 def _parquet(file: Path) -> Arrays:
     """A `path` column where there is one; `embedding` lists, or else all numeric columns side by side."""
-    frame = pd.read_parquet(file)
+    try:
+        frame = read_parquet(file, lists=_LISTS, skip=True, limits=_LIMITS)
+    except ParquetError as error:
+        raise RunError(str(error)) from None
     arrays: Arrays = {"path": frame["path"].astype(str).to_numpy()} if "path" in frame else {}
-    lists = next((name for name in ("embeddings", "embedding", "features", "feature") if name in frame), None)
+    lists = next((name for name in _LISTS if name in frame), None)
     if lists is not None:
-        lengths = frame[lists].map(len)
+        if frame[lists].isna().any():
+            raise RunError(f"{file}: row {int(frame[lists].isna().argmax())} has nothing in {lists!r}")
+        lengths = frame[lists].map(np.size)
         if lengths.nunique() > 1:
             raise RunError(f"{file}: lists in {lists!r} have {lengths.min()} to {lengths.max()} numbers")
         return arrays | {"embeddings": np.stack(frame[lists].to_list()) if len(frame) else np.zeros((0, 0))}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from isp_core.runs.errors import RunError
 from isp_core.runs.files import atomic
+from isp_core.runs.protection import require_unprotected
 from isp_core.runs.untrusted import read_checked
 
 SUMS_FILE = "SHA256SUMS"
@@ -33,8 +34,14 @@ Sums = dict[str, tuple[str, ...]]
 
 
 def recorded(target: Path, root: Path | None) -> AbstractContextManager[Path]:
-    """`atomic(target)` for a file or folder of the run `root`, whose sums are noted with it; None: no run's file."""
-    return atomic(target) if root is None else atomic(target, partial(_noting, root, target))
+    """`atomic(target)` for a file or folder of the run `root`, whose sums are noted with it; None: no run's file.
+
+    WriteError where the run is kept from being written to (isp_core.runs.protection).
+    """
+    if root is None:
+        return atomic(target)
+    require_unprotected(root)
+    return atomic(target, partial(_noting, root, target))
 
 
 def read_sums(root: Path) -> Sums:

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from isp_core.runs.errors import RunError
+from isp_core.runs.errors import WriteError
+
+_ADVICE = ". What was finished before is intact: make room or choose another folder, then resume"
 
 
 @contextlib.contextmanager
@@ -21,7 +23,8 @@ def atomic(
 ) -> Iterator[Path]:
     """Yields a temporary path (a file, or a folder the block makes) that replaces `target` when the block succeeds.
 
-    Whatever fails, `target` stays as it was and the temporary is removed. RunError where the disk is full or read-only.
+    Whatever fails, `target` stays as it was and the temporary is removed. WriteError where the disk is full or may not
+    be written to.
     around: takes the finished temporary; what it gives is entered for the moment in which it becomes `target`.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -35,10 +38,7 @@ def atomic(
     except OSError as error:
         with contextlib.suppress(OSError):
             remove(temporary)
-        raise RunError(
-            f"{target} could not be written ({_reason(error)}). What was finished before is intact: "
-            "make room or choose another folder, then resume"
-        ) from error
+        raise WriteError(target, _reason(error), _ADVICE) from error
     except BaseException:
         remove(temporary)
         raise

@@ -17,11 +17,12 @@ import pandas as pd
 from isp_core.runs import checksums, schema
 from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
-from isp_core.runs.errors import RunError
+from isp_core.runs.errors import RunError, WriteError
 from isp_core.runs.files import json_text, remove
 from isp_core.runs.frames import read_metrics
 from isp_core.runs.maps import Maps, write_maps
 from isp_core.runs.order import order_of
+from isp_core.runs.protection import require_unprotected
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, evaluation_file
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
@@ -181,11 +182,12 @@ def sole_writer(path: Path) -> Iterator[None]:
     Whatever writes epochs holds it: training, extraction, pruning, import. The lock is the process's and ends with it,
     however it ends. The folder is made where there is none.
     """
+    require_unprotected(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         handle = (path / schema.LOCK_FILE).open("w")
     except OSError as error:
-        raise RunError(f"{path} cannot be written to ({error.strerror or error})") from error
+        raise WriteError(path, error.strerror or str(error)) from error
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

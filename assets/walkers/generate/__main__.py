@@ -13,11 +13,9 @@ from isp_assets.walkers.generate.joining import join_sets
 from isp_assets.walkers.generate.packed import MESHES, pack
 from isp_assets.walkers.generate.records import RecordsError, read_table
 from isp_assets.walkers.generate.sheets import contact_sheet
-from isp_core.errors import IspError
+from isp_core.commands.application import Application
 
-app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-
+app = Application(help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("render")(render_walkers)
 
 
@@ -83,11 +81,7 @@ def baselines_command(folder: Annotated[Path, typer.Argument(help="A rendered da
 
 
 def main() -> None:
-    try:
-        app()
-    except IspError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise SystemExit(1) from error
+    app.run("walkers", usage="python -m assets.walkers.generate", interrupted="what was written is complete")
 
 
 if __name__ == "__main__":

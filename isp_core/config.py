@@ -19,7 +19,7 @@ from isp_core.labelling.clustering import ClusteringOptions
 from isp_core.labelling.layouts import BELONGINGS
 from isp_core.labelling.source import LabelOptions, Source
 from isp_core.labelling.sources import DEFAULT, SOURCES, options_of, owners, source_named
-from isp_core.section import ConfigError, Pixels, Positive, Section, Share
+from isp_core.section import MAP_STRIDE, ConfigError, Pixels, Positive, Section, Share
 from isp_core.yaml_files import parse_yaml, read_yaml, require_mapping
 
 __all__ = ["Config", "ConfigError", "check_config", "load_config", "parse_assignments", "preset_names"]
@@ -201,6 +201,20 @@ class Config(Section):
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _labels_in_time(self) -> Config:
+        if self.parts and self.labels.first >= self.run.epochs:
+            raise ValueError(
+                f"labels.start = {self.labels.first} and run.epochs = {self.run.epochs}: the run would end before an "
+                "epoch is trained on labels; lower labels.start, or train more epochs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_this_size(self) -> Config:
+        self.labels.require_suiting((self.data.size[0] // MAP_STRIDE, self.data.size[1] // MAP_STRIDE))
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Config:
@@ -399,6 +413,8 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
         return str(item["ctx"]["error"])
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
+        if not location:  # two sections do not suit each other: the sentence names both
+            return str(why)
         if item["type"] == "missing":
             return f"{key} is missing{_allowed(section, location)}"
         return f"{key}: {why}; got {item['input']!r}{_allowed(section, location)}"

@@ -147,5 +147,7 @@ def _texts(where: str, name: str, column: pa.ChunkedArray, limit: int) -> pa.Chu
 
 
 def _unreadable(path: Path, error: Exception) -> ParquetError:
+    if isinstance(error, PermissionError):
+        return ParquetError(f"{shown(path)} cannot be read (Permission denied)")
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return ParquetError(f"{shown(path)}: not readable as a table ({reason})")

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from isp_core.errors import IspError
 
+MAP_STRIDE = 4
+"""Pixels of the network's input to a cell of M_g and of label maps, along each axis."""
+
 Positive = Annotated[int, Field(gt=0, le=10**9)]
 Pixels = Annotated[int, Field(gt=0, le=4096)]
 NotNegative = Annotated[int, Field(ge=0)]

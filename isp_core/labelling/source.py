@@ -46,9 +46,17 @@ class LabelOptions(Section):
         """K of Eq. 5, background included; 0: no parts."""
         return 0
 
+    @property
+    def first(self) -> int:
+        """The epoch after which labels are made for the first time."""
+        return 0
+
     def due(self, epoch: int) -> bool:
         """Whether the state after `epoch` epochs is labelled."""
         return False
+
+    def require_suiting(self, size: tuple[int, int]) -> None:
+        """ValueError where the options do not suit label maps of this height and width."""
 
 
 class RoundOptions(LabelOptions):
@@ -59,6 +67,10 @@ class RoundOptions(LabelOptions):
     stop: NotNegative | None = Field(
         None, description="last epoch after which labels are made; later epochs keep them (none: to the end)"
     )
+
+    @property
+    def first(self) -> int:
+        return self.start
 
     def due(self, epoch: int) -> bool:
         last = self.stop if self.stop is not None else epoch

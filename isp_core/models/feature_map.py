@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from isp_core.errors import IspError
 
-MAP_STRIDE = 4
 Attention = Literal["none", "spatial", "pixel"]
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from isp_core.models.backbone import DEPTH, Backbone
-from isp_core.models.feature_map import MAP_STRIDE, Attention, FeatureMap, adjoint_upsample, upsample
+from isp_core.models.feature_map import Attention, FeatureMap, adjoint_upsample, upsample
 from isp_core.models.weights import adopt_layers
+from isp_core.section import MAP_STRIDE
 
 ClassifierKind = Literal["linear", "deep"]
 

@@ -34,6 +34,8 @@ def summarise(path: Path) -> RunSummary:
         run.count("train")  # records that cannot be read are a problem of every page
     except RunError as error:
         return RunSummary(path.name, str(path), problem=str(error))
+    except OSError as error:
+        return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({error.strerror or error})")
     except Exception as error:  # a folder of runs is read whole, whatever one of them holds
         return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({type(error).__name__}: {error})")
     info = run.info
@@ -52,9 +54,20 @@ def run_folders(root: str | Path) -> list[Path]:
     try:
         if not folder.is_dir():
             raise RunError(f"{folder} does not exist")
-        if os.path.lexists(folder / schema.RUN_FILE):
+        if _may_be_run(folder):
             return [folder]
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise RunError(f"{folder} cannot be read ({error.strerror or error})") from error
-    return [entry for entry in entries if os.path.lexists(entry / schema.RUN_FILE)]
+    return [entry for entry in entries if _may_be_run(entry)]
+
+
+def _may_be_run(folder: Path) -> bool:
+    """Whether there is a run.json, or a folder that may not be looked into: whoever cannot read a run is told so."""
+    try:
+        os.lstat(folder / schema.RUN_FILE)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

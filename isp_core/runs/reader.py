@@ -265,7 +265,11 @@ class Run:
 def open_run(path: str | Path) -> Run:
     """The run at `path`; RunError where there is none or its run.json cannot be understood."""
     folder = Path(path)
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read ({error.strerror or error})") from None
+    if not there:
         raise RunError(f"{folder} does not exist. `isp runs list DIR` shows the runs of a folder")
     return Run(folder, read_info(folder))
 

@@ -127,8 +127,12 @@ def new_info(**fields: Any) -> RunInfo:
 def read_info(path: Path) -> RunInfo:
     """run.json of the run directory `path`; RunError says what is wrong with it and what to do."""
     file = path / RUN_FILE
-    if not os.path.lexists(file):
-        raise RunError(f"{path} is not a run: it has no {RUN_FILE}")
+    try:
+        os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(f"{path} is not a run: it has no {RUN_FILE}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror or error})") from None
     text = read_checked(file, lambda found: found.read_text(encoding="utf-8"), path, MAX_DESCRIPTION)
     try:
         document = json.loads(text)

@@ -66,6 +66,8 @@ def read_checked(
         return read(path)
     except RunError:
         raise
+    except PermissionError as error:
+        raise RunError(f"{path} cannot be read ({_reason(error)})") from error
     except Exception as error:  # each format raises its own kinds, and broken files raise more
         raise RunError(f"{path} is broken ({_reason(error)}). `isp runs verify` tells what else is") from error
 

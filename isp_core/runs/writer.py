@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -154,6 +155,11 @@ class RunWriter:
         entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
         self._remove([entry for entry in entries if _number(entry) > epoch])
 
+    def discard(self) -> None:
+        """Removes a run that has no finished epoch, with its folder. Only for the holder of the run's lock."""
+        if read_metrics(self.path).empty:
+            remove(self.path)
+
     def remove_temporaries(self) -> None:
         """Removes what a killed writer left half-written. Only for the holder of the run's lock."""
         with checksums.writing(self.path):  # evaluations are written without the run's lock, but with this one
@@ -163,8 +169,12 @@ class RunWriter:
     def _remove(self, entries: Sequence[Path]) -> None:
         there = [entry for entry in entries if os.path.lexists(entry)]
         for entry in there:
-            remove(entry)
-        checksums.forget(self.path, there)
+            with contextlib.suppress(OSError):  # looked for below: folders are removed as far as that goes
+                remove(entry)
+        left = [entry for entry in there if os.path.lexists(entry)]
+        checksums.forget(self.path, [entry for entry in there if entry not in left])
+        if left:
+            raise WriteError(left[0], "it cannot be removed: whose is it?")
 
     def _checkpoints(self) -> list[Path]:
         folder = self.path / schema.CHECKPOINTS
@@ -189,6 +199,8 @@ def sole_writer(path: Path) -> Iterator[None]:
     except OSError as error:
         raise WriteError(path, error.strerror or str(error)) from error
     with handle:
+        if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise WriteError(path, os.strerror(errno.EACCES))  # the lock is there from before
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -203,6 +203,7 @@ class _Training:
         self.assignment: Assignment | None = None
         events = config.run.tensorboard and self.main
         check_events(events)
+        self.resumed = resume
         self.writer = self._resume() if resume else self._create()
         self.events = held.enter_context(closing(Events(out, self.epoch + 1))) if events else None
         self.parallel = self.accelerator.prepare_model(self.network)
@@ -216,11 +217,20 @@ class _Training:
 
     def run(self) -> Run:
         if self.epoch < 0:
-            self._finish_epoch(0, {})
+            self._begin()
         while self.epoch < self.config.run.epochs:
             self._finish_epoch(self.epoch + 1, self._train_epoch(self.epoch + 1))
         self.accelerator.wait_for_everyone()
         return open_run(self.out)
+
+    def _begin(self) -> None:
+        """Epoch 0. Settings that turn out not to suit each other, or the data, leave no folder of a run behind."""
+        try:
+            self._finish_epoch(0, {})
+        except IspError:
+            if self.main and not self.resumed:
+                self.writer.discard()
+            raise
 
     def _train_epoch(self, epoch: int) -> Row:
         """One pass over the batches with the labels of the epoch before; Eq. 7."""

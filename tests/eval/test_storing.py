@@ -1,9 +1,7 @@
 """Evaluations are kept in their run where it may be written to, and a more complete one is never replaced by a less
 complete one."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,7 @@ from isp_eval.retrieval import Rule, evaluate_run
 from isp_eval.sources import retrieval_set
 from isp_eval.storing import keep, summary
 from tests.app import synthetic
-
-NOBODY = 65534
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """As a user who owns none of the files: a mode means nothing to root."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
+from tests.unprivileged import unprivileged
 
 
 @pytest.fixture
@@ -104,12 +88,10 @@ def _closed(run: Path) -> None:
 def test_a_run_that_may_not_be_written_to_is_evaluated_and_left_as_it_is(
     run: Path, close: Callable[[Path], None]
 ) -> None:
-    for folder in (*run.parents,)[:3]:
-        folder.chmod(0o755)
     close(run)
     before, opened = files_of(run), open_run(run)
     source = retrieval_set(opened, None)
-    with unprivileged():
+    with unprivileged(run.parent):
         found = evaluate_run(opened, source, Rule("aligned"))
     assert found.figures["mAP"].n > 0
     assert found.kept.startswith("not kept: ")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -140,6 +140,7 @@ class TestWriting:
         with pytest.raises(TableError, match=r"t\.csv could not be written"):
             write_csv(pd.DataFrame({"a": [1]}), tmp_path / "file" / "t.csv")
 
+    @settings(deadline=None)
     @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1), min_size=1))
     def test_what_is_written_is_read_again(self, texts: list[str]) -> None:
         import tempfile

@@ -45,6 +45,12 @@ class ClusteringOptions(RoundOptions):
     def k(self) -> int:
         return self.parts
 
+    def require_suiting(self, size: tuple[int, int]) -> None:
+        if 2 * self.border >= min(size):
+            raise ValueError(
+                f"labels.border = {self.border} cells on each side leave nothing of label maps of {size[0]} x {size[1]}"
+            )
+
 
 class ClusteringSource(Source[ClusteringOptions]):
     """See the module."""

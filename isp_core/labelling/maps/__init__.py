@@ -32,6 +32,10 @@ class MapOptions(LabelOptions):
     def k(self) -> int:
         return self.parts
 
+    @property
+    def first(self) -> int:
+        return self.start
+
     def due(self, epoch: int) -> bool:
         return epoch == self.start
 

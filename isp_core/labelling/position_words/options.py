@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from isp_core.labelling.source import RoundOptions
 from isp_core.section import Positive, Section, Share, Weight
 
+SomeShare = Annotated[float, Field(gt=0, le=0.5)]
 Stage = Annotated[int, Field(ge=1, le=5)]
 
 
@@ -31,8 +32,10 @@ class WordOptions(Section):
     sample: Positive = Field(1000, description="images that words are learned from; bounds memory")
     pixels: Positive = Field(60_000, description="pixels that words are learned from; bounds time")
     iterations: Positive = Field(25, description="k-means iterations for words")
-    middle: Share = Field(0.17, description="half the width of the images' middle, a share of the width; a third of it")
-    side: Share = Field(0.13, description="width of each side, a share of the width; chosen")
+    middle: SomeShare = Field(
+        0.17, description="half the width of the images' middle, a share of the width; a third of it"
+    )
+    side: SomeShare = Field(0.13, description="width of each side, a share of the width; chosen")
     smallest: Annotated[float, Field(gt=0)] = Field(
         1e-4, description="added to probabilities, so that a word that is never at the sides has a finite ratio"
     )
@@ -64,14 +67,25 @@ class MaskOptions(Section):
     plausible_from: Share = Field(0.05, description="a network whose masks cover less has not learned people; by eye")
     plausible_to: Share = Field(0.8, description="a network whose masks cover more has not learned people; by eye")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> MaskOptions:
+        for low, high in (("background", "foreground"), ("knees_from", "knees_to"), ("plausible_from", "plausible_to")):
+            if getattr(self, low) >= getattr(self, high):
+                raise ValueError(f"{low} = {getattr(self, low)} must be below {high} = {getattr(self, high)}")
+        return self
+
 
 class VoteOptions(Section):
     """Body parts: heights at which garments change, then words of look and height that vote."""
 
     bins: Positive = Field(32, description="heights whose colours are correlated; half a pixel row at 64 rows")
     shoes: Share = Field(0.95, description="height below which shoes are; an ankle is 4 % above the ground: anatomy")
-    height_weights: tuple[float, ...] = Field((1.0, 1.5, 2.0), description="of height, relative to appearance; chosen")
-    vocabularies: tuple[Positive, ...] = Field((24, 36, 48), description="words of each vocabulary; chosen")
+    height_weights: tuple[float, ...] = Field(
+        (1.0, 1.5, 2.0), min_length=1, description="of height, relative to appearance; chosen"
+    )
+    vocabularies: tuple[Positive, ...] = Field(
+        (24, 36, 48), min_length=1, description="words of each vocabulary; chosen"
+    )
     aside: Weight = Field(0.1, description="of the distance from the body's axis, times the height's weight; chosen")
     learned_pixels: Positive = Field(80_000, description="foreground pixels that words are learned from; bounds time")
     counted_pixels: Positive = Field(240_000, description="pixels that tell what a word is given; bounds time")

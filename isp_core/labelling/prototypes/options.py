@@ -13,6 +13,7 @@ from pydantic import Field
 from isp_core.labelling.source import RoundOptions
 from isp_core.section import NotNegative, Positive, Share, Weight
 
+HalfAxis = Annotated[float, Field(gt=0, le=10)]
 Stage = Annotated[int, Field(ge=1, le=5)]
 
 
@@ -24,14 +25,16 @@ class PrototypeOptions(RoundOptions):
     )
     parts: Literal[4, 5, 6, 7, 8] = Field(6, description="K: parts with the background")
     stages: tuple[Stage, ...] = Field(
-        (3, 4), description="stages of the backbone whose features have prototypes; chosen on rendered people"
+        (3, 4),
+        min_length=1,
+        description="stages of the backbone whose features have prototypes; chosen on rendered people",
     )
     rows: Positive = Field(
         512, description="images are enlarged to at least so many rows, and twice: a leg is then wider than a pixel"
     )
     sample: Positive = Field(500, description="images that prototypes are learned from; bounds memory")
     sweeps: Positive = Field(3, description="times that prototypes are learned from labels; chosen on rendered people")
-    centre: tuple[Weight, Weight] = Field(
+    centre: tuple[HalfAxis, HalfAxis] = Field(
         (0.55, 0.33),
         description="half axes of the ellipse that a person is taken to fill at first, shares of height and width; "
         "chosen on rendered people",

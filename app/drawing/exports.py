@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from PIL import Image, PngImagePlugin
 
-from isp_app.cache_keys import KEYS
 from isp_app.drawing.encode import Pixels
 from isp_core.runs import Run
+from isp_core.runs.checksums import sha256
 from isp_core.runs.schema import WEIGHTS_FILE
 from isp_core.tables import to_csv
 
@@ -45,17 +42,9 @@ def provenance(run: Run, epoch: int | None, split: str) -> Provenance:
     folder = None if epoch is None else run.checkpoint(epoch)
     checkpoint = ""
     if folder is not None:
-        file = folder / WEIGHTS_FILE
-        stat = file.stat()
-        checkpoint = _digest(file, stat.st_mtime_ns, stat.st_size)
+        checkpoint = sha256(folder / WEIGHTS_FILE)
     info = run.info
     return Provenance(run.name, epoch, info.parts, split, checkpoint, info.schema_version, info.data.fingerprint)
-
-
-@st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
-def _digest(file: Path, changed: int, size: int) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def csv(table: pd.DataFrame, source: Provenance | Sequence[Provenance], rule: str = "") -> bytes:

@@ -18,6 +18,7 @@ from isp_app.reading import parsing, pictures, ranking, runs_access, truth
 from isp_app.settings import Settings
 from isp_core.data.readers.table import NAMED_TABLES, read_table
 from isp_core.errors import IspError
+from isp_core.file_state import state_of
 from isp_core.matching import part_share
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import RECORD_COLUMNS, MapKind, Split
@@ -135,7 +136,7 @@ def _useful(column: pd.Series) -> bool:
 
 def _table_token(root: Path) -> str:
     file = next((root / name for name in NAMED_TABLES if (root / name).is_file()), None)
-    return "" if file is None else f"{file.name} {file.stat().st_mtime_ns:x}.{file.stat().st_size:x}"
+    return "" if file is None else f"{file.name} {state_of(file)}"
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=8, show_spinner=False)

@@ -13,7 +13,7 @@ from isp_app.drawing import exports
 from isp_app.reading import pictures, projection, runs_access
 from isp_app.reading.projection import FEWEST, LIMITS, Plane
 from isp_app.reading.runs_access import IMAGE
-from isp_app.safety.names import plain
+from isp_app.safety.names import escape, plain
 from isp_app.state.controls import select
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
@@ -98,8 +98,9 @@ def _table(run: Run, split: Split, epoch: int, plane: Plane, feature: str) -> pd
 def _scatter(table: pd.DataFrame, colour: str) -> list[int]:
     """Draws the points; returns the rows of `table` that are selected. Symbols stand beside colours."""
     figure = go.Figure()
-    words = [
-        f"{n}, person {i}, camera {c}" for n, i, c in zip(names(table), table["identity"], table["camera"], strict=True)
+    words = [  # Plotly takes text for HTML
+        escape(f"{n}, person {i}, camera {c}")
+        for n, i, c in zip(names(table), table["identity"], table["camera"], strict=True)
     ]
     order: list[np.ndarray] = []
     if colour == "part size":

@@ -265,10 +265,11 @@ def _controls(known: Facts, filters: dict[str, Clause], wanted: Search) -> tuple
 
 def _clause(known: Facts, name: str, wanted: Clause | None) -> Clause | None:
     """One column's control. wanted: what the URL says; None: the control's own state holds."""
-    column, key, label = known.values(name), f"find-{name}", known.label(name)
+    column, key, label = known.values(name), f"find-{name}", plain(known.label(name))
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) and name not in NAMED
-    if numeric and (column.nunique() > CHOICES or (wanted is not None and not wanted.values)):
-        return _range(column.dropna(), key, label, wanted)
+    numbers = column[np.isfinite(column)] if numeric else column.iloc[:0]
+    if len(numbers) and (column.nunique() > CHOICES or (wanted is not None and not wanted.values)):
+        return _range(numbers, key, label, wanted)
     options = sorted(facts.as_text(column).unique(), key=_natural)
     if wanted is not None:
         st.session_state[key] = [value for value in options if wanted.names(value)]

@@ -247,7 +247,7 @@ def _curves(run: Run) -> None:
         st.caption("No epoch is finished yet.")
         return
     total = run.info.config.get("run", {}).get("epochs") if isinstance(run.info.config.get("run"), dict) else None
-    st.caption(f"epoch {int(table.index[-1])}" + (f" of {total}" if total else ""))
+    st.caption(f"epoch {int(table.index[-1])}" + (f" of {plain(total)}" if total else ""))
     shown = [*curves.matching(table, r"^loss_total$"), *curves.matching(table, r"^churn$")]
     shown += [*curves.matching(table, r"^(train|test)_iou_foreground$"), *curves.matching(table, r"^(R-1|mAP)$")]
     sparks.row([Spark(item.title, f"{item.last:.{item.digits}f}{item.unit}", item.values) for item in shown[:6]])

@@ -413,8 +413,6 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
         return str(item["ctx"]["error"])
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
-        if not location:  # two sections do not suit each other: the sentence names both
-            return str(why)
         if item["type"] == "missing":
             return f"{key} is missing{_allowed(section, location)}"
         return f"{key}: {why}; got {item['input']!r}{_allowed(section, location)}"

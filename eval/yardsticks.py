@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from isp_core.data import PictureCache
 from isp_core.inference import chunks, picture_batches, prepare
+from isp_core.labelling.position_words.options import PositionWordOptions
 from isp_core.labelling.position_words.words import enlarge, learn_vocabulary, standardise
 from isp_core.labelling.refine import Certainty, cut_all
 from isp_core.models import normalisation
@@ -36,11 +37,13 @@ AXES = 0.45, 0.3
 """Half the height and width of the ellipse, as shares of the image's: a person who fills the crop."""
 ELLIPSE_CERTAINTY = Certainty(background=-0.5, foreground=0.75)
 BACKBONE = "mobilenetv2_100"
-WORDS, LEVEL_WEIGHTS = {4: 200, 3: 300}, {4: 1.0, 3: 0.7}
+POSITION_WORDS = PositionWordOptions()
+"""The source of labels whose words these are, with its defaults."""
+_BY, _MASKS = POSITION_WORDS.words, POSITION_WORDS.masks
+WORDS = {_BY.coarse_stage: _BY.coarse, _BY.fine_stage: _BY.fine}
+LEVEL_WEIGHTS = {_BY.coarse_stage: _BY.coarse_weight, _BY.fine_stage: _BY.fine_weight}
 """Stages of the backbone (strides 16 and 8): how many words each has, and the weight of its scores."""
-WORD_ROWS = 512
-"""Images are enlarged to so many rows: at 128 x 64 a leg is narrower than a pixel of stride 16."""
-WORD_CERTAINTY = Certainty(background=-0.35, foreground=0.9, iterations=2)
+WORD_CERTAINTY = Certainty(_MASKS.background, _MASKS.foreground, _MASKS.cuts)
 SAMPLE, BATCH = 400, 16
 """Images that words are learned from; images at a time."""
 
@@ -71,7 +74,7 @@ def _position_words(pictures: PictureCache, size: Size, progress: bool) -> Masks
     backbone, by = Backbone(BACKBONE, weights="package").eval(), normalisation(BACKBONE)
 
     def levels(images: torch.Tensor) -> dict[int, torch.Tensor]:
-        scale = max(2.0, WORD_ROWS / images.shape[2])
+        scale = max(POSITION_WORDS.advanced.enlarged, _BY.rows / images.shape[2])
         large = F.interpolate(prepare(images, by), scale_factor=scale, mode="bilinear", align_corners=False)
         stages = backbone(large.contiguous(memory_format=torch.channels_last))
         return {stage: stages[stage - 1] for stage in WORDS}
@@ -83,10 +86,11 @@ def _position_words(pictures: PictureCache, size: Size, progress: bool) -> Masks
         picture_batches(pictures, plan), "words", len(plan), leave=False, delay=2, disable=not progress
     ):
         found = levels(images)
-        grid = (found[4].shape[2] // 2, found[4].shape[3] // 2)  # enough to tell what is in the middle
+        coarse = found[_BY.coarse_stage]
+        grid = (coarse.shape[2] // 2, coarse.shape[3] // 2)  # enough to tell what is in the middle
         for stage, maps in found.items():
             held[stage].append(F.adaptive_avg_pool2d(maps, grid))
-    words = {stage: learn_vocabulary(torch.cat(held[stage]), None, count) for stage, count in WORDS.items()}
+    words = {stage: learn_vocabulary(torch.cat(held[stage]), None, count, _BY) for stage, count in WORDS.items()}
 
     masks, plan = [], [list(chunk) for chunk in chunks(len(pictures), BATCH)]
     for _, images in tqdm(

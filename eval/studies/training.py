@@ -161,9 +161,10 @@ def _require_same(run: Run, config: Config) -> None:
 
 
 def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"{section}.{name}": value
-        for section, values in document.items()
-        if isinstance(values, Mapping)
-        for name, value in values.items()
-    }
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{below}": each for below, each in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat

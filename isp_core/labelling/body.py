@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from isp_core.labelling.constants import BODY, BodyConstants
+
 Floats = npt.NDArray[np.float64]
 
 
-def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
-    """Height of each pixel within its picture's foreground, 0 at its top (its 1 % highest pixels aside), 1 at its end.
+def body_height(foreground: npt.NDArray[np.bool_], by: BodyConstants = BODY) -> Floats:
+    """Height of each pixel within its picture's foreground, 0 at its top, 1 at its end.
+
+    `by.top` of its pixels lie above the top, `by.bottom` above the end.
 
     (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty picture counts as all foreground.
     """
@@ -17,8 +21,8 @@ def body_height(foreground: npt.NDArray[np.bool_]) -> Floats:
     rows = foreground.sum(2).astype(np.float64)
     rows[rows.sum(1) == 0] = w
     reached = rows.cumsum(1) / rows.sum(1, keepdims=True)
-    top, bottom = (reached > 0.01).argmax(1), (reached >= 0.99).argmax(1)
-    height = (np.arange(h) - top[:, None]) / np.maximum(bottom - top, 8)[:, None]
+    top, bottom = (reached > by.top).argmax(1), (reached >= by.bottom).argmax(1)
+    height = (np.arange(h) - top[:, None]) / np.maximum(bottom - top, by.least_rows)[:, None]
     return np.broadcast_to(height[:, :, None], (n, h, w))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isp_core.labelling.body import body_height
+from isp_core.labelling.constants import BODY, BodyConstants
 from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
 
 Floats = npt.NDArray[np.float64]
@@ -23,13 +24,14 @@ def garment_correlation(
     foreground: npt.NDArray[np.bool_],
     identities: npt.NDArray[np.int64],
     bins: int = 32,
+    by: BodyConstants = BODY,
 ) -> Floats:
     """Correlation over identities of the mean colours (CIE Lab) at two heights of the body: (bins, bins).
 
     pictures: (n, h, w, 3) RGB uint8 at the masks' size; foreground: (n, h, w); identities: (n,).
     """
     people, person = np.unique(identities, return_inverse=True)
-    place = (np.clip(body_height(foreground), 0, 1 - 1e-9) * bins).astype(np.int64)
+    place = (np.clip(body_height(foreground, by), 0, 1 - 1e-9) * bins).astype(np.int64)
     index = (person[:, None, None] * bins + place)[foreground]  # (pixels,)
     counts = np.bincount(index, minlength=len(people) * bins)
     lab = np.stack([cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for picture in pictures])
@@ -71,15 +73,17 @@ def cut_garments(correlation: Floats, parts: int) -> Floats:
     return np.asarray(cuts[:-1][::-1])
 
 
-def seed_parts(masks: npt.NDArray[np.bool_], cuts: Floats, parts: int, shoes: float) -> npt.NDArray[np.uint8]:
+def seed_parts(
+    masks: npt.NDArray[np.bool_], cuts: Floats, parts: int, shoes: float, by: BodyConstants = BODY
+) -> npt.NDArray[np.uint8]:
     """First parts of the body by height, numbered as in LAYOUTS; belongings are not among them.
 
     masks: (n, h, w) foreground; cuts: the two heights at which upper body and legs begin; shoes: where they begin.
     Garments do not tell shoes: too few of their pixels are seen as foreground at first.
     """
-    upper, legs = float(cuts[0]), min(float(cuts[1]), shoes - 0.05)
+    upper, legs = float(cuts[0]), min(float(cuts[1]), shoes - by.legs_above_shoes)
     begins = {"upper": upper, "waist": (upper + legs) / 2, "legs": legs, "shins": (legs + shoes) / 2, "shoes": shoes}
     names = LAYOUTS[parts]
     body = [number for number, name in enumerate(names, start=1) if name != BELONGINGS]
-    band = np.digitize(body_height(masks), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
+    band = np.digitize(body_height(masks, by), [begins[names[number - 1]] for number in body[1:]])  # (n, h, w)
     return np.where(masks, np.array(body, np.uint8)[band], 0).astype(np.uint8)

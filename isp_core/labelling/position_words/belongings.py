@@ -18,12 +18,12 @@ from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
 from isp_core.labelling.body import offset_from_axis
-from isp_core.labelling.position_words.options import BelongingOptions
+from isp_core.labelling.position_words.options import BelongingOptions, PositionWordConstants
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
-USUAL = BelongingOptions()
+USUAL, CONSTANTS = BelongingOptions(), PositionWordConstants()
 
 
 def find_belongings(
@@ -33,13 +33,14 @@ def find_belongings(
     identities: npt.NDArray[np.int64],
     cameras: npt.NDArray[np.int64],
     options: BelongingOptions = USUAL,
+    by: PositionWordConstants = CONSTANTS,
     seed: int = 0,
 ) -> Mask:
     """Which foreground pixels belong to something that is carried: (n, h, w), within the masks.
 
     looks: (n, C, h0, w0) of one level; colours: (n, h, w, 3) RGB uint8; masks: (n, h, w) foreground; identities,
-    cameras: (n,), cameras -1 where unknown. With fewer than three people there is nothing to compare with, and nothing
-    is found.
+    cameras: (n,), cameras -1 where unknown. With fewer than `by.fewest_people` people there is nothing to compare with,
+    and nothing is found.
     """
     found, numbers = np.zeros_like(masks), np.zeros(masks.shape, np.uint8)
     origin = looks.float().mean((0, 2, 3))
@@ -66,8 +67,8 @@ def find_belongings(
                 continue
             people.add(person)
             clusters.append((rows, cluster))
-            cues.append(_cues(where, offsets[rows], rim[rows]))
-    if len(people) < 3:
+            cues.append(_cues(where, offsets[rows], rim[rows], by.stray))
+    if len(people) < by.fewest_people:
         return found
     aside, one_sided, recurrent, on_rim = (_standardised(np.array(cue)) for cue in zip(*cues, strict=True))
     weighted = options.aside * aside + options.one_sided * one_sided + options.recurrent * recurrent
@@ -78,18 +79,19 @@ def find_belongings(
     return found
 
 
-def _cues(where: Mask, offsets: Floats, rim: Mask) -> tuple[float, float, float, float]:
+def _cues(where: Mask, offsets: Floats, rim: Mask, stray: int) -> tuple[float, float, float, float]:
     """What tells a belonging, of one cluster of a person's pictures; all (rows, h, w).
 
     How far from the body's axis it lies, in sixteenths of the width; how much on one side of it within a picture, from
-    0 evenly on both to 1 on one; in what share of the pictures it is; and what share of it lies on the masks' rims.
+    0 evenly on both to 1 on one; in what share of the pictures it has more than `stray` pixels; and what share of it
+    lies on the masks' rims.
     """
     shown = where.sum((1, 2))
     there = where[shown > 0]
     sides = np.where(there, offsets[shown > 0], 0).sum((1, 2))
     distances = np.where(there, np.abs(offsets[shown > 0]), 0).sum((1, 2))
     one_sided = np.abs(sides) / np.maximum(distances, 1e-6)
-    share = (shown > 1).mean()  # a single pixel is chance
+    share = (shown > stray).mean()
     return distances.sum() / shown.sum(), one_sided.mean(), share, rim[where].mean()
 
 

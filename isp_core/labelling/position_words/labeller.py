@@ -82,10 +82,11 @@ class PositionWordLabeller:
         middle = time.perf_counter()
         carried = self._carried(seen)
         by = self.options.votes
-        correlation = garment_correlation(seen.colours, seen.masks, self.data.identities, by.bins)
-        seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts, by.shoes)
+        bodies = self.options.advanced
+        correlation = garment_correlation(seen.colours, seen.masks, self.data.identities, by.bins, bodies)
+        seeds = seed_parts(seen.masks, cut_garments(correlation, 3), self.parts, by.shoes, bodies)
         sample = self._sample()
-        votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, by, self.seed)
+        votes = learn_votes(seen.looks[sample], seen.masks[sample], seeds[sample], self.parts, by, bodies, self.seed)
         clustering = time.perf_counter() - middle
         own = self.data.own_identities()
         for rows in own:
@@ -150,7 +151,9 @@ class PositionWordLabeller:
             return None
         identities, cameras = self.data.identities, self.data.cameras
         by = self.options.belongings
-        return find_belongings(seen.looks, seen.colours, seen.masks, identities, cameras, by, self.seed)
+        return find_belongings(
+            seen.looks, seen.colours, seen.masks, identities, cameras, by, self.options.advanced, self.seed
+        )
 
     @property
     def _belongings(self) -> int:
@@ -196,7 +199,7 @@ class PositionWordLabeller:
     def _large_stages(self, network: ISPNet, pictures: Tensor) -> dict[int, Tensor]:
         """Features for words, of enlarged images: at 128 x 64 a leg is narrower than a pixel of the coarse level."""
         prepared = prepare(pictures, self.data.normalisation)
-        scale = max(2.0, self.options.words.rows / prepared.shape[2])
+        scale = max(self.options.advanced.enlarged, self.options.words.rows / prepared.shape[2])
         large = F.interpolate(prepared, scale_factor=scale, mode="bilinear", align_corners=False)
         stages = network.backbone(large.contiguous(memory_format=torch.channels_last))
         return {stage: stages[stage - 1] for stage, _, _ in self._vocabularies()}

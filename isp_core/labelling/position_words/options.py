@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from isp_core.labelling.constants import BodyConstants
 from isp_core.labelling.source import RoundOptions
 from isp_core.section import Positive, Section, Share, Weight
 
@@ -114,6 +115,14 @@ class BelongingOptions(Section):
     smallest: Positive = Field(5, description="pixels of a cluster that is looked at; by eye")
 
 
+class PositionWordConstants(BodyConstants):
+    """What else decides the labels: numerical or anatomical, never tuned."""
+
+    fewest_people: Positive = Field(
+        3, description="with belongings of fewer people there is nothing to compare with, and none are found"
+    )
+
+
 class PositionWordOptions(RoundOptions):
     """Labels that do not wait for the network to learn where people are."""
 
@@ -125,6 +134,7 @@ class PositionWordOptions(RoundOptions):
     masks: MaskOptions = MaskOptions()
     votes: VoteOptions = VoteOptions()
     belongings: BelongingOptions = BelongingOptions()
+    advanced: PositionWordConstants = PositionWordConstants()
 
     @property
     def k(self) -> int:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
 from isp_core.labelling.body import body_height, offset_from_axis
+from isp_core.labelling.constants import BODY, BodyConstants
 from isp_core.labelling.position_words.options import VoteOptions
 from isp_core.labelling.rounds import Labels
 
@@ -38,6 +39,7 @@ class Votes:
     foreground_origin: Tensor
     aside: float
     words: tuple[tuple[Tensor, float, Tensor], ...]
+    bodies: BodyConstants = BODY
 
     def label(self, looks: Tensor, masks: Mask, opinion: npt.NDArray[np.float32] | None = None) -> Labels:
         """Parts of the foreground: looks (n, C, h0, w0), masks (n, h, w) -> (n, h, w), 0 outside the masks.
@@ -46,7 +48,7 @@ class Votes:
         """
         labels = np.zeros(masks.shape, np.uint8)
         if masks.any():
-            points = _points(looks, masks, self.origin, self.foreground_origin, masks)
+            points = _points(looks, masks, self.origin, self.foreground_origin, masks, self.bodies)
             votes = [table[_nearest(points, weight, self.aside, centres)] for centres, weight, table in self.words]
             shares = torch.stack(votes).mean(0).numpy()  # (pixels, K-1)
             if opinion is not None:
@@ -56,14 +58,20 @@ class Votes:
 
 
 def learn_votes(
-    looks: Tensor, masks: Mask, seeds: Labels, parts: int, options: VoteOptions = USUAL, seed: int = 0
+    looks: Tensor,
+    masks: Mask,
+    seeds: Labels,
+    parts: int,
+    options: VoteOptions = USUAL,
+    bodies: BodyConstants = BODY,
+    seed: int = 0,
 ) -> Votes:
     """Vocabularies from sample pictures: looks (n, C, h0, w0) of one level, masks and first parts (n, h, w)."""
     origin = looks.float().mean((0, 2, 3))
     share = min(1.0, options.counted_pixels / max(int(masks.sum()), 1))
     counted = masks & (np.random.default_rng(seed).random(masks.shape, np.float32) <= share)
-    foreground_origin = _points(looks, masks, origin, torch.zeros_like(origin), counted)[:, :-2].mean(0)
-    points = _points(looks, masks, origin, foreground_origin, counted)
+    foreground_origin = _points(looks, masks, origin, torch.zeros_like(origin), counted, bodies)[:, :-2].mean(0)
+    points = _points(looks, masks, origin, foreground_origin, counted, bodies)
     given = torch.from_numpy(seeds[counted].astype(np.int64))  # (pixels,)
     words = []
     for weight in options.height_weights:
@@ -77,10 +85,12 @@ def learn_votes(
             table.index_put_((found, given), torch.ones(len(given)), accumulate=True)
             table = table[:, 1:] / table[:, 1:].sum(1, keepdim=True).clamp(min=1)
             words.append((centres, weight, table))
-    return Votes(origin, foreground_origin, options.aside, tuple(words))
+    return Votes(origin, foreground_origin, options.aside, tuple(words), bodies)
 
 
-def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor, chosen: Mask) -> Tensor:
+def _points(
+    looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tensor, chosen: Mask, bodies: BodyConstants
+) -> Tensor:
     """Look, height and distance from the axis of the chosen pixels (n, h, w) of the foreground: (pixels, C + 2)."""
     size = masks.shape[1:]
     enlarged = []
@@ -89,7 +99,7 @@ def _points(looks: Tensor, masks: Mask, origin: Tensor, foreground_origin: Tenso
         large = F.interpolate(looks[pictures].float(), size=size, mode="bilinear", align_corners=False)
         enlarged.append(large.permute(0, 2, 3, 1)[torch.from_numpy(chosen[pictures])] - origin)
     look = F.normalize(F.normalize(torch.cat(enlarged), dim=1) - foreground_origin, dim=1)
-    height = torch.from_numpy(body_height(masks)[chosen]).float()
+    height = torch.from_numpy(body_height(masks, bodies)[chosen]).float()
     aside = torch.from_numpy(np.abs(offset_from_axis(masks)[chosen]))
     return torch.cat([look, height[:, None], aside[:, None]], dim=1)
 

@@ -8,7 +8,7 @@ says little about being a person; a word, seen in thousands of places, says much
 - identity-camera contrast: a person's looks are found again in other cameras, the background's in other people's
   pictures of the same camera.
 
-Beside the paper's Eq. 3, not instead of it: the first stage of the cascade takes these scores in place of activations.
+The scores stand in for Eq. 3 in the first round; a little of Eq. 3 is added to them (`words.activation_weight`).
 """
 
 from __future__ import annotations

@@ -18,17 +18,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.kmeans import kmeans
+from isp_core.labelling.prototypes.options import PrototypeConstants
 from isp_core.labelling.refine import Mask
 
-COLOUR_WEIGHT = 0.3
-"""Of colours beside l2-normalised looks; as in the position words."""
-ITERATIONS = 20
-MOST = 0.5
-"""A belonging is in at least this share of the person's images."""
+USUAL = PrototypeConstants()
 
 
 def find_belongings(
-    looks: Tensor, colours: npt.NDArray[np.uint8], masks: Mask, clusters: int, aside: float, seed: int = 0
+    looks: Tensor,
+    colours: npt.NDArray[np.uint8],
+    masks: Mask,
+    clusters: int,
+    aside: float,
+    by: PrototypeConstants = USUAL,
+    seed: int = 0,
 ) -> Mask:
     """Which foreground pixels of one person belong to something that is carried: (n, h, w), within the masks.
 
@@ -40,15 +43,15 @@ def find_belongings(
         return found
     shades = np.stack([cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) for image in colours])[masks]
     shades = (shades - shades.mean(0)) / max(float(shades.std()), 1e-6)
-    points = torch.cat([_looks_in(masks, looks), COLOUR_WEIGHT * torch.from_numpy(shades)], dim=1)
+    points = torch.cat([_looks_in(masks, looks), by.colour_weight * torch.from_numpy(shades)], dim=1)
     numbers = np.full(masks.shape, clusters, np.int64)  # outside the masks: no cluster
-    numbers[masks] = kmeans(points, clusters, seed=seed, iterations=ITERATIONS).labels.numpy()
+    numbers[masks] = kmeans(points, clusters, seed=seed, iterations=by.iterations).labels.numpy()
     offsets = _offsets(masks)
     rim = masks & ~binary_erosion(masks, np.ones((1, 3, 3), bool))
     for number in range(clusters):
         own = numbers == number
         pixels = own.sum((1, 2))
-        if (pixels > 1).mean() < MOST:  # a single pixel is chance
+        if (pixels > by.stray).mean() < by.recurrent:
             continue
         distance = np.abs((own * offsets).sum((1, 2))).sum() / pixels.sum()  # of the centre, averaged over images
         if distance * (1 - rim[own].mean()) > aside:

@@ -38,19 +38,6 @@ from isp_core.models import ISPNet
 Floats = npt.NDArray[np.float32]
 See = Callable[[Tensor], tuple[Floats, Tensor]]
 """Images (n, 3, H, W) uint8 -> the probability of each class (n, h, w, K), and looks (n, C, h0, w0)."""
-PIXELS = 200_000
-"""Pixels of the sample that prototypes are learned from; bounds time."""
-CUTS = 2
-"""Iterations of GrabCut, whose colour models settle in two."""
-STEEP = 4.0
-"""Log odds by which the first guess falls from the middle of the ellipse to its edge."""
-CANON = np.array([1 / 8, 1 / 2])
-"""Heights at which the upper body and the legs of drawn people begin; for the first guess alone."""
-SHRUNK = 0.5
-"""An image of whose first foreground the network sees less than this share keeps its first labels: the network has not
-learned people yet."""
-ANKLES = 1.8
-"""How many torsos below the neck ankles are at least (anatomy): where that is below the masks, nobody shows shoes."""
 BATCH = 16
 
 
@@ -59,7 +46,8 @@ class PrototypeLabeller:
 
     def __init__(self, data: TrainingPictures, options: PrototypeOptions, seed: int) -> None:
         self.data, self.options, self.seed, self.size = data, options, seed, data.map_size
-        self.certainty = Certainty(0.5 - options.certain, options.certain - 0.5, CUTS)
+        self.by = options.advanced
+        self.certainty = Certainty(0.5 - options.certain, options.certain - 0.5, self.by.cuts)
 
     @torch.inference_mode()
     def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
@@ -75,7 +63,7 @@ class PrototypeLabeller:
             middle = time.perf_counter()
             labels = self._decode(images, np.concatenate([probabilities for probabilities, _ in seen]))
             if first is not None:
-                shrunk = (labels > 0).sum((1, 2)) < SHRUNK * (first[rows] > 0).sum((1, 2))
+                shrunk = (labels > 0).sum((1, 2)) < self.by.shrunk * (first[rows] > 0).sum((1, 2))
                 labels[shrunk] = first[rows][shrunk]
             self._add_belongings(labels, images, torch.cat([looks for _, looks in seen]))
             yield LabelledPictures(rows, labels, None, learning + middle - start, time.perf_counter() - middle)
@@ -90,14 +78,16 @@ class PrototypeLabeller:
         images, levels = torch.cat(batches), [self._levels(network, batch) for batch in batches]
         origins = [torch.cat(level).mean((0, 2, 3), keepdim=True) for level in zip(*levels, strict=True)]
         features = torch.cat([self._features(level, origins).half() for level in levels])  # (n, h, w, C)
-        labels = self._decode(images, np.broadcast_to(centred(self.size, options.centre), (len(rows), *self.size, 2)))
-        labels = seed_parts(labels > 0, CANON, options.parts, options.shoes)
-        prototypes = learn_prototypes(features, labels, options.parts, PIXELS, self.seed)
+        guess = centred(self.size, options.centre, self.by.steep)
+        labels = self._decode(images, np.broadcast_to(guess, (len(rows), *self.size, 2)))
+        drawn = np.array([self.by.upper_from, self.by.legs_from])
+        labels = seed_parts(labels > 0, drawn, options.parts, options.shoes, self.by)
+        prototypes = learn_prototypes(features, labels, options.parts, self.by, self.seed)
         for sweep in range(1, options.sweeps):
             labels = self._decode(images, prototypes.probabilities(features))
             if sweep == 1:
                 labels = self._by_garments(images, labels > 0, self.data.identities[rows])
-            prototypes = learn_prototypes(features, labels, options.parts, PIXELS, self.seed)
+            prototypes = learn_prototypes(features, labels, options.parts, self.by, self.seed)
 
         def see(batch: Tensor) -> tuple[Floats, Tensor]:
             levels = self._levels(network, batch)
@@ -121,9 +111,11 @@ class PrototypeLabeller:
 
     def _by_garments(self, images: Tensor, masks: Mask, identities: npt.NDArray[np.int64]) -> Labels:
         """Parts of masks (n, h, w), by heights that are the same for all people."""
-        neck, waist = cuts = cut_garments(garment_correlation(self._colours(images), masks, identities), 3)
-        shoes = max(self.options.shoes, neck + ANKLES * (waist - neck))
-        return seed_parts(masks, cuts, self.options.parts, shoes)
+        neck, waist = cuts = cut_garments(
+            garment_correlation(self._colours(images), masks, identities, self.by.bins, self.by), 3
+        )
+        shoes = max(self.options.shoes, neck + self.by.ankles * (waist - neck))
+        return seed_parts(masks, cuts, self.options.parts, shoes, self.by)
 
     def _decode(self, images: Tensor, probabilities: Floats) -> Labels:
         """Labels without belongings (n, h, w) from probabilities (n, h, w, K) of images (n, 3, H, W): GrabCut draws the
@@ -140,7 +132,7 @@ class PrototypeLabeller:
         options = self.options
         if self._belongings and options.clusters:
             carried = find_belongings(
-                looks, self._colours(images), labels > 0, options.clusters, options.aside, self.seed
+                looks, self._colours(images), labels > 0, options.clusters, options.aside, self.by, self.seed
             )
             labels[carried] = self._belongings
 
@@ -161,7 +153,7 @@ class PrototypeLabeller:
     def _levels(self, network: ISPNet, images: Tensor) -> list[Tensor]:
         """The chosen stages of enlarged images, (n, C_i, h_i, w_i) each."""
         prepared = prepare(images.to(self.data.device), self.data.normalisation)
-        scale = max(2.0, self.options.rows / prepared.shape[2])
+        scale = max(self.by.enlarged, self.options.rows / prepared.shape[2])
         large = F.interpolate(prepared, scale_factor=scale, mode="bilinear", align_corners=False)
         stages = network.backbone(large.contiguous(memory_format=torch.channels_last))
         return [stages[stage - 1].float().cpu() for stage in self.options.stages]
@@ -178,15 +170,16 @@ class PrototypeLabeller:
         return np.asarray(small.permute(0, 2, 3, 1).to(torch.uint8).numpy())
 
 
-def centred(size: tuple[int, int], axes: tuple[float, float]) -> Floats:
+def centred(size: tuple[int, int], axes: tuple[float, float], steep: float) -> Floats:
     """Probability of background and of a person at each pixel, if one stands in the middle: (h, w, 2).
 
-    axes: half axes of the ellipse on which both are as likely, shares of height and width.
+    axes: half axes of the ellipse on which both are as likely, shares of height and width. steep: log odds in the
+    middle.
 
-    >>> centred((4, 1), (0.5, 0.5))[:, 0, 1].round(2)
+    >>> centred((4, 1), (0.5, 0.5), 4.0)[:, 0, 1].round(2)
     array([0.73, 0.95, 0.95, 0.73], dtype=float32)
     """
     y, x = ((np.arange(length) + 0.5) / length - 0.5 for length in size)
     inside = 1 - np.hypot(y[:, None] / axes[0], x[None] / axes[1])
-    person = 1 / (1 + np.exp(-STEEP * inside))
+    person = 1 / (1 + np.exp(-steep * inside))
     return np.stack([1 - person, person], axis=-1).astype(np.float32)

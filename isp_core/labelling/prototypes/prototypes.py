@@ -16,14 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from isp_core.labelling.prototypes.options import PrototypeConstants
 from isp_core.labelling.rounds import Labels
 
-RIDGE = 1e-3
-"""Of the covariance's mean variance, added to its diagonal so that it can be inverted."""
-BLUR = 1 / 32
-"""Deviation of the blur of positions, a share of the height: a cell's neighbours count with it."""
-RARE = 1e-3
-"""Added to how often a class lies at a position, so that none is impossible anywhere."""
+USUAL = PrototypeConstants()
 
 
 @dataclass(frozen=True)
@@ -40,30 +36,32 @@ class Prototypes:
         return np.asarray(logits.softmax(-1).numpy())
 
 
-def learn_prototypes(features: Tensor, labels: Labels, classes: int, pixels: int, seed: int = 0) -> Prototypes:
+def learn_prototypes(
+    features: Tensor, labels: Labels, classes: int, by: PrototypeConstants = USUAL, seed: int = 0
+) -> Prototypes:
     """From a sample of images: features (n, h, w, C), labels (n, h, w) in 0 .. classes-1.
 
-    pixels: how many of them the discriminant is learned from, drawn by the seed. A class without pixels never wins.
+    The discriminant is learned from `by.pixels` of their pixels, drawn by the seed. A class without pixels never wins.
     """
     flat = features.flatten(0, 2)
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(flat), generator=generator)[:pixels]
+    chosen = torch.randperm(len(flat), generator=generator)[: by.pixels]
     points, given = flat[chosen].float(), torch.from_numpy(labels.reshape(-1))[chosen].long()
     counts = torch.bincount(given, minlength=classes)
     sums = torch.zeros(classes, points.shape[1]).index_add_(0, given, points)
     means = sums / counts[:, None].clamp(min=1)  # (K, C)
     within = points - means[given]
     covariance = within.T @ within / len(points)
-    covariance.diagonal().add_(RIDGE * covariance.diagonal().mean() + 1e-12)
+    covariance.diagonal().add_(by.ridge * covariance.diagonal().mean() + 1e-12)
     weight = torch.linalg.solve(covariance, means.T)  # (C, K)
     bias = -(means.T * weight).sum(0) / 2
     bias[counts == 0] = -torch.inf
-    return Prototypes(weight, bias, _positions(labels, classes))
+    return Prototypes(weight, bias, _positions(labels, classes, by))
 
 
-def _positions(labels: Labels, classes: int) -> Tensor:
+def _positions(labels: Labels, classes: int, by: PrototypeConstants) -> Tensor:
     """Log share of the images that have a class at a position, the same to the left and to the right: (h, w, K)."""
     shares = np.stack([(labels == number).mean(0) for number in range(classes)])  # (K, h, w)
-    blurred = np.stack([cv2.GaussianBlur(share, (0, 0), BLUR * labels.shape[1]) for share in shares])
+    blurred = np.stack([cv2.GaussianBlur(share, (0, 0), by.blur * labels.shape[1]) for share in shares])
     even = (blurred + blurred[:, :, ::-1]) / 2
-    return torch.from_numpy(np.log(even + RARE)).float().permute(1, 2, 0)
+    return torch.from_numpy(np.log(even + by.rare)).float().permute(1, 2, 0)

@@ -121,6 +121,6 @@ def test_garments_are_found_where_colours_change_together() -> None:
     for identity in range(20):
         for top, bottom in ((0, 5), (5, 18), (18, 29), (29, 32)):
             pictures[identities == identity, top:bottom] = rng.integers(0, 256, 3)
-    correlation = garment_correlation(pictures, np.ones((60, 32, 8), bool), identities, bins=32)
+    correlation = garment_correlation(pictures, np.ones((60, 32, 8), bool), identities)
     np.testing.assert_allclose(np.diag(correlation), 1)
     np.testing.assert_allclose(cut_garments(correlation, 4) * 32, [5, 18, 29], atol=1)

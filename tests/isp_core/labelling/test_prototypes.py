@@ -7,9 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from isp_core.data.pictures import PictureCache
 from isp_core.labelling.garments import seed_parts
 from isp_core.labelling.prototypes.belongings import find_belongings
 from isp_core.labelling.prototypes.labeller import PrototypeLabeller, centred
@@ -17,13 +15,11 @@ from isp_core.labelling.prototypes.options import PrototypeOptions
 from isp_core.labelling.prototypes.prototypes import learn_prototypes
 from isp_core.labelling.rounds import Labels, TrainingPictures, collect
 from isp_core.labelling.sources import SOURCES, options_of
-from isp_core.models import ISPNet, normalisation
+from isp_core.models import ISPNet
 from isp_core.section import ConfigError
+from tests.isp_core.labelling.conftest import EACH, HALF
 
-SIZE, MAP = (128, 64), (32, 16)
-PEOPLE, EACH = 6, 4
-HALF = 3
-"""The image of every person that shows no legs: a wall hides them."""
+MAP = (32, 16)
 
 
 def planted(count: int = 40) -> tuple[torch.Tensor, Labels]:
@@ -39,7 +35,7 @@ def test_prototypes_correct_labels_that_are_wrong_in_some_images() -> None:
     features, classes = planted()
     wrong = classes.copy()
     wrong[::4, 6:10] = 0  # a quarter of the images lack a part in their labels
-    likely = learn_prototypes(features, wrong, 3, pixels=10**6).probabilities(features)
+    likely = learn_prototypes(features, wrong, 3).probabilities(features)
     np.testing.assert_allclose(likely.sum(-1), 1, rtol=1e-5)
     legs = classes == 2
     assert (wrong == classes)[legs].mean() < 0.76
@@ -49,13 +45,13 @@ def test_prototypes_correct_labels_that_are_wrong_in_some_images() -> None:
 def test_position_decides_where_features_say_nothing() -> None:
     _, classes = planted()
     nothing = torch.randn(40, 12, 6, 4, generator=torch.Generator().manual_seed(1))
-    likely = learn_prototypes(nothing, classes, 3, pixels=10**6).probabilities(nothing)
+    likely = learn_prototypes(nothing, classes, 3).probabilities(nothing)
     assert (likely.argmax(-1) == classes).mean() > 0.85
 
 
 def test_a_class_without_pixels_never_wins() -> None:
     features, classes = planted()
-    likely = learn_prototypes(features, classes, 5, pixels=10**6).probabilities(features)
+    likely = learn_prototypes(features, classes, 5).probabilities(features)
     assert np.isfinite(likely).all()
     assert (likely[..., 3:] == 0).all()
 
@@ -108,39 +104,6 @@ def test_nothing_is_found_in_a_single_image_or_in_empty_masks(rows: int) -> None
 
 
 # --------------------------------------------------------------------------------------------------- whole rounds
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingPictures, Labels]:
-    """Drawn people in blue and red before speckled walls, and their true parts: head 1, upper 2, legs 4, shoes 5."""
-    folder, rng = tmp_path_factory.mktemp("crowd"), np.random.default_rng(0)
-    paths, truths, owners = [], [], []
-    for owner in range(PEOPLE):
-        upper, legs = (rng.integers(-25, 26, 3) + base for base in ((60, 90, 200), (200, 70, 60)))
-        for number in range(EACH):
-            image = np.repeat(np.repeat(rng.integers(90, 150, (32, 16, 3)), 4, 0), 4, 1)
-            truth = np.zeros(SIZE, np.uint8)
-            left = 22 + int(rng.integers(-3, 4))
-            for top, end, part, colour in (
-                (6, 22, 1, (225, 180, 150)),
-                (22, 66, 2, upper),
-                (66, 116, 4, legs),
-                (116, 124, 5, (20, 20, 20)),
-            ):
-                sides = (left + 5, left + 15) if part == 1 else (left, left + 20)
-                if number == HALF and part >= 4:
-                    continue
-                image[top:end, slice(*sides)] = colour
-                truth[top:end, slice(*sides)] = part
-            noisy = np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
-            paths.append(folder / f"{owner}_{number}.png")
-            Image.fromarray(noisy).save(paths[-1])
-            truths.append(truth[2::4, 2::4])
-            owners.append(owner)
-    names, cameras = [path.name for path in paths], np.full(len(paths), -1)
-    by = normalisation("mobilenetv2_100")
-    data = TrainingPictures(PictureCache(paths, SIZE), names, np.array(owners), cameras, by, torch.device("cpu"))
-    return data, np.stack(truths)
 
 
 def labeller(data: TrainingPictures) -> PrototypeLabeller:
@@ -199,16 +162,16 @@ def test_later_rounds_follow_the_network_and_keep_first_labels_where_it_sees_nob
 
 
 def test_the_first_guess_is_half_on_the_ellipse() -> None:
-    guess = centred((100, 100), (0.4, 0.25))
+    guess = centred((100, 100), (0.4, 0.25), 4.0)
     assert guess.shape == (100, 100, 2)
     assert guess[50, 74, 1] == pytest.approx(0.5, abs=0.05)
     assert guess[90, 50, 1] == pytest.approx(0.5, abs=0.05)
     assert guess[0, 0, 0] > 0.99
 
 
-def test_it_has_ten_options_of_its_own_and_refuses_others_by_name() -> None:
-    shared = {"source", "parts", "every", "start", "stop"}
-    assert len(set(PrototypeOptions.model_fields) - shared) <= 10
+def test_it_has_at_most_ten_tuned_options_and_refuses_others_by_name() -> None:
+    shared = {"source", "parts", "every", "start", "stop", "advanced"}
+    assert len(set(PrototypeOptions.model_fields) - shared) == 9  # as many as its documents say
     with pytest.raises(Exception, match="certain"):
         options_of({"source": "prototypes", "certain": 0.4})
     with pytest.raises((ConfigError, ValueError)):

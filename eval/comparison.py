@@ -14,7 +14,8 @@ import pandas as pd
 
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import PairedTest, paired_test
-from isp_eval.retrieval import FIGURES, Retrieval, per_query, resampled_words
+from isp_core.metrics.ranking import RANKING_METRICS
+from isp_eval.retrieval import Retrieval, per_query, resampled_words
 from isp_eval.sources import slug
 
 
@@ -99,5 +100,7 @@ def compare(first: Retrieval, second: Retrieval) -> Comparison:
         raise IspError(f"{first.source.run} and {second.source.run} disagree about who is on the queries' images")
     groups = second.rule.groups(second.source.query.iloc[rows_b])
     a, b = per_query(first.ranking), per_query(second.ranking)
-    tests = {name: paired_test(a[name][rows_a], b[name][rows_b], groups, level=second.rule.level) for name in FIGURES}
+    tests = {
+        name: paired_test(a[name][rows_a], b[name][rows_b], groups, level=second.rule.level) for name in RANKING_METRICS
+    }
     return Comparison(first, second, tests, tuple(notes))

@@ -16,7 +16,7 @@ from scipy import sparse
 from tqdm import tqdm
 
 from isp_core.errors import IspError
-from isp_core.matching import Embeddings, Metric, distances
+from isp_core.matching import Embeddings, distances
 
 Floats = npt.NDArray[np.float32]
 Rows = Callable[[slice], Floats]
@@ -45,7 +45,7 @@ def rerank(
     query: Embeddings,
     gallery: Embeddings,
     matching: str = "aligned",
-    metric: Metric = "cosine",
+    metric: str = "cosine",
     settings: Reranking | None = None,
     progress: bool = False,
 ) -> Floats:

@@ -16,32 +16,31 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.errors import IspError
-from isp_core.matching import Embeddings, Metric, describe_rule, distances
+from isp_core.matching import Embeddings, describe_rule, distances
 from isp_core.metrics.bootstrap import IDENTITIES, QUERIES, Interval, bootstrap_interval
-from isp_core.metrics.ranking import RANKS, Ranking, evaluate_ranking
+from isp_core.metrics.ranking import RANKING_METRICS, Ranking, evaluate_ranking
 from isp_core.runs import Run
 from isp_eval.reranking import Reranking, rerank
 from isp_eval.sources import RetrievalSet, slug
 from isp_eval.storing import keep
 
 _BLOCK = 1 << 26  # distances in memory at once: 256 MiB
-FIGURES = (*(f"R-{rank}" for rank in RANKS), "mAP", "mINP")
 
 
 @dataclass(frozen=True)
 class Rule:
     """How retrieval is measured; every figure is stored beside its rule.
 
-    matching: one of isp_core.matching.MATCHINGS. queries: "multi" averages the queries of one identity and camera.
-    subset: only queries of this subset ("" for all). minimum_share: from which share of the pixels on a part counts as
-    visible (0: Eq. 8, one pixel is enough); minimum_probability: instead, visible where some pixel gives the part this
-    probability, likeliest there or not (0: not used). reranking: None, or k-reciprocal re-ranking. resample: what
-    intervals and paired tests draw: all queries of an identity (the default: an identity's queries rise and fall
-    together), or single queries.
+    matching, metric: names in isp_core.matching.MATCHINGS and METRICS. queries: "multi" averages the queries of one
+    identity and camera. subset: only queries of this subset ("" for all). minimum_share: from which share of the pixels
+    on a part counts as visible (0: Eq. 8, one pixel is enough); minimum_probability: instead, visible where some pixel
+    gives the part this probability, likeliest there or not (0: not used). reranking: None, or k-reciprocal re-ranking.
+    resample: what intervals and paired tests draw: all queries of an identity (the default: an identity's queries rise
+    and fall together), or single queries.
     """
 
     matching: str = "aligned"
-    metric: Metric = "cosine"
+    metric: str = "cosine"
     queries: Literal["single", "multi"] = "single"
     subset: str = ""
     minimum_share: float = 0.0
@@ -165,7 +164,7 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
             "no metric includes them"
         )
     groups, values = rule.groups(source.query), per_query(ranking)
-    figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in FIGURES}
+    figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in values}
     return Retrieval(source, rule, ranking, figures, tuple(notes))
 
 
@@ -176,8 +175,7 @@ def resampled_words(rule: Rule, interval: Interval) -> str:
 
 def per_query(ranking: Ranking) -> dict[str, npt.NDArray[np.float64]]:
     """What each figure is the mean of: arrays (Q,), NaN for queries without a match."""
-    hits = {f"R-{rank}": ranking.hits(rank) for rank in RANKS}
-    return hits | {"mAP": ranking.average_precision, "mINP": ranking.inverse_penalty}
+    return {name: of(ranking) for name, of in RANKING_METRICS.items()}
 
 
 def stored_interval(document: Mapping[str, Any]) -> Interval | None:

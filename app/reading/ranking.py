@@ -13,7 +13,7 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import IMAGE
-from isp_core.matching import MATCHINGS, Explanation, distances, explain
+from isp_core.matching import Explanation, distances, explain, matching_names, matching_rule
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
@@ -64,9 +64,8 @@ def rules(run: Run, epoch: int) -> dict[str, str]:
         return {IMPORTED: "the distances that another tool computed"}
     n_parts = runs_access.embeddings(run, "query", epoch).n_parts
     if not n_parts:
-        return {"global": MATCHINGS["global"]}
-    single = {f"part-{k}": f"part {k} alone" for k in range(1, n_parts + 1)}
-    return {name: text for name, text in MATCHINGS.items() if name != "part-K"} | single
+        return {"global": matching_rule("global").description}
+    return {name: matching_rule(name).description for name in matching_names(n_parts)}
 
 
 AT_ONCE = 20_000_000  # pairs that are ranked without asking: under a second

@@ -47,7 +47,8 @@ def show(_: Selection) -> None:
         "For research on what networks learn. It is not for identifying people without a legal basis. "
         "The app sends nothing off this machine."
     )
-    for title, words in (("Words", WORDS), ("Measures", MEASURES), ("Matching rules", MATCHINGS)):
+    rules = {name: rule.description for name, rule in MATCHINGS.items()}
+    for title, words in (("Words", WORDS), ("Measures", MEASURES), ("Matching rules", rules)):
         st.subheader(title, anchor=False)
         st.table(pd.DataFrame({"": list(words), "meaning": list(words.values())}).set_index(""))
     st.subheader("Colours", anchor=False)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 EVERY = "every"
 # all that is written to files; a terminal is too narrow for it
 _SHOWN = ["matching", "R-1", "R-1, 95%", "R-5", "R-10", "R-20", "mAP", "mAP, 95%", "mINP"]
+# named here, since --help does not wait for torch; a test compares them with the registries
 _MATCHINGS = f"aligned, all-parts, concatenated, authors, global, foreground, part-1 ..., or {EVERY}"
+_METRICS = "cosine, euclidean"
 
 
 def judge_retrieval(
@@ -39,7 +41,7 @@ def judge_retrieval(
         list[str] | None,
         typer.Option(help=f"{_MATCHINGS}; may be repeated. Default: aligned (Eq. 10)."),
     ] = None,
-    metric: Annotated[Literal["cosine", "euclidean"], typer.Option(help="Distance between features.")] = "cosine",
+    metric: Annotated[str, typer.Option(help=f"Distance between features: {_METRICS}.")] = "cosine",
     subset: Annotated[str, typer.Option(help="Only queries of this subset, such as occluded.")] = "",
     queries: Annotated[
         Literal["single", "multi"], typer.Option(help="multi: the mean over an identity's queries of one camera.")
@@ -152,14 +154,19 @@ def judge_retrieval(
 
 
 def _matchings(given: list[str] | None, parts: int) -> list[str]:
-    from isp_core.matching import MATCHINGS
+    from isp_core.errors import IspError
+    from isp_core.matching import matching_names, matching_rule
 
     if not given:
         return ["aligned"]
-    if EVERY not in given:
-        return given
-    whole = [name for name in MATCHINGS if name != "part-K" and (parts or name in ("aligned", "global"))]
-    return whole + [f"part-{k}" for k in range(1, parts + 1)]
+    if EVERY in given:
+        return matching_names(parts)
+    for name in given:
+        try:
+            matching_rule(name)
+        except IspError as error:
+            raise IspError(f"--{error}, {EVERY}") from None
+    return given
 
 
 def _by_rule(found: list[Retrieval]) -> pd.DataFrame:

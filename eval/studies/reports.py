@@ -14,8 +14,9 @@ import pandas as pd
 
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import Interval, PairedTest
+from isp_core.metrics.ranking import RANKING_METRICS
 from isp_core.runs import Run
-from isp_eval.retrieval import FIGURES, Retrieval, Rule, evaluate_run
+from isp_eval.retrieval import Retrieval, Rule, evaluate_run
 from isp_eval.sources import retrieval_set
 from isp_eval.studies import paper, parsing_tables
 from isp_eval.studies.parsing_tables import Truth
@@ -180,7 +181,7 @@ def _judge(group: Group, rule: Rule) -> Pooled | None:
 
 def _ours(found: Pooled | None) -> Row:
     row: Row = {"seeds": 0 if found is None else found.seeds}
-    for name in FIGURES:
+    for name in RANKING_METRICS:
         row[name] = float("nan") if found is None else 100 * found.figures[name].mean
     for name in ("R-1", "mAP"):
         row[f"{name}, 95 %"] = "" if found is None else _range(found.figures[name])

@@ -16,8 +16,9 @@ import pandas as pd
 
 from isp_core.errors import IspError
 from isp_core.metrics.bootstrap import Interval, PairedTest, bootstrap_interval, paired_test
+from isp_core.metrics.ranking import RANKING_METRICS
 from isp_core.runs import Run
-from isp_eval.retrieval import FIGURES, Retrieval, Rule, per_query
+from isp_eval.retrieval import Retrieval, Rule, per_query
 from isp_eval.studies.training import Trained
 
 ONE_SEED = "one seed"
@@ -76,10 +77,10 @@ def pool(found: Sequence[Retrieval]) -> Pooled:
                 "the same data set"
             )
     each = [per_query(one.ranking) for one in found]
-    values = {name: np.mean([one[name] for one in each], axis=0) for name in FIGURES}
+    values = {name: np.mean([one[name] for one in each], axis=0) for name in RANKING_METRICS}
     groups = first.rule.groups(first.source.query)
-    figures = {name: bootstrap_interval(values[name], groups, level=first.rule.level) for name in FIGURES}
-    spread = {name: _deviation([one.figures[name].mean for one in found]) for name in FIGURES}
+    figures = {name: bootstrap_interval(values[name], groups, level=first.rule.level) for name in RANKING_METRICS}
+    spread = {name: _deviation([one.figures[name].mean for one in found]) for name in RANKING_METRICS}
     return Pooled(first.rule, first.source.query, values, figures, spread, len(found))
 
 
@@ -92,7 +93,10 @@ def compare_pooled(first: Pooled, second: Pooled) -> dict[str, PairedTest]:
     a, b = (np.array(rows) for rows in zip(*common, strict=True))
     groups = second.rule.groups(second.query.iloc[b])
     level = second.rule.level
-    return {name: paired_test(first.values[name][a], second.values[name][b], groups, level=level) for name in FIGURES}
+    return {
+        name: paired_test(first.values[name][a], second.values[name][b], groups, level=level)
+        for name in RANKING_METRICS
+    }
 
 
 def ranks(rows: Sequence[Pooled | None], metric: str = "mAP") -> list[str]:

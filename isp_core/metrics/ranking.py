@@ -6,9 +6,10 @@ Not here: how distances come about (isp_core.matching) and which pictures take p
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +180,15 @@ def nearest(
     removed = (g_ids == JUNK) | ((g_ids == identity) & (g_cams == camera) & (camera != UNKNOWN_CAMERA))
     left = np.flatnonzero(~removed)
     return left[np.argsort(values[left], kind="stable")[:count]]
+
+
+RANKING_METRICS: dict[str, Callable[[Ranking], Floats]] = {
+    **{f"R-{rank}": partial(Ranking.hits, rank=rank) for rank in RANKS},
+    "mAP": lambda ranking: ranking.average_precision,
+    "mINP": lambda ranking: ranking.inverse_penalty,
+}
+"""What each metric of a table is the mean of: (Q,) in [0, 1], NaN for queries without a match. A new metric is a line
+here, or an entry from outside; reports, intervals and paired tests take it from there."""
 
 
 class _Groups:

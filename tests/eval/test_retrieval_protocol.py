@@ -11,12 +11,12 @@ import pytest
 
 from isp_core.errors import IspError
 from isp_core.matching import Calibration, distances
-from isp_core.metrics.ranking import evaluate_ranking
+from isp_core.metrics.ranking import RANKING_METRICS, evaluate_ranking
 from isp_core.runs import Run, RunWriter
 from isp_core.runs.maintenance import verify
 from isp_eval.comparison import compare
 from isp_eval.reranking import Reranking
-from isp_eval.retrieval import FIGURES, Rule, evaluate, evaluate_run
+from isp_eval.retrieval import Rule, evaluate, evaluate_run
 from isp_eval.sources import retrieval_set
 from tests.eval.made_runs import make_run, records
 
@@ -191,7 +191,7 @@ def test_a_run_is_compared_with_itself_at_another_epoch_or_rule(run: Run, comman
 def test_every_figure_of_every_rule_has_its_interval(run: Run, tmp_path: Path, command: Command) -> None:
     assert command("retrieval", "--run", str(run.path), "--matching", "every", "--out", str(tmp_path / "t"))[0] == 0
     table = pd.read_csv(tmp_path / "t" / "retrieval.csv")
-    assert {f"{name}, 95%" for name in FIGURES} <= set(table.columns)
+    assert {f"{name}, 95%" for name in RANKING_METRICS} <= set(table.columns)
 
 
 def test_errors_are_one_line_and_status_one(tmp_path: Path, command: Command) -> None:

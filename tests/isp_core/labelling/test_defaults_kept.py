@@ -1,6 +1,4 @@
-"""Defaults give the labels they always gave: who changes them raises the source's `algorithm`, or studies mix the two.
-
-"""
+"""Defaults give the labels they always gave. Who changes them raises the source's `algorithm`: studies tell by it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from isp_core.assignment import Measured, decide
 from isp_core.data import DataError
 from isp_core.matching import part_share
 from isp_core.metrics.agreement import ari, nmi, on_all_pixels, on_foreground
@@ -24,7 +25,6 @@ from isp_core.metrics.parsing import (
     ConstantMasks,
     Counts,
     Labels,
-    assign_parts,
     authors_assignment,
     binary_counts,
     confusion,
@@ -43,6 +43,7 @@ from isp_core.metrics.presence import (
 from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, LabelSpace
 from isp_core.metrics.truth import Truth, read_truth
 from isp_core.models.weights import WeightsError
+from isp_core.noted_parts import read_document
 from isp_core.runs import Run
 from isp_eval.label_maps import LabelMaps
 from isp_eval.parsing_report import Agreement, Ambiguous, Parsing, Presence, Score, YardstickScore
@@ -52,8 +53,6 @@ Groups = npt.NDArray[np.int64] | None
 Resample = Literal["identities", "images"]
 _RESAMPLES = 1000
 
-AS_IMPORTED = Assignment("as imported", **{name: (code,) for code, name in enumerate(PARTS, start=1)})
-
 
 @dataclass(frozen=True)
 class TrainingTruth:
@@ -61,6 +60,14 @@ class TrainingTruth:
 
     folder: Path
     space: LabelSpace
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Label maps (N, h, w) of the training images at an epoch."""
+
+    epoch: int
+    maps: Labels
 
 
 def evaluate(
@@ -76,13 +83,13 @@ def evaluate(
 ) -> Parsing:
     """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
 
-    Parts are matched to classes on training pictures: their pseudo-labels of the same epoch, or the last before it,
-    against their truth. The constant mask is fitted on the same truth. It is looked for in `folder`, or where `trained`
-    says. Where there is none (another data set, or truth of test pictures alone) the matching that training noted is
-    taken, else the judged pictures decide, and the notes say so. alarm_share: the share of a picture's pixels beyond
-    which belongings count as seen. resample: what intervals draw; where nobody says who is who, images, and a note says
-    so. yardsticks: which of isp_eval.yardsticks are shown next to the run; they need the images (maps.root), and a note
-    says where those or the backbone's weights are missing. IspError where there is no truth at all.
+    Parts are assigned to classes by the rule of isp_core.assignment. The constant mask is fitted on the same ground
+    truth of training images. It is looked for in `folder`, or where `trained` says. Where there is none (another data
+    set, or ground truth of test images alone) the evaluated images take its place, and the notes say so. alarm_share:
+    the share of a picture's pixels beyond which belongings count as seen. resample: what intervals draw; where nobody
+    says who is who, images, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to the run; they
+    need the images (maps.root), and a note says where those or the backbone's weights are missing. IspError where there
+    is no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -95,16 +102,23 @@ def evaluate(
     if training is None:
         notes.append("the constant mask was fitted on the evaluated images, which favours it: no training ground truth")
     constant = fit_constant(targets if training is None else training.targets[training.found])
-    if run.info.imported:
-        assignments = [AS_IMPORTED]
-    else:
-        matched = None
-        if training is not None and pseudo_labels is not None:
-            found = training.found
-            matched = assign_parts(confusion(pseudo_labels[found], training.targets[found], k).sum(axis=0))
-        assignments = [matched or _noted_assignment(run, maps.epoch) or _assigned_here(counts, notes)]
-        if k in (6, 7):
-            assignments.append(authors_assignment(k))
+
+    def on_training() -> Measured | None:
+        if training is None or pseudo_labels is None:
+            return None
+        there = training.found
+        return Measured(
+            pseudo_labels.epoch, confusion(pseudo_labels.maps[there], training.targets[there], k).sum(axis=0)
+        )
+
+    decision = decide(run, maps.epoch, on_training, read_document(run), lambda: counts.sum(axis=0))
+    if decision.on_evaluated:
+        notes.append(
+            "parts were assigned to classes on the evaluated images: no training image has maps and ground truth"
+        )
+    assignments = [decision.assignment]
+    if not run.info.imported and k in (6, 7):
+        assignments.append(authors_assignment(k))
 
     if maps.identities is None and resample == IDENTITIES:
         resample = IMAGES
@@ -153,10 +167,10 @@ def _training(
     space: LabelSpace,
     trained: TrainingTruth | None,
     notes: list[str],
-) -> tuple[Truth | None, Labels | None]:
+) -> tuple[Truth | None, PseudoLabels | None]:
     """Truth of the training pictures, and their pseudo-labels of this epoch or the last before it."""
     if maps.what == "train" and trained is None:
-        return judged, maps.labels
+        return judged, PseudoLabels(maps.epoch, maps.labels)
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     records = run.records("train")
     if records.empty or (maps.what == "other" and trained is None):
@@ -173,25 +187,7 @@ def _training(
     if trained is not None:
         notes.append(f"constant mask and matching of parts come from training truth in label space {source.space.name}")
     before = [e for e in run.label_epochs("train") if e <= maps.epoch]
-    return truth, run.labels("train", before[-1]) if before else None
-
-
-def _noted_assignment(run: Run, epoch: int) -> Assignment | None:
-    """The matching that training noted for this epoch, or the last before it, where it was given truth."""
-    if "parts" not in run.evaluation_names():
-        return None
-    noted = run.read_evaluation("parts")
-    before = [int(e) for e in noted if e.isdigit() and int(e) <= epoch]
-    if not before:
-        return None
-    entry = noted[str(max(before))]
-    parts = {name: tuple(int(part) for part in entry.get(name, ())) for name in PARTS}
-    return Assignment(f"{entry.get('rule', 'one-to-one')}, noted in training", **parts)
-
-
-def _assigned_here(counts: Counts, notes: list[str]) -> Assignment:
-    notes.append("parts were matched to classes on the evaluated images: no training image has maps and ground truth")
-    return assign_parts(counts.sum(axis=0))
+    return truth, PseudoLabels(before[-1], run.labels("train", before[-1])) if before else None
 
 
 def _score(

@@ -19,10 +19,11 @@ from PIL import Image
 
 from isp_core.data.pictures import Picture, as_image
 from isp_core.errors import IspError
-from isp_core.metrics.spaces import PARTS
+from isp_core.noted_parts import part_classes, read_document
 from isp_core.palette import Palette, assign, mean_heights
 from isp_core.runs import Run, open_run
-from isp_core.runs.schema import MapKind
+from isp_core.runs.maps import CHUNK
+from isp_core.runs.schema import MapKind, Split
 
 if TYPE_CHECKING:  # plotly and torch take a second each, and pictures need neither
     from plotly.graph_objects import Figure
@@ -30,6 +31,8 @@ if TYPE_CHECKING:  # plotly and torch take a second each, and pictures need neit
     from isp_core.matching import Explanation
 
 Labels = npt.NDArray[np.uint8]
+_KINDS: dict[MapKind, tuple[Split, ...]] = {"train": ("train",), "test": ("query", "gallery")}
+_HEIGHT_CHUNKS = 64  # of label maps, enough for a mean height
 
 
 def palette_of(labels: Labels) -> Palette:
@@ -40,17 +43,22 @@ def palette_of(labels: Labels) -> Palette:
 
 
 def run_palette(run: Run | str | Path) -> Palette:
-    """One palette for all pictures and epochs of a run: by the body parts that truth assigned to its parts where there
-    was one, by the parts' mean height in its last label maps otherwise."""
+    """One palette for all images and epochs of a run: by the body parts that were assigned to its parts where training
+    was given ground truth, by the parts' mean height in its last label maps otherwise.
+
+    Heights are those of the last epoch's maps, of training images where there are any, so that colours do not change
+    from epoch to epoch; of large data sets a sample is read.
+    """
     run = run if isinstance(run, Run) else open_run(run)
     heights = [float("nan")] * max(0, run.info.parts - 1)
-    kinds: tuple[MapKind, ...] = ("train", "test")
-    kind = next((kind for kind in kinds if run.label_epochs(kind)), None)
-    if kind is not None:
-        heights = mean_heights(run.labels(kind, run.label_epochs(kind)[-1]), run.info.parts)
-    noted = run.read_evaluation("parts") if "parts" in run.evaluation_names() else {}
-    last = noted.get(max(noted, key=int), {}) if noted else {}
-    return assign(heights, {part: name for name in PARTS for part in last.get(name, [])})
+    for kind, splits in _KINDS.items():
+        if epochs := run.label_epochs(kind):
+            count = sum(run.count(split) for split in splits)
+            chunks = np.random.default_rng(0).permutation(-(-count // CHUNK))[:_HEIGHT_CHUNKS]
+            rows = np.sort((chunks[:, None] * CHUNK + np.arange(CHUNK)).ravel())
+            heights = mean_heights(run.labels(kind, epochs[-1], rows[rows < count]), run.info.parts)
+            break
+    return assign(heights, part_classes(read_document(run), run.info.parts))
 
 
 def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int, int] | None = None) -> Image.Image:

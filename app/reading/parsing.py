@@ -5,7 +5,7 @@ Pseudo-labels (training pictures) and predictions (query, gallery) are never mix
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access, truth
 from isp_app.settings import Settings
+from isp_core.assignment import Measured, decide
 from isp_core.errors import IspError
 from isp_core.metrics.agreement import ari, nmi, on_foreground
 from isp_core.metrics.bootstrap import bootstrap
 from isp_core.metrics.parsing import (
     Assignment,
-    assign_parts,
     authors_assignment,
     binary_counts,
     confusion,
@@ -81,27 +81,21 @@ def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | No
 
 
 def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignment:
-    """Which parts stand for which class. One-to-one: as the run noted it for this epoch (the last before it), else
-    chosen on the training maps of that epoch."""
+    """Which parts stand for which class, as `isp eval parsing` decides it (isp_core.assignment); its rule in words."""
     if rule == AUTHORS:
         return authors_assignment(run.info.parts)
-    if runs_access.ASSIGNMENTS in run.evaluation_names():
-        by_epoch = {int(k): v for k, v in runs_access.evaluation(run, runs_access.ASSIGNMENTS).items() if k.isdecimal()}
-        usable = [e for e in by_epoch if e <= epoch]
-        if usable and isinstance(by_epoch[max(usable)], dict):
-            noted: Any = by_epoch[max(usable)]
-            fields = {name: tuple(int(k) for k in noted.get(name) or ()) for name in PARTS}
-            return Assignment(f"{noted.get('rule', ONE_TO_ONE)}, noted by the run at epoch {max(usable)}", **fields)
-    stored = [e for e in run.label_epochs("train") if e <= epoch]
-    judged = judge(run, settings, "train", stored[-1]) if stored else None
-    if judged is None or not len(judged.rows):
-        raise IspError(
-            f"{run.name}: no training maps with truth up to epoch {epoch}, so parts cannot be matched to classes. "
-            f"`isp eval parsing --run {run.path} --truth DIR --space {truth.space_of(run)}` says more"
-        )
-    chosen = assign_parts(judged.counts.sum(0))
-    fields = {name: chosen.parts_of(name, run.info.parts) for name in PARTS}
-    return Assignment(f"one-to-one, chosen on training pictures of epoch {stored[-1]}", **fields)
+
+    def on_training() -> Measured | None:
+        stored = [e for e in run.label_epochs("train") if e <= epoch]
+        judged = judge(run, settings, "train", stored[-1]) if stored else None
+        return None if judged is None or not len(judged.rows) else Measured(stored[-1], judged.counts.sum(0))
+
+    try:
+        decision = decide(run, epoch, on_training, runs_access.noted_parts(run))
+    except IspError as error:
+        space = truth.space_of(run)
+        raise IspError(f"{error}. `isp eval parsing --run {run.path} --truth DIR --space {space}` says more") from error
+    return replace(decision.assignment, rule=decision.words)
 
 
 def scored(run: Run) -> tuple[str, ...]:

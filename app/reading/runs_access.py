@@ -16,13 +16,16 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings
+from isp_core.drawing import run_palette
 from isp_core.errors import IspError
 from isp_core.file_state import State, state_of
 from isp_core.metrics.spaces import PARTS
-from isp_core.palette import Palette, assign, mean_heights
+from isp_core.noted_parts import DOCUMENT as ASSIGNMENTS
+from isp_core.noted_parts import noted_at, part_classes
+from isp_core.palette import Palette
 from isp_core.runs import Run, RunError, RunSummary, list_runs, open_run
 from isp_core.runs.listing import run_folders
-from isp_core.runs.maps import CHUNK, Maps
+from isp_core.runs.maps import Maps
 from isp_core.runs.schema import (
     EVALUATION,
     METRICS_FILE,
@@ -37,10 +40,7 @@ from isp_core.runs.schema import (
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
 
-HEIGHT_SAMPLE = 32  # chunks of stored maps, 16 pictures each, that say how high a part lies
 IMAGE = "image"  # the column with each image's name: its file's, with its folders where others have the same
-_SEED = 0
-ASSIGNMENTS = "parts"  # the evaluation that notes which parts stand for which class
 RUNS_KEPT = 128  # small tables of so many runs stay read: pages that list all runs read each of them at every rerun
 _LOG = logging.getLogger(__name__)
 
@@ -178,9 +178,10 @@ def offset_of(run: Run, split: Split) -> int:
 @st.cache_data(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _metrics(path: Path, states: tuple[State | None, ...]) -> pd.DataFrame:
     run = open_run(path)
-    table, assigned = run.metrics(), assignments(run)
+    table, document = run.metrics(), noted_parts(run)
+    in_force = [found[1] if (found := noted_at(document, int(epoch))) else {} for epoch in table.index]
     absent = {
-        column: [not _classes(assigned, int(epoch)).get(name, True) for epoch in table.index]
+        column: [not noted.get(name, (0,)) for noted in in_force]
         for name in PARTS
         for column in (f"train_iou_{name}", f"test_iou_{name}")
         if column in table
@@ -268,62 +269,26 @@ def _evaluation_file(run: Run, name: str) -> Path:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
-def _heights(path: Path, token: str, kind: MapKind, epoch: int, count: int, parts: int) -> list[float]:
-    chunks = np.random.default_rng(_SEED).permutation(-(-count // CHUNK))[:HEIGHT_SAMPLE]
-    rows = (chunks[:, None] * CHUNK + np.arange(CHUNK)).ravel()
-    rows = rows[rows < count]
-    return mean_heights(open_run(path).labels(kind, epoch, rows), parts)
+def _palette(path: Path, token: str) -> Palette:
+    return run_palette(open_run(path))
 
 
 def palette(run: Run) -> Palette:
-    """The colours of a run's parts: one for all its epochs and pages.
-
-    From the last epoch's maps (of the training pictures where there are any), so that colours do not jump while
-    one scrubs.
-    """
-    parts = run.info.parts
-    heights = [float("nan")] * max(0, parts - 1)
-    for kind in ("train", "test"):
-        epochs = _map_epochs(run.path, run.token(), kind)
-        if epochs:
-            count = (
-                len(records(run, "train"))
-                if kind == "train"
-                else len(records(run, "query")) + len(records(run, "gallery"))
-            )
-            heights = _heights(run.path, map_token(run, kind, epochs[-1]), kind, epochs[-1], count, parts)
-            break
-    return assign(heights, assigned_classes(run))
+    """The colours of a run's parts: one for all its epochs and pages."""
+    kinds: tuple[MapKind, ...] = ("train", "test")
+    epochs = {kind: _map_epochs(run.path, run.token(), kind) for kind in kinds}
+    maps_used = [map_token(run, kind, found[-1]) for kind, found in epochs.items() if found][:1]
+    return _palette(run.path, f"{maps_used} {state_of(_evaluation_file(run, ASSIGNMENTS))}")
 
 
 def assigned_classes(run: Run) -> dict[int, str]:
     """Part -> body part as the last assignment in evaluation/parts.json says; empty where there is none."""
-    by_epoch = assignments(run)
-    last = by_epoch[max(by_epoch)] if by_epoch else {}
-    return {part: name for name, parts in last.items() for part in parts if 0 < part < run.info.parts}
+    return part_classes(noted_parts(run), run.info.parts)
 
 
-def assignments(run: Run) -> dict[int, dict[str, list[int]]]:
-    """{epoch: {class: parts}} as evaluation/parts.json notes it: a class with no part has an empty list."""
-    if ASSIGNMENTS not in run.evaluation_names():
-        return {}
-    return {
-        int(epoch): {
-            name: [part for part in _items(found.get(name)) if isinstance(part, int)] for name in PARTS if name in found
-        }
-        for epoch, found in evaluation(run, ASSIGNMENTS).items()
-        if epoch.isdecimal() and isinstance(found, dict)
-    }
-
-
-def _classes(assigned: dict[int, dict[str, list[int]]], epoch: int) -> dict[str, list[int]]:
-    """The assignment in force at an epoch: the last noted up to it."""
-    known = [one for one in assigned if one <= epoch]
-    return assigned[max(known)] if known else {}
-
-
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def noted_parts(run: Run) -> dict[str, object]:
+    """evaluation/parts.json as it stands on the disk; empty where there is none."""
+    return evaluation(run, ASSIGNMENTS) if ASSIGNMENTS in run.evaluation_names() else {}
 
 
 def constant_mask(run: Run, split: Split) -> dict[str, float]:

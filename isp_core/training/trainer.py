@@ -20,6 +20,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
+from isp_core.assignment import note
 from isp_core.calibration import calibrate
 from isp_core.config import Config
 from isp_core.data.batches import EpochBatches
@@ -37,6 +38,7 @@ from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
 from isp_core.models.build import load_checkpoint, network_spec
+from isp_core.noted_parts import DOCUMENT, read_document
 from isp_core.progress import counted, progress_bar
 from isp_core.runs import Run, RunError, RunWriter, open_run
 from isp_core.runs import schema as run_schema
@@ -58,7 +60,7 @@ from isp_core.training.memory import keep_freed_memory
 from isp_core.training.optimisation import Optimisation
 from isp_core.training.places import anchored, relocated
 from isp_core.training.schedule import learning_rate
-from isp_core.training.watch import Row, TruthWatch, assignment_document, label_row
+from isp_core.training.watch import Row, TruthWatch, label_row
 
 Report = Callable[[str], None]
 
@@ -371,8 +373,8 @@ class _Training:
     def _note_assignment(self, epoch: int, assignment: Assignment) -> None:
         known: dict[str, Any] = {}
         with suppress(RunError):
-            known = open_run(self.out).read_evaluation("parts")
-        self.writer.write_evaluation("parts", known | {str(epoch): assignment_document(assignment)})
+            known = read_document(open_run(self.out))
+        self.writer.write_evaluation(DOCUMENT, known | {str(epoch): note(assignment)})
 
     # ------------------------------------------------------------------------------------------------- start and resume
 

@@ -5,7 +5,6 @@ Metrics of the same formulas as eval's (isp_core.metrics), without its protocols
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from isp_core.metrics.parsing import (
     part_purity,
 )
 from isp_core.metrics.ranking import evaluate_ranking
-from isp_core.metrics.spaces import PARTS, TARGETS, load_space
+from isp_core.metrics.spaces import TARGETS, load_space
 from isp_core.metrics.truth import read_truth
 
 Labels = npt.NDArray[np.uint8]
@@ -141,9 +140,3 @@ def _pooled_iou(counts: BinaryCounts) -> float:
     """IoU over all pictures together."""
     found, missed = int(counts.true_positive.sum()), int(counts.false_negative.sum())
     return found / (found + missed + int(counts.false_positive.sum())) if found + missed else float("nan")
-
-
-def assignment_document(assignment: Assignment) -> dict[str, Any]:
-    """Which parts stand for which class, as evaluation/parts.json keeps it for each epoch."""
-    fields = asdict(assignment)
-    return {"rule": fields.pop("rule")} | {name: list(parts) for name, parts in fields.items() if name in PARTS}

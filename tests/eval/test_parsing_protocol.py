@@ -77,7 +77,7 @@ def test_without_training_truth_the_judged_pictures_decide_and_it_is_said(run: R
         file.unlink()
     found = evaluate(run, truth, load_space("lip"))
     assert any("constant mask was fitted on the evaluated images" in note for note in found.notes)
-    assert any("parts were matched to classes on the evaluated images" in note for note in found.notes)
+    assert any("parts were assigned to classes on the evaluated images" in note for note in found.notes)
 
 
 def test_without_training_truth_the_matching_noted_in_training_is_taken(run: Run, truth: Path) -> None:

@@ -87,9 +87,9 @@ def evaluate(
     truth of training images. It is looked for in `folder`, or where `trained` says. Where there is none (another data
     set, or ground truth of test images alone) the evaluated images take its place, and the notes say so. alarm_share:
     the share of a picture's pixels beyond which belongings count as seen. resample: what intervals draw; where nobody
-    says who is who, images, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to the run; they
-    need the images (maps.root), and a note says where those or the backbone's weights are missing. IspError where there
-    is no truth at all.
+    says who is who, images, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to the run;
+    they need the images (maps.root), and a note says where those or the backbone's weights are missing. IspError where
+    there is no truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)

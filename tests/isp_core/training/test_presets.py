@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ SMALL: dict[str, Any] = {
     "run.eval_every": 0,
     "run.keep": "last",
 }
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "assets").rglob("README.md"),
+    *(ROOT / "isp_core" / "presets").glob("*.yaml"),
+]
+JOINED = sorted(
+    {
+        name
+        for file in DOCUMENTS
+        for name in re.findall(r"[a-z0-9-]+(?:\+[a-z0-9-]+)+", file.read_text(encoding="utf-8"))
+        if set(name.split("+")) <= set(preset_names())
+    }
+)
+"""Presets joined by +, as documents name them."""
 PACKAGED = [name for name in preset_names() if load_config(name).model.weights == "package"]
 
 
@@ -40,6 +57,21 @@ def test_a_preset_trains_two_steps(preset: str, people: Path, tmp_path: Path) ->
     assert row["loss_total"] > 0
     assert run.label_epochs("train")[0] == 0
     assert run.labels("train", 0).max() < config.parts
+
+
+def test_documents_name_the_study_of_the_cascade_on_walkers() -> None:
+    assert "walkers+cascade-cpu" in JOINED
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        name if load_config(name).model.weights == "package" else pytest.param(name, marks=pytest.mark.slow)
+        for name in JOINED
+    ],
+)
+def test_presets_that_documents_join_train_two_steps(preset: str, people: Path, tmp_path: Path) -> None:
+    test_a_preset_trains_two_steps(preset, people, tmp_path)
 
 
 @pytest.mark.parametrize("preset", PACKAGED)

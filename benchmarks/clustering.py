@@ -42,10 +42,8 @@ def identity(machine: Machine, quick: bool) -> Iterator[Row]:
         ways: dict[str, tuple[Callable[[], object], str]] = {
             "identity": (partial(label_identity, maps, config), f"4 restarts, then {found.iterations} moves"),
             "identity, 1 restart": (partial(label_identity, maps, replace(config, restarts=1)), ""),
-            "identity, warm start": (partial(label_identity, maps, config, initial=found.centres), ""),
             "identity, channels first": (partial(label_identity, maps.contiguous(), config), ""),
             "identity, own grid": (on_grid, f"from 16 x 8 maps, equal labels {100 * equal:.2f} %"),
-            "identity, own grid, warm": (partial(on_grid, initial=found.centres), ""),
             "upsampling alone": (partial(upsample, coarse, (HEIGHT, WIDTH)), "what 'own grid' spares besides"),
         }
         theirs = best_of(2, partial(authors_labels, maps.contiguous().numpy(), PARTS))[0]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from isp_core.clustering.config import CascadeConfig, FirstStage, Variant
 from isp_core.clustering.errors import ClusteringError
-from isp_core.clustering.kmeans import SETTLED, KMeansResult, kmeans, lloyd
+from isp_core.clustering.kmeans import KMeansResult, kmeans
 from isp_core.clustering.line import two_means_1d
 from isp_core.clustering.maps import by_peak, check_finite, check_maps, norms, pixels, sharpen
 from isp_core.clustering.normalised_cut import normalised_cut
@@ -24,8 +24,6 @@ from isp_core.clustering.points import Points
 from isp_core.clustering.threads import threads_for
 
 BACKGROUND = 0
-
-_COLLAPSED = 0.1  # a warm-started cluster below this share of its fair size is not trusted
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class IdentityLabels:
     """Share of pixels that are not background."""
     iterations: int
     seconds: float
-    activation: Tensor | None = None
-    """(n, h, w) float32, Eq. 3 (not sharpened); None where other scores took its place."""
+    activation: Tensor
+    """(n, h, w) float32, Eq. 3 (not sharpened)."""
 
 
 # ---------------------------------------------------------------------------------------------------------- the whole
@@ -59,21 +57,17 @@ def label_identity(
     *,
     size: tuple[int, int] | None = None,
     seed: int = 0,
-    scores: Tensor | None = None,
-    initial: Tensor | None = None,
 ) -> IdentityLabels:
     """Part labels for all images of one identity.
 
     maps: (n, c, h0, w0), M_g of its n >= 1 images, float32, float16 or bfloat16, any memory format (channels-last is
     read fastest). size: (h, w) of the labels if M_g means these maps upsampled bilinearly (aligned corners off); the
-    labels are the same as if they were, in less time and memory. scores: (n, h, w), high on people, takes the place of
-    Eq. 3 in the first stage (ONE_STEP: picks the background). initial: centres to start from, as returned for the last
-    epoch or shared by all identities. Equal input and equal seed give equal labels. Raises ClusteringError naming the
-    image for NaN or infinite features.
+    labels are the same as if they were, in less time and memory. Equal input and equal seed give equal labels. Raises
+    ClusteringError naming the image for NaN or infinite features.
     """
     start = time.perf_counter()
     with threads_for(maps.numel()):
-        active, found = _label(maps, config, tuple(size or maps.shape[2:]), seed, scores, initial)
+        active, found = _label(maps, config, tuple(size or maps.shape[2:]), seed)
         sizes = torch.bincount(found.labels.flatten(), minlength=config.parts).cpu()
     return IdentityLabels(
         labels=found.labels,
@@ -87,30 +81,19 @@ def label_identity(
     )
 
 
-def _label(
-    maps: Tensor,
-    config: CascadeConfig,
-    size: tuple[int, ...],
-    seed: int,
-    scores: Tensor | None,
-    initial: Tensor | None,
-) -> tuple[Tensor | None, Clusters]:
-    """Eq. 3 where no scores are given, and the parts."""
-    lengths = active = None
-    if scores is None:
-        check_maps(maps)
-        lengths = norms(maps, size)
-        active = by_peak(lengths)
-        scores = sharpen(active) if config.sharpen else active
-    elif scores.shape != (maps.shape[0], *size):
-        raise ClusteringError(f"scores {tuple(scores.shape)} do not fit maps {tuple(maps.shape)} and size {size}")
+def _label(maps: Tensor, config: CascadeConfig, size: tuple[int, ...], seed: int) -> tuple[Tensor, Clusters]:
+    """Eq. 3 and the parts."""
+    check_maps(maps)
+    lengths = norms(maps, size)
+    active = by_peak(lengths)
+    scores = sharpen(active) if config.sharpen else active
     inner = inside(size, config.border, maps.device)
     if config.variant is Variant.ONE_STEP:
-        found = cluster_all(maps, scores, config, seed=seed, initial=initial, lengths=lengths)
+        found = cluster_all(maps, scores, config, seed=seed, lengths=lengths)
         found.labels.masked_fill_(~inner, BACKGROUND)
         return active, found
     mask = split_foreground(scores) if config.first_stage is FirstStage.ACTIVATION else normalised_cut(maps, size)
-    return active, cluster_parts(maps, mask & inner, config, seed=seed, initial=initial, lengths=lengths)
+    return active, cluster_parts(maps, mask & inner, config, seed=seed, lengths=lengths)
 
 
 # -------------------------------------------------------------------------------------------- first stage: foreground
@@ -159,7 +142,6 @@ def cluster_parts(
     config: CascadeConfig,
     *,
     seed: int = 0,
-    initial: Tensor | None = None,
     lengths: Tensor | None = None,
 ) -> Clusters:
     """Second stage: the foreground pixels of all images into K-1 parts, labelled 1 .. K-1 from top to bottom.
@@ -174,7 +156,7 @@ def cluster_parts(
     points = pixels(maps, mask, config, lengths)
     if not bool(mask.any()):
         return Clusters(labels, torch.zeros(k, points.channels, device=maps.device), 0.0, 0)
-    result = _kmeans(points, k, config, seed, initial)
+    result = _kmeans(points, k, config, seed)
     order = top_to_bottom(result.labels, mask.nonzero()[:, 1:], k)  # (k,) clusters, topmost first
     labels[mask] = (_ranks(order)[result.labels] + 1).to(torch.uint8)
     return Clusters(labels, _centres_in_order(result, order), result.inertia, result.iterations)
@@ -187,7 +169,6 @@ def cluster_all(
     config: CascadeConfig,
     *,
     seed: int = 0,
-    initial: Tensor | None = None,
     lengths: Tensor | None = None,
 ) -> Clusters:
     """Variant 1: all pixels into K clusters on their raw features; label 0 for the cluster of lowest mean score.
@@ -196,7 +177,7 @@ def cluster_all(
     """
     k = config.parts
     everywhere = torch.ones_like(scores, dtype=torch.bool)
-    result = _kmeans(pixels(maps, everywhere, config, lengths), k, config, seed, initial)
+    result = _kmeans(pixels(maps, everywhere, config, lengths), k, config, seed)
     totals = torch.zeros(k, dtype=torch.float64).scatter_add_(0, result.labels.cpu(), scores.flatten().double().cpu())
     sizes = result.sizes.cpu()
     means = (totals / sizes.clamp(min=1)).tolist()
@@ -225,17 +206,8 @@ def top_to_bottom(labels: Tensor, positions: Tensor, k: int) -> Tensor:
 # ------------------------------------------------------------------------------------------------------------ details
 
 
-def _kmeans(points: Points, k: int, config: CascadeConfig, seed: int, initial: Tensor | None) -> KMeansResult:
-    """K-means from `initial` where given; where a cluster of it collapsed, also afresh, and the better of both."""
-    warm = None
-    if initial is not None:
-        if initial.shape != (k, points.channels):
-            raise ClusteringError(f"first centres must be {(k, points.channels)}, got {tuple(initial.shape)}")
-        warm = lloyd(points, initial, iterations=config.iterations, settled=SETTLED)
-        if int(warm.sizes.min()) >= _COLLAPSED * len(points.norms2) / k:
-            return warm
-    fresh = kmeans(points, k, seed=seed, restarts=config.restarts, iterations=config.iterations)
-    return fresh if warm is None or fresh.inertia < warm.inertia else warm
+def _kmeans(points: Points, k: int, config: CascadeConfig, seed: int) -> KMeansResult:
+    return kmeans(points, k, seed=seed, restarts=config.restarts, iterations=config.iterations)
 
 
 def _ranks(order: Tensor) -> Tensor:

@@ -26,12 +26,12 @@ class Split:
     """Mean of the high group; equal to `low` where all values are equal and nothing is high."""
 
 
-def two_means_1d(values: Tensor, weights: Tensor | None = None) -> Split:
+def two_means_1d(values: Tensor) -> Split:
     """Exact two-means of numbers: the cut with the least sum of squares within both groups, over all cuts.
 
-    values: (n,) finite floats; weights: (n,) >= 0, how often each value counts. The optimum never parts equal values,
-    so `values > threshold` is the high group. Of equally good cuts the lowest wins; if all values are equal nothing
-    is high. Sorting and float64 prefix sums: no start, no iterations, no seed.
+    values: (n,) finite floats. The optimum never parts equal values, so `values > threshold` is the high group. Of
+    equally good cuts the lowest wins; if all values are equal nothing is high. Sorting and float64 prefix sums: no
+    start, no iterations, no seed.
 
     >>> two_means_1d(torch.tensor([0.0, 0.1, 0.9, 1.0]))
     Split(threshold=0.10000000149011612, low=0.05000000074505806, high=0.949999988079071)
@@ -39,32 +39,23 @@ def two_means_1d(values: Tensor, weights: Tensor | None = None) -> Split:
     if values.ndim != 1 or len(values) == 0:
         raise ClusteringError(f"two-means needs one row of at least one value, got shape {tuple(values.shape)}")
     numbers = (values if values.dtype == torch.float64 else values.float()).detach().cpu().numpy()
-    if weights is None:
-        ordered = np.sort(numbers).astype(np.float64)  # float32 is sorted by vector instructions
-        mass = np.ones(len(ordered))
-    else:
-        if weights.shape != values.shape or not bool((weights >= 0).all()) or not bool((weights > 0).any()):
-            raise ClusteringError("weights of two-means: one for each value, none below 0 and not all of them 0")
-        mass = weights.detach().cpu().numpy().astype(np.float64)
-        order = np.argsort(numbers, kind="stable")
-        order = order[mass[order] > 0]
-        ordered, mass = numbers[order].astype(np.float64), mass[order]
+    ordered = np.sort(numbers).astype(np.float64)  # float32 is sorted by vector instructions
     if not np.isfinite(ordered[[0, -1]]).all():  # sorting puts infinities and NaN at the ends
         raise ClusteringError("two-means needs finite values, got NaN or infinity")
-    mean = float(np.average(ordered, weights=mass))
-    cut, low, high = _best_cut(ordered - mean, mass)
+    mean = float(ordered.mean())
+    cut, low, high = _best_cut(ordered - mean)
     return Split(float(ordered[cut]), mean + low, mean + high)
 
 
 @compiled
-def _best_cut(offsets: Doubles, mass: Doubles) -> tuple[int, float, float]:
+def _best_cut(offsets: Doubles) -> tuple[int, float, float]:
     """Rising offsets (n,) from the mean of all: the last of the low group, and the mean offset of either group."""
-    total = mass.sum()
+    total = float(len(offsets))
     cut, best, low, high = 0, 0.0, 0.0, 0.0
     low_mass = low_sum = 0.0
     for i in range(len(offsets) - 1):
-        low_mass += mass[i]
-        low_sum += mass[i] * offsets[i]
+        low_mass += 1.0
+        low_sum += offsets[i]
         if offsets[i] == offsets[i + 1]:
             continue
         # offsets of all sum up to 0: s_high = -s_low, and the spread between is s_low^2 / m_low + s_high^2 / m_high

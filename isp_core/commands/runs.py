@@ -12,11 +12,13 @@ from isp_core.commands.application import Application
 from isp_core.commands.imports import import_results
 from isp_core.commands.options import JsonOption, print_json, printable
 from isp_core.progress import counted
-from isp_core.runs import list_runs, open_run
+from isp_core.runs import RunSummary, list_runs, open_run
 from isp_core.runs.maintenance import Keep, notes, prune, verify
 
 app = Application(help="Manage run directories.", no_args_is_help=True)
 app.command("import")(import_results)
+_MAIN = ("epoch", "loss_total", "churn", "train_iou_foreground", "test_iou_foreground", "R-1", "R-5", "mAP", "mINP")
+"""What `isp runs show` prints: it fits into a terminal of 100 columns."""
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 
 
@@ -29,14 +31,41 @@ def list_folder(folder: Annotated[Path, typer.Argument(help="A folder of runs.")
         return
     if not runs:
         typer.echo(f"{folder} holds no runs")
+        return
+    rows = [_HEAD] + [
+        (
+            printable(run.name),
+            str(run.epochs),
+            str(run.parts or "-"),
+            *map(printable, (run.backbone, run.data, run.labels)),
+            _weights(run),
+        )
+        for run in runs
+        if run.problem is None
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    for row in rows if len(rows) > 1 else []:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     for run in runs:
-        what = run.problem or f"epoch {run.epochs}  K = {run.parts or '-'}  {run.backbone}  {run.data}  {run.labels}"
-        typer.echo(printable(f"{run.name:30}  {what}"))
+        if run.problem is not None:
+            typer.echo(printable(f"{run.name}: {run.problem}"))
+
+
+_HEAD = ("run", "epoch", "K", "backbone", "data", "labels", "weights")
+
+
+def _weights(run: RunSummary) -> str:
+    """How many epochs have weights, in a word."""
+    return "none" if not run.weights else f"{run.weights} epoch{'' if run.weights == 1 else 's'}"
 
 
 @app.command("show")
-def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Show a run's description and its metrics."""
+def show_run(
+    run: RunArgument,
+    every: Annotated[bool, typer.Option("--all", help="Show every metric, however wide the table.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run's description and its main metrics (--all: every one)."""
     opened = open_run(run)
     metrics = opened.metrics().reset_index()
     if as_json:
@@ -50,8 +79,12 @@ def show_run(run: RunArgument, as_json: JsonOption = False) -> None:
     lines.append(f"data {info.data.name} ({info.data.fingerprint[:12]}), labels {info.labels}, seed {info.seed}")
     for line in lines:
         typer.echo(printable(line))
-    shown = metrics.rename(columns=printable)
+    known = [name for name in _MAIN if name in metrics and metrics[name].notna().any()]
+    left_out = len(metrics.columns) - len(known)
+    shown = (metrics if every else metrics[known]).rename(columns=printable)
     typer.echo(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
+    if not every and left_out:
+        typer.echo(f"{left_out} more metrics: --all shows them, --json prints them")
 
 
 @app.command("verify")

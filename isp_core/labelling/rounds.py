@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -76,15 +76,13 @@ class Round:
     activation: Labels | None
     seconds_network: float = 0.0
     seconds_clustering: float = 0.0
-    arrived: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
 
 def collect(stream: Iterator[LabelledPictures], count: int, size: tuple[int, int]) -> Round:
     """The labels of a stream in the records' order; rows that never arrive stay 0 (they are another process's)."""
-    whole = Round(np.zeros((count, *size), np.uint8), None, arrived=np.zeros(count, bool))
+    whole = Round(np.zeros((count, *size), np.uint8), None)
     for item in stream:
         whole.labels[item.rows] = item.labels
-        whole.arrived[item.rows] = True
         if item.activation is not None:
             if whole.activation is None:
                 whole.activation = np.zeros((count, *size), np.uint8)

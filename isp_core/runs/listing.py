@@ -13,7 +13,8 @@ from isp_core.runs.reader import open_run
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A row of `isp runs list`; of a broken run only name, path and the problem are known."""
+    """A row of `isp runs list`; of a broken run only name, path and the problem are known. weights: epochs that have
+    any."""
 
     name: str
     path: str
@@ -22,6 +23,7 @@ class RunSummary:
     backbone: str = ""
     data: str = ""
     labels: str = ""
+    weights: int = 0
     imported: bool = False
     problem: str | None = None
 
@@ -40,7 +42,17 @@ def summarise(path: Path) -> RunSummary:
         return RunSummary(path.name, str(path), problem=f"{path} cannot be read ({type(error).__name__}: {error})")
     info = run.info
     last = epochs[-1] if epochs else 0
-    return RunSummary(run.name, str(path), last, info.parts, info.backbone, info.data.name, info.labels, info.imported)
+    return RunSummary(
+        name=run.name,
+        path=str(path),
+        epochs=last,
+        parts=info.parts,
+        backbone=info.backbone,
+        data=info.data.name,
+        labels=info.labels,
+        weights=len(run.weight_epochs()),
+        imported=info.imported,
+    )
 
 
 def list_runs(root: str | Path) -> list[RunSummary]:

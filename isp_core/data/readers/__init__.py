@@ -69,6 +69,9 @@ def _load_file(path: Path, name: str | None) -> DataSet:
     return _name(path.parent, "table of records", table.read_table(path), name)
 
 
+_RUN = "run.json"  # what a run directory holds (isp_core.runs, which is built upon this package)
+
+
 def _reader_of(root: Path) -> Reader | None:
     return next((reader for reader in READERS if reader.recognises(root)), None)
 
@@ -87,6 +90,8 @@ def _search(root: Path) -> tuple[Path, Reader]:
     while queue and seen < _SEARCH_FOLDERS:
         seen += 1
         folder, depth = queue.popleft()
+        if (folder / _RUN).exists():
+            continue  # a run holds records of a data set, not its images
         reader = _whole_layout(folder)
         if reader is not None:
             candidates.append((folder, reader))

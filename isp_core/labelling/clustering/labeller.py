@@ -86,8 +86,7 @@ def label_pictures(
 ) -> LabelledPictures:
     """The cascade on the maps (n, C, h0, w0) of one identity: labels and activation at `size`."""
     found = label_identity(maps, config, size=size, seed=seed)
-    active = None if found.activation is None else found.activation.cpu().numpy()
-    return LabelledPictures(rows, found.labels.cpu().numpy(), active)
+    return LabelledPictures(rows, found.labels.cpu().numpy(), found.activation.cpu().numpy())
 
 
 def beside(arriving: Iterator[Item], work: Callable[[Item], Result]) -> Iterator[tuple[Result, float]]:

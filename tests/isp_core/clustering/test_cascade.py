@@ -200,12 +200,6 @@ class TestLabelIdentity:
         centres = label_identity(totem_maps(1), config).centres
         torch.testing.assert_close(centres, torch.cat([0.1 * torch.eye(5)[:1], torch.eye(5)[[4, 2, 3]]]))
 
-    def test_another_foreground_score(self) -> None:
-        scores = torch.zeros(3, 4, 4)
-        scores[:, 1:3, 1:3] = 1
-        labels = label_identity(totem_maps(), CascadeConfig(parts=2), scores=scores).labels
-        assert torch.equal(labels.bool(), scores.bool())
-
     def test_equal_seeds_give_equal_bits(self) -> None:
         maps = person_maps()
         a, b = (label_identity(maps, CascadeConfig(), seed=5) for _ in range(2))
@@ -223,26 +217,6 @@ class TestLabelIdentity:
         )
         assert (a == b).float().mean() > 0.999
 
-    def test_a_warm_start_gives_the_same_parts(self) -> None:
-        maps = person_maps()
-        cold = label_identity(maps, CascadeConfig())
-        warm = label_identity(maps, CascadeConfig(), initial=cold.centres)
-        assert torch.equal(warm.labels, cold.labels)
-        assert warm.iterations <= 1
-
-    @pytest.mark.parametrize("spoilt", [0.0, 1e4, 1.0])
-    def test_collapsed_centres_are_given_up(self, spoilt: float) -> None:
-        """All centres in one place, or far outside: no worse than a fresh start."""
-        maps = person_maps()
-        cold = label_identity(maps, CascadeConfig())
-        warm = label_identity(maps, CascadeConfig(), initial=torch.full_like(cold.centres, spoilt))
-        assert warm.inertia <= 1.02 * cold.inertia
-        assert int(warm.sizes.min()) > 0
-
-    def test_centres_of_another_shape_are_refused(self) -> None:
-        with pytest.raises(ClusteringError, match="first centres"):
-            label_identity(person_maps(), CascadeConfig(), initial=torch.zeros(7, 24))
-
     @pytest.mark.parametrize("variant", Variant)
     def test_maps_without_any_activation(self, variant: Variant) -> None:
         result = label_identity(torch.zeros(2, 3, 4, 4), CascadeConfig(variant=variant))
@@ -258,13 +232,11 @@ class TestLabelIdentity:
         assert torch.equal(result.labels[2], TOTEM.to(torch.uint8))
 
     @pytest.mark.parametrize("variant", Variant)
-    @pytest.mark.parametrize("own_scores", [False, True])
-    def test_names_the_picture_that_is_not_finite(self, variant: Variant, own_scores: bool) -> None:
+    def test_names_the_picture_that_is_not_finite(self, variant: Variant) -> None:
         maps = totem_maps(4).clone()
-        scores = activation(maps) if own_scores else None
         maps[3, 0, 1, 1] = float("nan")
         with pytest.raises(ClusteringError, match="image 3"):
-            label_identity(maps, CascadeConfig(parts=4, variant=variant), scores=scores)
+            label_identity(maps, CascadeConfig(parts=4, variant=variant))
 
     def test_input_is_left_alone(self) -> None:
         maps = person_maps()

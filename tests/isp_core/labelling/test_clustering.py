@@ -24,7 +24,6 @@ def test_round_is_the_cascade_of_each_identity(network: ISPNet, data: TrainingPi
     options = ClusteringOptions(parts=4)
     config = cascade_config(options)
     found = collect(ClusteringLabeller(data, options, seed=3).round(network, 2), len(OWNERS), (16, 8))
-    assert found.arrived.all()
     for person in range(3):
         rows = np.flatnonzero(person == OWNERS)
         with torch.inference_mode():

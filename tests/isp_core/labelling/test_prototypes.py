@@ -129,9 +129,8 @@ def test_people_and_their_parts_are_found_without_cameras_and_walls_have_no_legs
 def test_rounds_repeat_and_processes_share_them(network: ISPNet, crowd: tuple[TrainingPictures, Labels]) -> None:
     data, truth = crowd
     whole = collect(labeller(data).round(network, 0), len(truth), MAP)
-    assert whole.arrived.all()
     shares = [collect(labeller(replace(data, rank=r, world_size=2)).round(network, 0), len(truth), MAP) for r in (0, 1)]
-    assert not (shares[0].arrived & shares[1].arrived).any()
+    assert not ((shares[0].labels > 0) & (shares[1].labels > 0)).any()
     np.testing.assert_array_equal(shares[0].labels + shares[1].labels, whole.labels)
 
 

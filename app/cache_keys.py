@@ -1,4 +1,7 @@
-"""How values become part of a cache's key, for `hash_funcs` of Streamlit's caches."""
+"""How values become part of a cache's key, for `hash_funcs` of Streamlit's caches.
+
+A cached function may take a run: its entry lasts until a file of the run changes.
+"""
 
 from __future__ import annotations
 
@@ -6,5 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-KEYS: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): str}
-"""A path by its text: Streamlit itself would take it apart by the pickle protocol."""
+from isp_core.runs import Run
+
+
+def _state_of_run(run: Run) -> str:
+    return f"{run.path} {run.token()}"
+
+
+KEYS: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): str, Run: _state_of_run}
+"""A path by its text, which Streamlit itself would take apart by the pickle protocol; a run by where it is and by the
+state of its files."""

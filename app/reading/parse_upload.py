@@ -25,8 +25,8 @@ NEAREST = 12
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Loading the network")
-def _parser(path: Path, token: str, epoch: int) -> HumanParser:
-    return HumanParser.load(open_run(path), epoch)
+def _parser(run: Run, epoch: int) -> HumanParser:
+    return HumanParser.load(run, epoch)
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Seen:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
-def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
+def _see(run: Run, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
     picture = Image.frombytes("RGB", (width, height), pixels)
-    parser = _parser(path, token, epoch)
+    parser = _parser(run, epoch)
     with _ONE_AT_A_TIME, torch.inference_mode():
         found = parser.read(picture)
     return Seen(
@@ -51,7 +51,7 @@ def _see(path: Path, token: str, epoch: int, pixels: bytes, width: int, height: 
 
 def see(run: Run, epoch: int, picture: Image.Image) -> Seen:
     """Parts and features of one RGB picture."""
-    return _see(run.path, run.token(), epoch, picture.tobytes(), picture.width, picture.height)
+    return _see(run, epoch, picture.tobytes(), picture.width, picture.height)
 
 
 def forget() -> None:
@@ -74,7 +74,7 @@ def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
     An index proposes candidates, more of them where those are too few people. Junk (identity -1) is nobody; distractors
     (identity 0) are people of whom nothing is known, one each.
     """
-    index = _index(run.path, run.token(), epoch)
+    index = _index(run, epoch)
     who = runs_access.records(run, "gallery")["identity"].to_numpy()
     counts = dict(zip(*np.unique(who, return_counts=True), strict=True))
     candidates = CANDIDATES
@@ -93,8 +93,8 @@ def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Indexing the gallery")
-def _index(path: Path, token: str, epoch: int) -> GalleryIndex:
-    return GalleryIndex.build(runs_access.embeddings(open_run(path), "gallery", epoch))
+def _index(run: Run, epoch: int) -> GalleryIndex:
+    return GalleryIndex.build(runs_access.embeddings(run, "gallery", epoch))
 
 
 def likely_belonging(run: Run) -> tuple[int | None, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from isp_core.matching import Explanation, distances, explain, matching_names, m
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.metrics.bootstrap import bootstrap_interval
 from isp_core.metrics.ranking import evaluate_ranking, nearest
-from isp_core.runs import Run, RunError, open_run
+from isp_core.runs import Run, RunError
 from isp_core.runs.distances import DISTANCES_FILE, stored_distances
 from isp_core.runs.imports import TEST
 
@@ -43,14 +42,14 @@ def epochs(run: Run) -> list[int]:
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Reading distances")
-def _matrix(path: Path, token: str) -> npt.NDArray[np.float32] | None:
-    return stored_distances(open_run(path))
+def _matrix(run: Run) -> npt.NDArray[np.float32] | None:
+    return stored_distances(run)
 
 
 def _table(run: Run, epoch: int, matching: str, q: int | None = None) -> npt.NDArray[np.float32]:
     """Distances (queries, gallery), or (1, gallery) of query `q` alone."""
     if matching == IMPORTED:
-        whole = _matrix(run.path, run.token())
+        whole = _matrix(run)
         if whole is None:
             raise RunError(f"{run.path / DISTANCES_FILE} is missing: import the run again with `isp runs import`")
         return whole if q is None else whole[q : q + 1]
@@ -130,8 +129,7 @@ def unscored(run: Run) -> pd.DataFrame:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=24, show_spinner="Ranking all queries")
-def _scores(path: Path, token: str, epoch: int, matching: str) -> pd.DataFrame:
-    run = open_run(path)
+def _ranked_here(run: Run, epoch: int, matching: str) -> pd.DataFrame:
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
     table = _table(run, epoch, matching)
     found = evaluate_ranking(table, query.identity, query.camera, gallery.identity, gallery.camera)
@@ -141,7 +139,7 @@ def _scores(path: Path, token: str, epoch: int, matching: str) -> pd.DataFrame:
 def scores(run: Run, epoch: int, matching: str) -> pd.DataFrame:
     """One row a query: its true matches, the rank of the first (0: none exists), its AP in [0, 1] (NaN: no match)."""
     stored = stored_scores(run, epoch, matching)
-    return _scores(run.path, run.token(), epoch, matching) if stored is None else stored
+    return _ranked_here(run, epoch, matching) if stored is None else stored
 
 
 @dataclass(frozen=True)
@@ -159,18 +157,13 @@ class Ranked:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="64mb", show_spinner=False)
-def _ranked(path: Path, token: str, epoch: int, matching: str, q: int) -> Ranked:
-    run = open_run(path)
+def ranked(run: Run, epoch: int, matching: str, q: int) -> Ranked:
+    """One query's list under one rule."""
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
     row = _table(run, epoch, matching, q)[0]
     who, where = int(query["identity"].iloc[q]), int(query["camera"].iloc[q])
     order = nearest(row, who, where, gallery["identity"], gallery["camera"], len(gallery))
     return Ranked(order, row[order], len(gallery) - len(order))
-
-
-def ranked(run: Run, epoch: int, matching: str, q: int) -> Ranked:
-    """One query's list under one rule."""
-    return _ranked(run.path, run.token(), epoch, matching, q)
 
 
 def take_apart(run: Run, epoch: int, q: int, g: int) -> Explanation:

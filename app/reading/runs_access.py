@@ -201,13 +201,9 @@ def metrics_state(run: Run) -> tuple[State | None, ...]:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
-def _map_epochs(path: Path, token: str, kind: MapKind) -> list[int]:
-    return open_run(path).label_epochs(kind)
-
-
 def map_epochs(run: Run, split: Split) -> list[int]:
     """Finished epochs that have maps of this split's kind."""
-    return _map_epochs(run.path, run.token(), kind_of(split))
+    return run.label_epochs(kind_of(split))
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="128mb", show_spinner=False)
@@ -222,36 +218,23 @@ def maps(run: Run, split: Split, epoch: int, rows: tuple[int, ...]) -> Maps:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=32, max_size="64mb", show_spinner=False)
-def _history(path: Path, token: str, kind: MapKind, row: int) -> tuple[list[int], Maps]:
-    return open_run(path).label_history(kind, row)
-
-
 def history(run: Run, split: Split, row: int) -> tuple[list[int], Maps]:
     """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
-    return _history(run.path, run.token(), kind_of(split), offset_of(run, split) + row)
+    return run.label_history(kind_of(split), offset_of(run, split) + row)
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=16, max_size="64mb", show_spinner=False)
-def _activation_history(path: Path, token: str, row: int, epochs: tuple[int, ...]) -> Maps | None:
-    run = open_run(path)
+def activation_history(run: Run, row: int, epochs: list[int]) -> Maps | None:
+    """Eq. 3 of one training picture at the given epochs, (E, h, w) in 0..255; None where an epoch has none."""
     found = [run.activation(epoch, [row]) for epoch in epochs]
     known = [(a[0] * 255 + 0.5).astype(np.uint8) for a in found if a is not None]
     return np.stack(known) if len(known) == len(epochs) and known else None
 
 
-def activation_history(run: Run, row: int, epochs: list[int]) -> Maps | None:
-    """Eq. 3 of one training picture at the given epochs, (E, h, w) in 0..255; None where an epoch has none."""
-    return _activation_history(run.path, run.token(), row, tuple(epochs))
-
-
 @st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner=False)
-def _embeddings(path: Path, token: str, split: Split, epoch: int) -> Embeddings:
-    return open_run(path).embeddings(split, epoch)
-
-
 def embeddings(run: Run, split: Split, epoch: int) -> Embeddings:
     """Embeddings of a split; shared between sessions: do not change them."""
-    return _embeddings(run.path, run.token(), split, epoch)
+    return run.embeddings(split, epoch)
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, show_spinner=False)
@@ -275,8 +258,8 @@ def _palette(path: Path, token: str) -> Palette:
 
 def palette(run: Run) -> Palette:
     """The colours of a run's parts: one for all its epochs and pages."""
-    kinds: tuple[MapKind, ...] = ("train", "test")
-    epochs = {kind: _map_epochs(run.path, run.token(), kind) for kind in kinds}
+    splits: tuple[Split, ...] = ("train", "query")
+    epochs = {kind_of(split): map_epochs(run, split) for split in splits}
     maps_used = [map_token(run, kind, found[-1]) for kind, found in epochs.items() if found][:1]
     return _palette(run.path, f"{maps_used} {state_of(_evaluation_file(run, ASSIGNMENTS))}")
 

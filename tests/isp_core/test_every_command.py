@@ -90,7 +90,7 @@ def says(text: str) -> Callable[[Place, str], bool]:
 Arguments = Callable[[Place], tuple[str | Path, ...]]
 Check = Callable[[Place, str], bool]
 CASES: dict[str, tuple[Arguments, Check]] = {
-    "data": (lambda p: (p.people,), says("10 people")),
+    "data": (lambda p: (p.people,), says("identities")),
     "train": (lambda p: ("--data", p.people, "--out", p.out / "run", *SMALL), exists("run/metrics.parquet")),
     "options": (lambda p: (), says("| `labels.advanced.steep` | 4 |")),
     "label": (

@@ -7,8 +7,6 @@ last finished epoch and ends in the same weights, bit for bit on one thread.
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
@@ -17,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
 from isp_core.assignment import note
@@ -27,10 +24,8 @@ from isp_core.data.batches import EpochBatches
 from isp_core.data.carrying import Carrying
 from isp_core.data.pictures import PictureCache, require_pictures
 from isp_core.data.records import DataSet
-from isp_core.data.sampling import IdentityBatches
-from isp_core.data.transforms import TrainTransform
 from isp_core.errors import IspError
-from isp_core.labelling.rounds import Labeller, Labels, Round, TrainingPictures, collect
+from isp_core.labelling.rounds import Labeller, Labels, TrainingPictures, collect
 from isp_core.labelling.sources import source_of
 from isp_core.losses import CenterLoss, Objective, balancing_shift
 from isp_core.matching import Calibration
@@ -59,6 +54,9 @@ from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
 from isp_core.training.optimisation import Optimisation
 from isp_core.training.places import anchored, relocated
+from isp_core.training.processes import Processes, lost_peer
+from isp_core.training.resume import other_algorithm_line, require_same_maps, resumable
+from isp_core.training.sampling import augmentation, identity_batches
 from isp_core.training.schedule import learning_rate
 from isp_core.training.watch import Row, TruthWatch, label_row
 
@@ -90,12 +88,9 @@ def train(
         with ExitStack() as held:
             return _Training(config, data, out, resume, truth, report, progress, held).run()
     except RuntimeError as error:
-        if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not _LOST_PEER.search(str(error)):
-            raise  # one process has no peer to lose
-        raise IspError(
-            f"another process of this run was lost ({str(error).splitlines()[0][:120]}). Finished epochs are kept: "
-            "start again with --resume, on as many processes as there are"
-        ) from error
+        if (lost := lost_peer(error)) is None:
+            raise
+        raise lost from error
 
 
 class _Training:
@@ -110,13 +105,8 @@ class _Training:
         progress: bool,
         held: ExitStack,
     ) -> None:
-        unused = bool(config.model.layers) or 5 not in config.model.stages
-        self.accelerator = Accelerator(
-            cpu=not torch.cuda.is_available(),
-            # stages that M_g leaves out have parameters that no loss reaches
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
-        )
-        self.main, self.device = self.accelerator.is_main_process, self.accelerator.device
+        self.processes = Processes(config)
+        self.main, self.device = self.processes.main, self.processes.device
         if config.data.identities is not None:
             data = data.take_identities(config.data.identities)
         data = data.hold_out(config.data.validation)
@@ -134,33 +124,8 @@ class _Training:
         self.pictures = PictureCache(data.paths(train), config.data.size, cache_bytes)
         self.by = normalisation(config.model.backbone)
         self.evaluator = Evaluator(config, data, self.by, self.device, self.progress)
-        self.batches = IdentityBatches(
-            np.asarray(train.identity),
-            config.data.identities_per_batch,
-            config.data.pictures_per_identity,
-            config.run.seed,
-            one_pass_over=config.data.epoch,
-            rank=self.accelerator.process_index,
-            world_size=self.accelerator.num_processes,
-        )
-        share = config.data.identities_per_batch // self.accelerator.num_processes
-        if share * config.data.pictures_per_identity < 2:
-            raise IspError(
-                f"{self.accelerator.num_processes} processes share batches of {config.data.identities_per_batch} "
-                "images: one image a process cannot be batch-normalised; raise data.pictures_per_identity"
-            )
-        self.transform = TrainTransform(
-            config.data.size,
-            self.size,
-            self.by.mean,
-            self.by.std,
-            config.data.pad,
-            config.data.flip,
-            config.data.erase,
-            erase_ratio=config.data.erase_ratio,
-            erase_fill=config.data.erase_fill,
-            erased_labels=config.data.erased,
-        )
+        self.batches = identity_batches(config, np.asarray(train.identity), self.processes)
+        self.transform = augmentation(config, self.by)
 
         torch.manual_seed(config.run.seed)
         # a checkpoint replaces them, so that a resumed run needs its initial weights no more
@@ -180,7 +145,7 @@ class _Training:
             loss.center,
             loss.triplet,
         )
-        self.optimisation = Optimisation(self.network, self.objective, config, self.accelerator)
+        self.optimisation = Optimisation(self.network, self.objective, config, self.processes.accelerator)
         training = TrainingPictures(
             self.pictures,
             list(train.path),
@@ -189,8 +154,8 @@ class _Training:
             self.by,
             self.device,
             config.data.workers,
-            self.accelerator.process_index,
-            self.accelerator.num_processes,
+            self.processes.rank,
+            self.processes.count,
         )
         self.source = source_of(config.labels)
         self.labeller = self.source.make(config.labels, training, config.run.seed)
@@ -208,7 +173,7 @@ class _Training:
         self.resumed = resume
         self.writer = self._resume() if resume else self._create()
         self.events = held.enter_context(closing(Events(out, self.epoch + 1))) if events else None
-        self.parallel = self.accelerator.prepare_model(self.network)
+        self.parallel = self.processes.accelerator.prepare_model(self.network)
 
     @property
     def finished(self) -> ISPNet:
@@ -222,7 +187,7 @@ class _Training:
             self._begin()
         while self.epoch < self.config.run.epochs:
             self._finish_epoch(self.epoch + 1, self._train_epoch(self.epoch + 1))
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
         return open_run(self.out)
 
     def _begin(self) -> None:
@@ -239,7 +204,7 @@ class _Training:
         start = time.perf_counter()
         self.parallel.train()
         plan = self.batches.batches(epoch)
-        place = self.accelerator.process_index * sum(len(batch) for batch in plan)
+        place = self.processes.rank * sum(len(batch) for batch in plan)
         labels = self.labels if len(self.labels) else None  # none yet, or never
         self.objective.alpha = self.config.loss.alpha(epoch)
         epoch_batches = EpochBatches(
@@ -279,7 +244,7 @@ class _Training:
                 self.average.follow()
             for name, value in terms.detached().items():
                 totals[name] = totals.get(name, 0.0) + value / len(plan)
-        means = self._mean_over_processes(totals)
+        means = self.processes.mean(totals)
         return means | {"lr": rate, "steps": len(plan), "seconds_train": time.perf_counter() - start}
 
     def _finish_epoch(self, epoch: int, row: Row) -> None:
@@ -302,7 +267,7 @@ class _Training:
             self._prune(epoch)
         self.epoch = epoch
         self.report(epoch_line(epoch, self.config.run.epochs, row))
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
 
     # ---------------------------------------------------------------------------------------------- labels and measures
 
@@ -314,7 +279,7 @@ class _Training:
             lambda item: len(item.rows),
             show=self.progress,
         )
-        found = self._gather(collect(stream, len(self.targets), self.size))
+        found = self.processes.gather(collect(stream, len(self.targets), self.size))
         previous, self.labels = (self.labels if len(self.labels) else None), found.labels
         if self.first_labels is None:
             self.first_labels = found.labels
@@ -385,30 +350,23 @@ class _Training:
             require_room(self.out, needed)
             info = run_info(self.config, self.data, self.network)
             writer = RunWriter.create(self.out, info, self.data.records, self.held)
-            self.report(f"{self.out}: {opening_line(info, needed, self.accelerator.num_processes)}")
+            self.report(f"{self.out}: {opening_line(info, needed, self.processes.count)}")
             if line := one_camera_line(self.data):
                 self.report(f"{self.out}: {line}")
             if self.truth is not None:
                 writer.write_evaluation("constant", self.truth.baseline())
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
         return writer
 
     def _resume(self) -> RunWriter:
-        run = open_run(self.out)
-        if run.info.imported:
-            raise IspError(f"{self.out} was imported: it has no training to resume")
-        if run.info.data.fingerprint != self.data.fingerprint:
-            raise IspError(
-                f"{self.out} was trained on other data than {self.data.root}: {run.info.data.name}, fingerprint "
-                f"{run.info.data.fingerprint[:12]}, here {self.data.fingerprint[:12]}. Give the same --data"
-            )
+        run = resumable(self.out, self.data)
         self.epoch = max(run.epochs, default=-1)
         writer = RunWriter(self.out)
         if self.main:
             self.held.enter_context(sole_writer(self.out))
             self.epoch = max(run.epochs, default=-1)  # as it is now that nobody else writes
             writer.drop_after(self.epoch)
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
         if self.epoch < 0:
             return writer
         folder = run.checkpoint(self.epoch)
@@ -426,28 +384,13 @@ class _Training:
         labelled = run.label_epochs("train")
         if labelled:
             self.first_labels, self.labels = run.labels("train", labelled[0]), run.labels("train", labelled[-1])
-            self._require_same_maps()
+            require_same_maps(self.out, self.labeller, self.first_labels)
             if self.truth is not None:
                 _, self.assignment = self.truth.train_row(self.labels, self.config.parts)
         self.report(f"{self.out}: resumed after epoch {self.epoch}")
-        if run.info.label_algorithm != self.source.algorithm:
-            self.report(
-                f"{self.out}: its labels so far were made by algorithm {run.info.label_algorithm} of source "
-                f"{self.source.name}; from here on algorithm {self.source.algorithm} makes them"
-            )
+        if line := other_algorithm_line(run, self.source):
+            self.report(line)
         return writer
-
-    def _require_same_maps(self) -> None:
-        """Label maps of a folder that were moved, or given again, must be those that the run was begun with."""
-        given = getattr(self.labeller, "labels", None)
-        if given is None or self.first_labels is None:
-            return
-        other = (given != self.first_labels).any(axis=(1, 2))
-        if other.any():
-            raise IspError(
-                f"{self.out} was begun with other label maps: those of {int(other.sum())} of {len(other)} training "
-                "images differ. Give the same maps with --labels, or begin a new run"
-            )
 
     # ----------------------------------------------------------------------------------------------------- small things
 
@@ -460,27 +403,6 @@ class _Training:
             with suppress(RunError):  # nothing was evaluated yet
                 kept.add(run.best_epoch())
         self.writer.keep_weights(kept)
-
-    def _gather(self, own: Round) -> Round:
-        """All processes' labels: each has zeros where another has labels."""
-        if self.accelerator.num_processes == 1:
-            return own
-
-        def summed(maps: Any) -> Any:
-            tensor = torch.from_numpy(maps).to(self.device)
-            return self.accelerator.reduce(tensor, "sum").cpu().numpy()
-
-        own.labels = summed(own.labels)
-        own.activation = None if own.activation is None else summed(own.activation)
-        return own
-
-    def _mean_over_processes(self, row: Row) -> Row:
-        values = torch.tensor(list(row.values()), dtype=torch.float64, device=self.device)
-        means = self.accelerator.reduce(values, "mean").tolist()
-        return dict(zip(row, means, strict=True))
-
-
-_LOST_PEER = re.compile(r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|Socket|timed out", re.MULTILINE)
 
 
 def _has_state(out: Path) -> bool:

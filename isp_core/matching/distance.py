@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from isp_core.array_repr import array_repr
 from isp_core.errors import IspError
 from isp_core.matching.embeddings import Array, Embeddings, as_tensor
 from isp_core.matching.rules import DistanceMetric, Features, Group, distance_metric, matching_rule
@@ -54,7 +55,7 @@ def distances(
     return out.numpy()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The terms of Eq. 10 for N pairs. d_global, distance (N,); d_foreground (N,), NaN without parts; d_parts (N, K-1).
 
@@ -67,6 +68,7 @@ class Explanation:
     d_parts: npt.NDArray[np.float32]
     shared: npt.NDArray[np.bool_]
     distance: npt.NDArray[np.float32]
+    __repr__ = array_repr
 
 
 def explain(query: Embeddings, gallery: Embeddings, metric: str = "cosine") -> Explanation:

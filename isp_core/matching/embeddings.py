@@ -11,12 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from isp_core.array_repr import array_repr
 from isp_core.errors import IspError
 
 Array = npt.NDArray[np.generic] | Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Embeddings:
     """Features of N images, in NumPy arrays or tensors of any float type.
 
@@ -34,6 +35,7 @@ class Embeddings:
     visibility: Array
     part_share: Array
     part_peak: Array | None = None
+    __repr__ = array_repr
 
     def __post_init__(self) -> None:
         n = len(self.global_)

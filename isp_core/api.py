@@ -39,7 +39,7 @@ def load_data(path: str | Path, name: str | None = None) -> DataSet:
         DataError: no layout was recognised, or the data set is inconsistent; the message says what was found.
 
     Example:
-        >>> load_data("Market-1501").split("query").identity.nunique()   # doctest: +SKIP
+        >>> int(load_data("Market-1501").split("query").identity.nunique())   # doctest: +SKIP
         750
     """
     return load(Path(path), name)
@@ -73,7 +73,7 @@ def train(
 
     Example:
         >>> run = train("Market-1501", "runs/mine", preset="cpu", options={"run.epochs": 2})   # doctest: +SKIP
-        >>> run.metrics()["mAP"].iloc[-1]                                                      # doctest: +SKIP
+        >>> float(run.metrics()["mAP"].iloc[-1])                                               # doctest: +SKIP
         0.41
     """
     from isp_core.training import resumed_config

@@ -1,5 +1,6 @@
 """What a run and its network see, as PIL pictures and Plotly figures: three lines in a notebook.
 
+>>> from isp_core.parser import HumanParser
 >>> parser = HumanParser.load("runs/mine")                                      # doctest: +SKIP
 >>> overlay("a.jpg", parser.parse("a.jpg").labels[0], run_palette("runs/mine"))  # doctest: +SKIP
 >>> terms(parser.match("a.jpg", "b.jpg"))                                       # doctest: +SKIP

@@ -1,6 +1,6 @@
 """The public face: load a run, parse pictures of people, embed them, compare them.
 
->>> parser = HumanParser.load("runs/cuhk03")            # doctest: +SKIP
+>>> parser = HumanParser.load("runs/mine")              # doctest: +SKIP
 >>> parsing = parser.parse(["a.jpg", "b.jpg"])          # doctest: +SKIP
 >>> parsing.labels.shape, parsing.visibility.shape      # doctest: +SKIP
 ((2, 64, 32), (2, 5))

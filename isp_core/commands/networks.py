@@ -50,7 +50,7 @@ def parse_pictures(
     as_json: JsonOption = False,
 ) -> None:
     """Write label maps (PNG), overlays and parts.csv (visibility and share of each part) of images; parts.json
-    names the visibility rule.
+    names the visibility rule. Columns hold the body part's name where ground truth assigned one (share_1_head).
 
     Images that cannot be read are named at the end, all others are written; the exit status is then 1.
     """
@@ -62,6 +62,9 @@ def parse_pictures(
 
     files = _picture_files(pictures)
     parser, palette = HumanParser.load(run, epoch, visibility=visibility), run_palette(run)
+    columns = {
+        part.index: f"{part.index}_{part.body_part}" if part.body_part else f"{part.index}" for part in palette.parts
+    }
     rows: list[dict[str, object]] = []
     broken: list[str] = []
     for batch in _read_batches(counted(files, "pictures", len(files)), broken):
@@ -71,8 +74,8 @@ def parse_pictures(
             target = out / "overlays" / f"{name}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             overlay(image, parsing.labels[row], palette).save(target)
-            shares = {f"share_{part}": share for part, share in enumerate(parsing.part_share[row], start=1)}
-            seen = {f"visible_{part}": seen.item() for part, seen in enumerate(parsing.visibility[row] * 1, start=1)}
+            shares = {f"share_{columns[part]}": share for part, share in enumerate(parsing.part_share[row], start=1)}
+            seen = {f"visible_{columns[part]}": flag.item() for part, flag in enumerate(parsing.visibility[row] * 1, 1)}
             rows.append({"picture": str(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")

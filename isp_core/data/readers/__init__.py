@@ -103,6 +103,8 @@ def _search(root: Path) -> tuple[Path, Reader]:
         found = name_some([str(folder) for folder, _ in candidates])
         raise DataError(f"{root}: {len(candidates)} data sets lie in here; choose one of {found}")
     held = name_some(sorted(path.name + "/" * path.is_dir() for path in root.iterdir()), 6) or "nothing"
+    if any((below / _RUN).exists() for below in _readable_subfolders(root)):
+        raise DataError(f"{root} holds runs, no data set: `isp runs list {root}` shows them")
     loose = name_some([str(folder) for folder in _readable_subfolders(root) if _loose_layout(folder)], 3)
     raise DataError(
         f"{root}: no known layout (it holds {held}). Known: {'; '.join(reader.looks_like for reader in READERS)}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -155,7 +156,9 @@ def test_one_bad_run_is_a_reason_and_the_others_are_listed(
     with pytest.raises(SystemExit) as ended:
         main(["runs", "list", str(path.parent)])
     assert ended.value.code == 0
-    assert "epoch 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(rf"^{good.name} +2 +4 ", said, re.MULTILINE)
+    assert f"{bad.name}: " in said
     with pytest.raises(SystemExit) as ended:
         main(["runs", "show", str(path)])
     assert ended.value.code in (0, 1)  # a run with bad records has a description to show

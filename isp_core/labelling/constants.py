@@ -22,9 +22,11 @@ class BodyConstants(Section):
     least_rows: Positive = Field(8, description="rows that a body has at least: heights in tiny masks are finite")
     legs_above_shoes: Share = Field(0.05, description="height that legs have at least above the shoes")
     enlarged: Annotated[float, Field(gt=0)] = Field(
-        2.0, description="images are enlarged at least so many times for fine features"
+        2.0, description="least factor by which images are enlarged for fine features"
     )
-    stray: NotNegative = Field(1, description="so many pixels of a cluster in an image are chance, not a sight of it")
+    stray: NotNegative = Field(
+        1, description="a cluster with no more pixels than this in an image does not count as visible there"
+    )
 
     @model_validator(mode="after")
     def _upright(self) -> BodyConstants:

@@ -25,9 +25,10 @@ class PrototypeConstants(BodyConstants):
     cuts: Positive = Field(2, description="iterations of GrabCut, whose colour models settle in two")
     steep: Weight = Field(4.0, description="log odds of a person in the middle of the ellipse; 0 on its edge")
     upper_from: Share = Field(
-        1 / 8, description="height at which the upper body begins in the first guess: people are drawn eight heads tall"
+        1 / 8,
+        description="height at which the upper body begins in the first guess: figures are drawn eight heads tall",
     )
-    legs_from: Share = Field(1 / 2, description="height at which legs begin in the first guess, as people are drawn")
+    legs_from: Share = Field(1 / 2, description="height at which legs begin in the first guess, as figures are drawn")
     bins: Positive = Field(32, description="heights whose colours are correlated; as in the position words")
     ridge: Weight = Field(1e-3, description="share of the mean variance that is added to the covariance's diagonal")
     blur: Annotated[float, Field(gt=0)] = Field(
@@ -42,7 +43,9 @@ class PrototypeConstants(BodyConstants):
     shrunk: Share = Field(
         0.5, description="an image keeps its first labels where the network sees less than this share of its foreground"
     )
-    colour_weight: Weight = Field(0.3, description="of colours beside looks in belongings; as in the position words")
+    colour_weight: Weight = Field(
+        0.3, description="weight of colours next to features for belongings; as in the position words"
+    )
     iterations: Positive = Field(20, description="k-means iterations for belongings")
     recurrent: Share = Field(0.5, description="a belonging is in at least this share of the person's images")
 

@@ -8,10 +8,24 @@ import torch
 from accelerate import Accelerator
 
 from isp_core.config import Config
-from isp_core.losses import Objective
+from isp_core.losses import CenterLoss, Objective
 from isp_core.models import ISPNet
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def objective_of(config: Config, network: ISPNet, people: int, device: torch.device) -> Objective:
+    """Eq. 7 with the weights of the configuration; with a centre loss, each of `people` identities has centres."""
+    loss, widths = config.loss, network.group_widths if config.loss.center else ()
+    return Objective(
+        loss.parsing,
+        loss.parsing_reduction,
+        loss.label_smoothing,
+        loss.margin,
+        [CenterLoss(people, width).to(device) for width in widths],
+        loss.center,
+        loss.triplet,
+    )
 
 
 class Optimisation:

@@ -27,7 +27,7 @@ from isp_core.data.records import DataSet
 from isp_core.errors import IspError
 from isp_core.labelling.rounds import Labeller, Labels, TrainingPictures, collect
 from isp_core.labelling.sources import source_of
-from isp_core.losses import CenterLoss, Objective, balancing_shift
+from isp_core.losses import balancing_shift
 from isp_core.matching import Calibration
 from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
@@ -52,7 +52,7 @@ from isp_core.training.description import (
 from isp_core.training.evaluation import Evaluator
 from isp_core.training.events import Events, check_events
 from isp_core.training.memory import keep_freed_memory
-from isp_core.training.optimisation import Optimisation
+from isp_core.training.optimisation import Optimisation, objective_of
 from isp_core.training.places import anchored, relocated
 from isp_core.training.processes import Processes, lost_peer
 from isp_core.training.resume import other_algorithm_line, require_same_maps, resumable
@@ -134,17 +134,7 @@ class _Training:
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = config.optim.average
         self.average = WeightAverage(self.network, decay) if decay else None
-        loss, widths = config.loss, self.network.group_widths if config.loss.center else ()
-        centers = [CenterLoss(len(self.people), width).to(self.device) for width in widths]
-        self.objective = Objective(
-            loss.parsing,
-            loss.parsing_reduction,
-            loss.label_smoothing,
-            loss.margin,
-            centers,
-            loss.center,
-            loss.triplet,
-        )
+        self.objective = objective_of(config, self.network, len(self.people), self.device)
         self.optimisation = Optimisation(self.network, self.objective, config, self.processes.accelerator)
         training = TrainingPictures(
             self.pictures,

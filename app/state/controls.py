@@ -80,7 +80,21 @@ def not_found(what: str, wanted: str, instead: object) -> None:
     if st.session_state.get(_MOVED):
         return
     shown = "" if instead is None else f"; showing {instead} instead"
-    text = f"{what} {wanted[:_LONGEST]!r} from the URL was not found{shown}."
+    _note(f"{what} {wanted[:_LONGEST]!r} from the URL was not found{shown}.")
+
+
+def kept(key: str) -> str | None:
+    """What this select box was at before this rerun; None at the first."""
+    found = st.session_state.get(f"_kept_{key}")
+    return None if found is None else str(found)
+
+
+def gone(what: str, name: str, instead: object) -> None:
+    """Notes that what was shown has vanished meanwhile, and what is shown instead."""
+    _note(f"{what} {name[:_LONGEST]!r} is no longer there; showing {instead} instead.")
+
+
+def _note(text: str) -> None:
     notices = st.session_state.setdefault(_NOTICES, [])
     if text not in notices:
         notices.append(text)

@@ -12,7 +12,7 @@ from isp_app.reading import runs_access
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.settings import Settings, settings
-from isp_app.state.controls import moved, select
+from isp_app.state.controls import gone, kept, moved, select
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 
@@ -71,11 +71,13 @@ def _choose(config: Settings) -> Selection:
         listed = [item for item in everything if data in (ALL_DATA, item.summary.data)]
         if not listed:
             return Selection(config, tuple(everything), None, None, "train")
-        names = {item.id: item for item in listed}
+        names, before = {item.id: item for item in listed}, kept("run")
         identifier = select(
             "Run", list(names), "run", help="Runs are read from the folders that the server was started with."
         )
         chosen = names.get(identifier, listed[0])
+        if before not in (None, *(item.id for item in everything)) and before != st.query_params.get("run"):
+            gone("Run", str(before), identifier)
         run, problem = _opened(chosen)
         splits = SPLITS if run is None else runs_access.splits_of(run)
         split_name = select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from isp_core.commands.options import (
 )
 from isp_core.errors import IspError
 from isp_core.progress import counted
+from isp_core.text_files import shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,7 +78,7 @@ def parse_pictures(
             overlay(image, parsing.labels[row], palette).save(target)
             shares = {f"share_{columns[part]}": share for part, share in enumerate(parsing.part_share[row], start=1)}
             seen = {f"visible_{columns[part]}": flag.item() for part, flag in enumerate(parsing.visibility[row] * 1, 1)}
-            rows.append({"picture": str(file)} | seen | shares)
+            rows.append({"picture": shown(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
         (out / "parts.json").write_text(
@@ -137,10 +139,9 @@ def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
             files.append((path, path.stem))
         else:
             raise IspError(f"{path}: no such image or folder")
-    names = pd.Series([name for _, name in files])
-    if names.duplicated().any():
-        twice = names[names.duplicated()].iloc[0]
-        raise IspError(f"two of the images are called {twice}: parse them into two folders")
+    twice = next((name for name, count in Counter(name for _, name in files).items() if count > 1), None)
+    if twice is not None:
+        raise IspError(f"two of the images are called {shown(twice)}: parse them into two folders")
     return files
 
 

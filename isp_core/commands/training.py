@@ -87,6 +87,6 @@ def train_run(
 def parse_size(text: str) -> tuple[int, int]:
     """ "256x128" -> (256, 128)."""
     height, cross, width = text.lower().partition("x")
-    if not cross or not height.isdigit() or not width.isdigit():
+    if not cross or not all(side.isdecimal() and len(side) <= 9 for side in (height, width)):
         raise ConfigError(f"--size takes height x width, such as 256x128; got {text!r}")
     return int(height), int(width)

@@ -65,7 +65,7 @@ def run_folders(root: str | Path) -> list[Path]:
     folder = Path(root)
     try:
         if not folder.is_dir():
-            raise RunError(f"{folder} does not exist")
+            raise RunError(f"{folder} {'is not a folder' if os.path.lexists(folder) else 'does not exist'}")
         if _may_be_run(folder):
             return [folder]
         entries = sorted(folder.iterdir())

@@ -270,7 +270,8 @@ def open_run(path: str | Path) -> Run:
     except OSError as error:
         raise RunError(f"{folder} cannot be read ({error.strerror or error})") from None
     if not there:
-        raise RunError(f"{folder} does not exist. `isp runs list DIR` shows the runs of a folder")
+        what = "is not a folder" if os.path.lexists(folder) else "does not exist"
+        raise RunError(f"{folder} {what}. `isp runs list DIR` shows the runs of a folder")
     return Run(folder, read_info(folder))
 
 

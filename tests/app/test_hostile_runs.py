@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,12 @@ def test_no_text_is_a_link_a_picture_or_a_formula(text: str) -> None:
 def test_a_command_to_copy_has_the_path_as_one_word() -> None:
     assert argument("runs/k6") == "runs/k6"
     assert argument("runs/x; rm -rf ~") == "'runs/x; rm -rf ~'"
+
+
+def test_a_run_that_vanishes_while_its_page_is_open_is_named(own_runs: Path, open_page: Open) -> None:
+    test = open_page("help", runs=own_runs, run="k6")
+    shutil.rmtree(own_runs / "k6")
+    test.run()
+    assert "Run 'k6' is no longer there; showing " in words(test).replace("\\", "")
+    test.run()
+    assert "is no longer there" not in words(test)

@@ -110,6 +110,8 @@ class _Training:
         if config.data.identities is not None:
             data = data.take_identities(config.data.identities)
         data = data.hold_out(config.data.validation)
+        if resume:
+            resumable(out, data)  # first: of other data, nothing else that is said would help
         self.config, self.data, self.out = config, data, out
         self.report, self.progress = (report if self.main else _silent), progress and self.main
         self.size, self.held = map_size(config.data.size), held

@@ -39,6 +39,10 @@ _LAST_RESORT = 1.0  # what purple costs a part that is not known to be a belongi
 _OTHER_CLASS = 8.0  # what any colour of another body part costs a part whose class is known
 _SHADE = 1.5  # what a darker or lighter shade costs: for second legs, or more than seven parts
 _SHADES = (1.0, 0.62, 1.35, 0.4)
+_GREYED = (
+    0.5,
+    0.25,
+)  # how much of its colour a part of no class keeps where other parts have classes: colours are theirs
 _NO_COLOUR = 100.0  # what it costs a part to go without
 IGNORED: Rgb = (128, 128, 128)
 UNKNOWN: Rgb = (170, 170, 170)
@@ -107,11 +111,13 @@ class Palette:
         return table
 
 
-def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -> Palette:
+def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None, *, greyed: bool = False) -> Palette:
     """Colours for parts 1..n.
 
     heights: mean height of each part in the pictures, 0 top to 1 bottom, NaN where a part never occurs.
-    classes: part -> body part, as evaluation assigned them; None or partial where there is no truth.
+    classes: part -> body part, as evaluation assigned them; None or partial where there is no ground truth. Parts of no
+        class then get greyed colours, so that no colour means a class and something else.
+    greyed: parts of no class get greyed colours even where no part of this run has a class, see `alike`.
 
     One colour a part, chosen together so that the sum of misfits is least: a head stays orange with K = 4 and K = 8.
 
@@ -121,12 +127,16 @@ def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None) -
     True
     """
     classes = classes or {}
-    colours = [(slot, shade) for shade in range(len(_SHADES)) for slot in SLOTS]
+    greyed = greyed or bool(classes)
+    colours = [(slot, shade) for shade in range(len(_SHADES) + len(_GREYED)) for slot in SLOTS]
     chosen: dict[int, int] = {}
     if len(heights):
         cost = np.array(
             [
-                [_misfit(slot, h, classes.get(k)) + _SHADE * shade for slot, shade in colours]
+                [
+                    _misfit(slot, h, classes.get(k)) + _shade_cost(shade, greyed and k not in classes)
+                    for slot, shade in colours
+                ]
                 for k, h in enumerate(heights, start=1)
             ]
         )
@@ -179,9 +189,20 @@ def _cheapest(cost: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 def _shaded(slot: Slot, shade: int) -> Rgb:
-    """The slot's colour, darker or lighter; shade 0 is the colour itself."""
-    r, g, b = (min(255, round(channel * _SHADES[shade])) for channel in slot.rgb)
+    """The slot's colour, darker, lighter or greyed; shade 0 is the colour itself."""
+    if shade < len(_SHADES):
+        r, g, b = (min(255, round(channel * _SHADES[shade])) for channel in slot.rgb)
+        return r, g, b
+    kept = _GREYED[shade - len(_SHADES)]
+    r, g, b = (round(kept * channel + (1 - kept) * grey) for channel, grey in zip(slot.rgb, IGNORED, strict=True))
     return r, g, b
+
+
+def _shade_cost(shade: int, greyed: bool) -> float:
+    """What the shade costs a part that is to be `greyed`, or is not."""
+    if shade < len(_SHADES):
+        return _SHADE * shade + (_OTHER_CLASS if greyed else 0.0)
+    return _SHADE * (shade - len(_SHADES)) + (0.0 if greyed else _NO_COLOUR)
 
 
 def _misfit(slot: Slot, height: float, body_part: str | None) -> float:
@@ -212,10 +233,28 @@ def class_palette(names: Mapping[int, str]) -> Palette:
     return Palette(parts, "Colours of the truth's own classes.")
 
 
+def alike(palettes: Sequence[Palette]) -> list[Palette]:
+    """The palettes so that they can share a legend: where one of them knows classes, their colours mean those classes,
+    and the parts of runs without any are greyed.
+
+    >>> first, second = alike([assign([0.1, 0.24], {1: "head"}), assign([0.11, 0.3])])
+    >>> [part.name for part in union([first, second]).parts][0]
+    'head'
+    """
+    if not any(part.body_part for palette in palettes for part in palette.parts):
+        return list(palettes)
+    return [
+        palette
+        if any(part.body_part for part in palette.parts)
+        else Palette(assign([part.height for part in palette.parts], greyed=True).parts, palette.rule)
+        for palette in palettes
+    ]
+
+
 def union(palettes: Sequence[Palette]) -> Palette:
     """One legend for several runs, or a run and its ground truth: each colour once, named by what the parts are.
 
-    Use each run's own `coded` for its maps.
+    Use each run's own `coded` for its maps; of palettes that `alike` returned, no colour has two meanings.
 
     >>> [part.name for part in union([assign([0.1, 0.24], {1: "head"}), assign([0.11, 0.3])]).parts]
     ['head / part 1, mean height 11 %', 'part 2, mean height 24 to 30 %']

@@ -66,13 +66,25 @@ def document(content: dict[str, object], source: Provenance, rule: str = "") -> 
 
 
 def picture(pixels: Pixels, source: Provenance, title: str) -> bytes:
-    """A PNG that carries its provenance as text chunks. (h, w) stays grey: its values are the labels."""
+    """An RGB PNG (h, w, 3) that carries its provenance as text chunks."""
+    return _png(Image.fromarray(pixels), source, title)
+
+
+def mask(labels: Pixels, colours: Pixels, source: Provenance, title: str) -> bytes:
+    """A label map (h, w) as a PNG whose palette is `colours` (256, 3): its values are the labels, and any viewer shows
+    them in the parts' colours."""
+    image = Image.frombytes("P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels).tobytes())
+    image.putpalette(colours.tobytes())
+    return _png(image, source, title)
+
+
+def _png(image: Image.Image, source: Provenance, title: str) -> bytes:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Title", title)
     for name, value in asdict(source).items():
         notes.add_text(name, "" if value is None else str(value))
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=notes)
+    image.save(buffer, "PNG", pnginfo=notes)
     return buffer.getvalue()
 
 

@@ -64,7 +64,16 @@ class Facts:
         return f"{name}, %" if name.startswith(IOU) else name.replace("_", " ")
 
     def values(self, name: str) -> pd.Series:
-        """One value per image of the split, in the order of its records: numbers or text."""
+        """One value per image of the split, in the order of its records: numbers or text. Do not change it."""
+        if name not in self._read:
+            self._read[name] = self._values(name)
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, pd.Series]:
+        return {}
+
+    def _values(self, name: str) -> pd.Series:
         if name.startswith(PART) and self.epoch is not None:
             return pd.Series(100 * self._shares()[:, int(name[len(PART) :]) - 1])
         if name.startswith(IOU) and self.epoch is not None:

@@ -24,7 +24,7 @@ _ONE_AT_A_TIME = threading.Semaphore(1)  # a network uses all cores already
 NEAREST = 12
 
 
-@st.cache_resource(hash_funcs=KEYS, max_entries=2, show_spinner="Loading the network")
+@st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner="Loading the network")
 def _parser(run: Run, epoch: int) -> HumanParser:
     return HumanParser.load(run, epoch)
 
@@ -38,7 +38,7 @@ class Seen:
     rule: str = ""  # of visibility, with what it does
 
 
-@st.cache_data(hash_funcs=KEYS, max_entries=48, max_size="64mb", show_spinner="Parsing", scope="session")
+@st.cache_data(hash_funcs=KEYS, max_entries=128, max_size="64mb", show_spinner="Parsing", scope="session")
 def _see(run: Run, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
     picture = Image.frombytes("RGB", (width, height), pixels)
     parser = _parser(run, epoch)
@@ -52,6 +52,32 @@ def _see(run: Run, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
 def see(run: Run, epoch: int, picture: Image.Image) -> Seen:
     """Parts and features of one RGB picture."""
     return _see(run, epoch, picture.tobytes(), picture.width, picture.height)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The weights of a run at an epoch. name: the run's in the list, and the epoch."""
+
+    name: str
+    run: Run
+    epoch: int
+
+    def see(self, picture: Image.Image) -> Seen:
+        """See `see`."""
+        return see(self.run, self.epoch, picture)
+
+    def trained_on(self) -> str:
+        """What the network has seen, in a sentence, and what that means for other images."""
+        info = self.run.info
+        count, (height, width) = info.data.splits.get("train"), info.size
+        many = "" if count is None else f", {count.pictures} images of {count.identities} people"
+        many += "" if count is None or count.cameras < 1 else f" from {count.cameras} cameras"
+        kind = " (rendered people, no photographs)" if info.data.name.lower() == "walkers" else ""
+        labels = f"; labels: {info.labels}" if info.labels and info.parts else ""
+        return (
+            f"trained on {info.data.name}{kind}{many}, crops of one person at {height} × {width}{labels}. "
+            "On images unlike these, expect worse parts."
+        )
 
 
 def forget() -> None:

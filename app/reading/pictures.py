@@ -118,16 +118,21 @@ def tiles(
     height = round(width * aspect(run))
     groups: list[tuple[Split, tuple[int, ...]]] = [] if first is None else [(first[0], (first[1],))]
     groups.append((split, tuple(int(row) for row in rows)))
-    images: list[Pixels | None] = []
+    paths: list[str] = []
     maps: list[Pixels] = []
     for one, some in groups:
-        paths = runs_access.records(run, one)["path"].iloc[list(some)]
-        images += [read(root, str(path), width, height) for path in paths]
+        paths += [str(path) for path in runs_access.records(run, one)["path"].iloc[list(some)]]
         if epoch is not None and run.info.parts and some:
             with contextlib.suppress(RunError):  # the maps are being written right now: images alone
                 maps.append(palette.coded(runs_access.maps(run, one, epoch, some)))
     labels = np.concatenate(maps) if maps else None
-    labels = labels if labels is not None and len(labels) == len(images) else None
+    labels = labels if labels is not None and len(labels) == len(paths) else None
+    return _sprite(root, tuple(paths), width, height, labels)
+
+
+@st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="48mb", ttl=300, show_spinner=False)
+def _sprite(root: Path | None, paths: tuple[str, ...], width: int, height: int, labels: Pixels | None) -> Sprite:
+    images = [read(root, path, width, height) for path in paths]
     if labels is not None and all(image is None for image in images):
         return sprite(None, width, height, labels)
     blank = np.full((height, width, 3), 43, np.uint8)

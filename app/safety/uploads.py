@@ -1,12 +1,8 @@
-"""Uploaded images: three formats, decoded small under a shared memory budget, once per session, or refused in words."""
+"""Uploaded images: three formats, decoded small under a shared memory budget, or refused in words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import streamlit as st
 from PIL import Image
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from isp_core.errors import IspError
 from isp_core.images import UPLOAD_FORMATS, DecodeBudget, NotAnImageError, PictureError, TooLargeError, open_image
@@ -45,38 +41,3 @@ def decode(data: bytes, name: str) -> Image.Image:
     if min(image.size) < MIN_SIDE:
         raise UploadError(f"{label} has {image.width} × {image.height} pixels: too small to show a person")
     return image
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """An upload's image as raw RGB, or why it was refused."""
-
-    pixels: bytes
-    size: tuple[int, int]
-    refused: str = ""
-
-    @property
-    def image(self) -> Image.Image:
-        """The image; UploadError where it was refused."""
-        if self.refused:
-            raise UploadError(self.refused)
-        return Image.frombytes("RGB", self.size, self.pixels)
-
-
-def open_upload(file: UploadedFile) -> Image.Image:
-    """The image of an uploaded file, decoded once per session however often the page reruns; UploadError."""
-    return _kept(file.file_id, file.name, file).image
-
-
-@st.cache_data(max_entries=32, max_size="128mb", show_spinner="Opening", scope="session")
-def _kept(file_id: str, name: str, _file: UploadedFile) -> Decoded:
-    try:
-        image = decode(_file.getvalue(), name)
-    except UploadError as error:
-        return Decoded(b"", (0, 0), str(error))
-    return Decoded(image.tobytes(), image.size)
-
-
-def forget() -> None:
-    """Drops this session's decoded uploads."""
-    _kept.clear()

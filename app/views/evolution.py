@@ -155,7 +155,7 @@ def _downloads(run: Run, selection: Selection, row: int, epoch: int, epochs: lis
         )
         st.download_button(
             f"Part map of epoch {epoch} (PNG)",
-            lambda: exports.picture(now, source, "label map: grey value = part"),
+            lambda: exports.mask(now, palette.table(), source, "label map: value = part"),
             f"{source.stem}_{record['identity']}_map.png",
             "image/png",
             on_click="ignore",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from isp_app.components import epoch_scrubber, mask_viewer
+from isp_app.components import crop_box, epoch_scrubber, mask_viewer
 from isp_app.safety.names import escape
 from isp_app.state.sidebar import Selection
 from isp_core.matching import MATCHINGS
@@ -56,13 +56,14 @@ def show(_: Selection) -> None:
         "A part's colour says which body part it is, on every page, for every K, epoch and run: the class that "
         "evaluation assigned to it, or, without truth, the place of its mean height between head and shoes. "
         "Colours are Okabe and Ito's, which most colour-blind people can tell apart; a second part of the same class "
-        "gets a darker or lighter shade."
+        "gets a darker or lighter shade. Where some parts have a class, the others are greyed."
     )
     st.html("<div style='display:flex;flex-wrap:wrap;gap:.8rem'>" + "".join(_swatch(slot) for slot in SLOTS) + "</div>")
     st.subheader("Keys", anchor=False)
     st.markdown(
         f"Click a viewer or reach it with Tab, then: **mask viewer** {mask_viewer.HINT}. "
-        f"**Epoch scrubber** {epoch_scrubber.HINT}. **Ranking grid** arrows, Home, End, Enter opens, M part maps."
+        f"**Epoch scrubber** {epoch_scrubber.HINT}. **Ranking grid** arrows, Home, End, Enter opens, M part maps. "
+        f"**Finder** P previous image, N next image. **Crop box** {crop_box.KEYS}."
     )
     st.subheader("Addresses", anchor=False)
     st.markdown("Every control stands in the address: copy it to show somebody else what you see on the same runs.")

@@ -20,7 +20,7 @@ from isp_app.state.look import current_look
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
 from isp_app.views import finder
 from isp_core.metrics.spaces import TARGETS
-from isp_core.palette import union
+from isp_core.palette import alike, union
 from isp_core.runs import Run
 
 WORST, BEST, BY_NAME, GAIN, LOSS = "worst first", "best first", "by name", "largest gain first", "largest loss first"
@@ -127,7 +127,7 @@ def _rows(
         position = clicked
         st.query_params[ROW] = known_names[position]
     else:
-        position = _wanted(kept, known_names)
+        position = _wanted(own, kept, known_names)
         if state.get("_iou_shown") != known_names[position]:  # chosen elsewhere, or Back: the tick follows
             state["_iou_anchor"] = known_names[position]
             key = f"{order} {known_names[position]}"
@@ -160,11 +160,14 @@ def _clicked(state: Any) -> int | None:
     return int(cells[0][0]) if cells else int(rows[0]) if rows else None
 
 
-def _wanted(kept: pd.DataFrame, names: list[str]) -> int:
+def _wanted(own: Scored, kept: pd.DataFrame, names: list[str]) -> int:
     wanted = st.query_params.get(ROW, "")
     found = pick.row_named(kept, wanted) if wanted else pick.kept(kept)
     if wanted and found is None:
-        not_found("Image", wanted, names[0])
+        if pick.row_named(runs_access.records(own.run, own.split), wanted) is None:
+            not_found("Image", wanted, names[0])
+        else:
+            st.info(f"{plain(wanted)} is left out by the filters, or has no score; showing {plain(names[0])}.")
     return found or 0
 
 
@@ -226,7 +229,7 @@ def _image(selection: Selection, own: Scored, other: Scored | None, scores: pd.S
         found = None if side is None else _map(side, str(record["path"]))
         if side is None or found is None:
             continue
-        palette = runs_access.palette(side.run)
+        _, palette = alike([truth.palette(), runs_access.palette(side.run)])
         palettes.append(palette)
         words = f"{title}{side.label}" if other is not None else SPLIT_NAMES[split]
         panels.append(Panel(words, f"Part map, {words}, {alt}", mask_uri(palette.coded(found)), image, ratio))

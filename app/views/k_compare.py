@@ -21,7 +21,7 @@ from isp_app.state.sidebar import Selection
 from isp_app.views import finder
 from isp_core.labelling.clustering import CLUSTERING
 from isp_core.metrics.spaces import TARGETS
-from isp_core.palette import union
+from isp_core.palette import Palette, alike, union
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
@@ -213,11 +213,19 @@ def _map(other: Run, run: Run, split: Split, row: int, epoch: int | None) -> tup
     return at, runs_access.maps(other, split, at, (place,))[0]
 
 
+def _palettes(selection: Selection, run: Run, runs: dict[str, Run]) -> dict[str, Palette]:
+    """The runs' colours under one legend, which the ground truth shares where there is one."""
+    shared = [] if truth.folder_of(run, selection.settings) is None else [truth.palette()]
+    own = alike([*(runs_access.palette(other) for other in runs.values()), *shared])
+    return dict(zip(runs, own, strict=False))
+
+
 def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> None:
     record = runs_access.records(run, split).iloc[row]
     root = pictures.picture_root(run, selection.settings)
     image, alt, ratio = pictures.uri(root, str(record["path"])), pictures.describe(record), pictures.aspect(run)
     panels = [Panel("input", f"Input, {alt}", None, image, ratio)] if image else []
+    own = _palettes(selection, run, runs)
     palettes = []
     absent = []
     shape = None
@@ -227,7 +235,7 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
         if found is None:
             absent.append(name)
             continue
-        palette = runs_access.palette(other)
+        palette = own[name]
         palettes.append(palette)
         shape = found[1].shape
         maps.append(
@@ -287,21 +295,22 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     rows = list(dict.fromkeys([row, *map(int, steps)]))[:FIGURE_ROWS]
     root, width = pictures.picture_root(run, selection.settings), 64
     size = (round(width * pictures.aspect(run)), width)
+    own = _palettes(selection, run, runs)
+    colours = {name: palette.table() for name, palette in own.items()}
     lines: list[list[Pixels | None]] = []
     for one in rows:
         image = pictures.read(root, str(table["path"].iloc[one]), size[1], size[0])
         line: list[Pixels | None] = [image]
-        found = [(other, _map(other, run, split, one, epoch)) for other in runs.values()]
+        found = [(name, _map(other, run, split, one, epoch)) for name, other in runs.items()]
         shape = next((m[1].shape for _, m in found if m is not None), None)
         codes = truth.of_picture(run, selection.settings, split, one, (shape[0], shape[1])) if shape else None
         strength = 0.7 if image is not None else 1.0
         line.append(None if codes is None else overlay(image, codes, truth.palette().table(), strength, size))
-        for other, stored in found:
-            colours = runs_access.palette(other).table()
-            line.append(None if stored is None else overlay(image, stored[1], colours, strength, size))
+        for name, stored in found:
+            line.append(None if stored is None else overlay(image, stored[1], colours[name], strength, size))
         lines.append(line)
     titles = ["input", "truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
-    everything = union([*(runs_access.palette(r) for r in runs.values()), truth.palette()])
+    everything = union([*own.values(), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
     names = (f"{n}: {name}" + (f" ({variant(r)})" if variant(r) else "") for n, (name, r) in enumerate(runs.items(), 1))
     footer = ["The chosen picture first, the others at even steps through the split.", ", ".join(names)]

@@ -1,201 +1,155 @@
-"""Upload: one's own pictures through a run's network. Kept in this session's memory, never logged, never stored."""
+"""Upload: one's own images under one or several networks. Kept in this session's memory, never logged, never stored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.components.ranking_grid import Tile, ranking_grid
-from isp_app.drawing import exports
-from isp_app.drawing.encode import mask_uri, overlay, png, to_uri
-from isp_app.drawing.exports import Provenance
+from isp_app.drawing import exports, upload_files
+from isp_app.drawing.encode import mask_uri
+from isp_app.drawing.upload_files import Parsed
 from isp_app.reading import parse_upload, pictures, runs_access
-from isp_app.reading.parse_upload import Seen
-from isp_app.safety import uploads
-from isp_app.safety.names import distinct, escape, plain
-from isp_app.safety.uploads import FORMATS, MAX_BYTES, UploadError
-from isp_app.state.controls import select
+from isp_app.reading.parse_upload import Network, Seen
+from isp_app.safety.names import escape, plain
+from isp_app.state.controls import all_found, by_hand
+from isp_app.state.given import Given
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
-from isp_core.palette import Palette
-from isp_core.runs import Run, RunError
+from isp_app.views import upload_images
+from isp_core.palette import alike, union
+from isp_core.runs import RunError
 
-MOST = 16
-SAMPLES = 6
-SHOWN = (512, 256)  # height and width at which uploads are shown
-
-
-@dataclass(frozen=True)
-class Given:
-    """A picture to parse: its name for the page, and its RGB pixels."""
-
-    name: str
-    picture: Image.Image
+MOST_NETWORKS = 6
 
 
 def show(selection: Selection) -> None:
     """The page."""
     st.title("Upload", anchor=False)
-    networks = _networks(selection)
-    if not networks:
+    everything = _networks(selection)
+    if not everything:
         if empty.run_or_reason(selection) is not None:
             command = empty.train_command(selection.settings)
             empty.say("No run here has weights, so images cannot be parsed. Train one:", command)
         return
     st.caption(
-        "Pictures stay in this session's memory on this machine: they are not stored, logged or sent anywhere. "
-        "Upload pictures of people only where you may."
+        "Images stay in this session's memory on this machine: they are not stored, logged or sent anywhere. "
+        "Upload images of people only if you have the right to."
     )
-    wanted = select("Network", list(networks), "ckpt", help="Runs and epochs whose weights are stored")
-    run, epoch = networks[wanted]
-    given = _given(selection, run)
-    if not given:
+    networks = _choose(everything)
+    images, which = upload_images.choose(selection, networks[0].run)
+    if not images:
         return
-    crops = [_crop(item, i) for i, item in enumerate(given)] if _by_hand(given) else given
-    seen = [parse_upload.see(run, epoch, item.picture) for item in crops]
-    palette = runs_access.palette(run)
-    source = exports.provenance(run, epoch, "upload")
-    _parts(run, palette, crops, seen)
-    names = [item.name for item in crops]
-    which = 0
-    if len(crops) > 1:
-        which = int(
-            st.radio("Picture", range(len(names)), format_func=lambda i: plain(names[i]), horizontal=True, key="which")
-            or 0
+    if len(networks) == 1:
+        _all_images(networks[0], images)
+    else:
+        _all_networks(networks, images[which])
+    network = networks[0]
+    if len(networks) > 1:
+        names = {one.name: one for one in networks}
+        picked = st.segmented_control(
+            "Details of", list(names), default=networks[0].name, key="details", required=True, format_func=plain
         )
-    _details(run, palette, seen[which])
-    _downloads(run, palette, crops[which], seen[which], source)
-    _nearest(selection, run, epoch, seen[which])
+        network = names.get(str(picked), networks[0])
+    seen = network.see(images[which].cropped)
+    _details(network, seen)
+    _downloads(network, networks, images, which)
+    _nearest(selection, network, seen)
 
 
-def _networks(selection: Selection) -> dict[str, tuple[Run, int]]:
+def _networks(selection: Selection) -> dict[str, Network]:
     """Runs and epochs that have weights: the sidebar's run first, its last epoch first."""
-    found: dict[str, tuple[Run, int]] = {}
+    found: dict[str, Network] = {}
     for item, run in selection.open_others():
         try:
             for epoch in run.weight_epochs()[::-1]:
-                found[f"{item.id} epoch {epoch}"] = (run, epoch)
+                name = f"{item.id} epoch {epoch}"
+                found[name] = Network(name, run, epoch)
         except RunError:
             continue
     return found
 
 
-def _given(selection: Selection, run: Run) -> list[Given]:
-    state = st.session_state
-    state.setdefault("upload-round", 0)
-    key = f"uploads-{state['upload-round']}"
-    files = st.file_uploader(
-        "Pictures",
-        type=["png", "jpg", "jpeg", "webp"],
-        accept_multiple_files=True,
-        key=key,
-        help=f"{', '.join(FORMATS)}; at most {MAX_BYTES // 2**20} MB each; the first {MOST} are parsed",
+def _choose(everything: dict[str, Network]) -> list[Network]:
+    """One network, or several to compare on the same image; what each was trained on."""
+    names = list(everything)
+    all_found("ckpt", names, "Network")
+    wanted = st.multiselect(
+        "Networks",
+        names,
+        key="ckpt",
+        bind="query-params",
+        persist_state="session",
+        on_change=by_hand,
+        args=("ckpt",),
+        max_selections=MOST_NETWORKS,
+        placeholder=names[0],
+        help="Runs and epochs whose weights are stored. Choose several to compare them on the same image.",
     )
-    shot = None
-    with st.container(horizontal=True):
-        if st.toggle("Camera", key="camera"):
-            shot = st.camera_input("Take a picture", key=f"shot-{state['upload-round']}")
-        sample = _sample(selection, run)
-        if st.button("Clear everything", help="Forgets the uploads of this session"):
-            state["upload-round"] += 1
-            parse_upload.forget()
-            _shown.clear()
-            uploads.forget()
-            st.rerun()
-    given: list[Given] = []
-    offered = [*(files or []), *([shot] if shot is not None else [])]
-    for file in offered[:MOST]:
-        try:
-            given.append(Given(file.name, uploads.open_upload(file)))
-        except UploadError as error:
-            st.warning(plain(error))
-    if len(offered) > MOST:
-        st.info(f"{len(offered)} pictures were uploaded; the first {MOST} are parsed.")
-    unlike = distinct([item.name.replace("/", "_") for item in given])
-    return [Given(name, item.picture) for name, item in zip(unlike, given, strict=True)] or sample
+    networks = [everything[name] for name in wanted or names[:1]]
+    for network in networks:
+        st.caption(f"{plain(network.name)}: {plain(network.trained_on())}")
+    return networks
 
 
-def _sample(selection: Selection, run: Run) -> list[Given]:
-    """Test pictures of the run's own data, where they are here and nothing was uploaded."""
-    root = pictures.picture_root(run, selection.settings)
-    table = runs_access.records(run, "query")
-    if root is None or table.empty or not st.toggle("Sample pictures", value=True, key="sample", bind="query-params"):
-        return []
-    rows = np.linspace(0, len(table) - 1, min(SAMPLES, len(table))).astype(int)
-    given = []
-    for row in rows:
-        pixels = pictures.read(root, str(table["path"].iloc[row]), SHOWN[1], SHOWN[0])
-        if pixels is not None:
-            given.append(Given(Path(str(table["path"].iloc[row])).name, Image.fromarray(pixels)))
-    return given
-
-
-def _by_hand(given: list[Given]) -> bool:
-    wide = [item.name for item in given if item.picture.width > 0.8 * item.picture.height]
-    if wide:
-        st.info(f"{len(wide)} of {len(given)} pictures are wide: crop them to one person, as training saw them.")
-    return bool(st.toggle("Crop by hand", value=bool(wide), key=f"crop-{len(wide)}-{len(given)}"))
-
-
-def _crop(item: Given, i: int) -> Given:
-    """Sliders for the four sides, in percent of the picture."""
-    with st.expander(f"Crop {plain(item.name)}", expanded=i == 0):
-        left, right = st.columns([1, 2])
-        with right:
-            across = st.slider("Left and right, %", 0, 100, (0, 100), key=f"x-{i}-{item.name}")
-            down = st.slider("Top and bottom, %", 0, 100, (0, 100), key=f"y-{i}-{item.name}")
-        w, h = item.picture.size
-        x0, x1, y0, y1 = (round(s * v / 100) for s, v in ((w, across[0]), (w, across[1]), (h, down[0]), (h, down[1])))
-        if x1 - x0 < 8 or y1 - y0 < 8:
-            right.info("The crop is too small; the whole picture is taken.")
-            return item
-        cropped = item.picture.crop((x0, y0, x1, y1))
-        small = cropped.copy()
-        small.thumbnail((160, 320))
-        left.image(np.asarray(small), alt=f"Crop of {item.name}")
-    return Given(item.name, cropped)
-
-
-@st.cache_data(max_entries=48, max_size="32mb", show_spinner=False, scope="session")
-def _shown(pixels: bytes, width: int, height: int) -> str:
-    """An upload as the viewer shows it; encoded once, kept in this session alone."""
-    picture = Image.frombytes("RGB", (width, height), pixels).resize(SHOWN[::-1], Image.Resampling.BILINEAR)
-    return to_uri(png(np.asarray(picture)), "image/png")
-
-
-def _uri(item: Given) -> str:
-    return _shown(item.picture.tobytes(), item.picture.width, item.picture.height)
-
-
-def _parts(run: Run, palette: Palette, given: list[Given], seen: list[Seen]) -> None:
-    if not run.info.parts:
-        st.info(f"{plain(run.name)} is a baseline without parts: it finds near pictures, but no parts.")
+def _all_images(network: Network, images: list[Given]) -> None:
+    if not network.run.info.parts:
+        _no_parts(network)
         return
+    palette = runs_access.palette(network.run)
     panels = []
-    for item, what in zip(given, seen, strict=True):
-        visible = int(np.asarray(what.vectors.visibility)[0].sum())
+    for item in images:
+        seen = network.see(item.cropped)
         panels.append(
             Panel(
                 item.name,
                 f"Parts found in {item.name}",
-                mask_uri(palette.coded(what.labels)),
-                _uri(item),
-                pictures.aspect(run),
-                f"{visible} of {run.info.parts - 1} parts visible",
+                mask_uri(palette.coded(seen.labels)),
+                upload_images.encoded(item.cropped),
+                pictures.aspect(network.run),
+                _visible(network, seen),
             )
         )
-    mask_viewer(panels, palette, title="Parts of the uploaded pictures", key="upload", look=current_look())
+    mask_viewer(panels, palette, title="Parts of your images", key="upload", look=current_look())
 
 
-def _details(run: Run, palette: Palette, seen: Seen) -> None:
-    if not run.info.parts:
+def _all_networks(networks: list[Network], item: Given) -> None:
+    """The same image under every network, side by side."""
+    with_parts = [network for network in networks if network.run.info.parts]
+    for network in networks:
+        if not network.run.info.parts:
+            _no_parts(network)
+    if not with_parts:
         return
+    image = upload_images.encoded(item.cropped)
+    ratio = pictures.aspect(with_parts[0].run)
+    panels = [Panel("input", f"Input, {item.name}", None, image, ratio)]
+    palettes = alike([runs_access.palette(network.run) for network in with_parts])
+    for network, palette in zip(with_parts, palettes, strict=True):
+        seen = network.see(item.cropped)
+        alt, words = f"Parts of {item.name} by {network.name}", _visible(network, seen)
+        panels.append(
+            Panel(network.name, alt, mask_uri(palette.coded(seen.labels)), image, pictures.aspect(network.run), words)
+        )
+    mask_viewer(
+        panels, union(palettes), title=f"{item.name} under several networks", key="networks", look=current_look()
+    )
+
+
+def _no_parts(network: Network) -> None:
+    st.info(f"{plain(network.name)} is a baseline without parts: it finds similar images, but no parts.")
+
+
+def _visible(network: Network, seen: Seen) -> str:
+    return f"{int(np.asarray(seen.vectors.visibility)[0].sum())} of {network.run.info.parts - 1} parts visible"
+
+
+def _details(network: Network, seen: Seen) -> None:
+    if not network.run.info.parts:
+        return
+    palette = runs_access.palette(network.run)
     visible = np.asarray(seen.vectors.visibility)[0]
     share = np.asarray(seen.vectors.part_share)[0]
     chips = []
@@ -210,62 +164,40 @@ def _details(run: Run, palette: Palette, seen: Seen) -> None:
         )
     st.html("<div style='display:flex;flex-wrap:wrap;gap:.5rem'>" + "".join(chips) + "</div>")
     st.caption(f"Visible parts, l_k, by {plain(seen.rule)}.")
-    k_likely, why = parse_upload.likely_belonging(run)
-    if k_likely is not None:
-        state = "visible here" if visible[k_likely - 1] else "not visible here"
-        st.caption(f"Most likely a belonging: {plain(palette.name(k_likely))} ({state}). Rule: {plain(why)}.")
+    likely, why = parse_upload.likely_belonging(network.run)
+    if likely is not None:
+        state = "visible here" if visible[likely - 1] else "not visible here"
+        st.caption(f"Most likely a belonging: {plain(palette.name(likely))} ({state}). Rule: {plain(why)}.")
     else:
         st.caption(f"Belongings: {plain(why)}.")
 
 
-def _downloads(run: Run, palette: Palette, item: Given, seen: Seen, source: Provenance) -> None:
-    visible, share = (np.asarray(a)[0] for a in (seen.vectors.visibility, seen.vectors.part_share))
+def _parsed(network: Network, item: Given) -> Parsed:
+    run, seen = network.run, network.see(item.cropped)
+    source = exports.provenance(run, network.epoch, "upload")
+    belonging = parse_upload.likely_belonging(run) if run.info.parts else (None, "a network without parts")
+    return Parsed(item, seen.labels, seen.vectors, runs_access.palette(run), source, seen.rule, belonging)
+
+
+def _downloads(network: Network, networks: list[Network], images: list[Given], which: int) -> None:
+    one = _parsed(network, images[which])
     with st.container(horizontal=True):
-        if run.info.parts:
-            st.download_button(
-                "Mask (PNG)",
-                lambda: exports.picture(seen.labels, source, "label map: grey value = part"),
-                "mask.png",
-                "image/png",
-                on_click="ignore",
-            )
-            st.download_button(
-                "Overlay (PNG)",
-                lambda: exports.picture(
-                    overlay(np.asarray(item.picture), seen.labels, palette.table(), 0.55, item.picture.size[::-1]),
-                    source,
-                    "parts over the picture",
-                ),
-                "overlay.png",
-                "image/png",
-                on_click="ignore",
-            )
+        if network.run.info.parts:
+            st.download_button("Mask (PNG)", one.mask, f"{one.stem}_mask.png", "image/png", on_click="ignore")
+            st.download_button("Overlay (PNG)", one.overlay, f"{one.stem}_overlay.png", "image/png", on_click="ignore")
+        st.download_button("Results (JSON)", one.results, f"{one.stem}.json", "application/json", on_click="ignore")
         st.download_button(
-            "Numbers (JSON)",
-            lambda: exports.document(
-                {
-                    "parts": [
-                        {
-                            "part": p.index,
-                            "name": p.name,
-                            "visible": bool(visible[p.index - 1]),
-                            "share": float(share[p.index - 1]),
-                        }
-                        for p in palette.parts
-                    ],
-                    "likely_belonging": dict(zip(("part", "rule"), parse_upload.likely_belonging(run), strict=True)),
-                    "map_size": list(seen.labels.shape),
-                },
-                source,
-                palette.rule,
-            ),
-            "parts.json",
-            "application/json",
+            f"Everything (ZIP): {len(images)} × {len(networks)}",
+            lambda: upload_files.archive(_parsed(each, item) for item in images for each in networks),
+            "isp_parts.zip",
+            "application/zip",
             on_click="ignore",
+            help="Mask, overlay and results of all images under all chosen networks",
         )
 
 
-def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
+def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
+    run, epoch = network.run, network.epoch
     st.subheader("Nearest people in the gallery", anchor=False)
     if epoch not in run.embedding_epochs():
         empty.say(
@@ -289,8 +221,8 @@ def _nearest(selection: Selection, run: Run, epoch: int, seen: Seen) -> None:
         tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, who))
     ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")
     st.caption(
-        "One picture a person, the nearest by Eq. 10 among candidates from an index of global and foreground features. "
-        "Somebody is always nearest, also when the person is not in the gallery: a rank is not an identification."
+        "One image per person, the nearest by Eq. 10 among candidates from an index of global and foreground features. "
+        "Someone is always nearest, even when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:
         empty.no_pictures()

@@ -151,3 +151,9 @@ def test_distractors_are_no_people_of_identity(open_page: Open, tmp_path: Path) 
     assert not test.exception
     assert train.sum() == 6
     assert test.selectbox(key="pid").options == ["4"]
+
+
+def test_an_image_that_filters_leave_out_is_not_called_unknown(open_page: Open) -> None:
+    test = open_page("iou", run="k6", where="camera~2", row="0003_c1s1_000000_00.jpg")
+    assert not test.warning
+    assert any("left out by the filters" in info.value for info in test.info)

@@ -43,7 +43,7 @@ def test_a_person_chosen_on_one_page_stays_chosen_on_the_next(tab: Tab) -> None:
 def test_back_leads_from_evolution_to_the_class_that_was_chosen(tab: Tab) -> None:
     tab.open("iou?run=k6&split=gallery")
     _take(tab, "Class", "head")
-    tab.page.get_by_text("This image over all epochs").click()
+    tab.page.get_by_text("All its epochs").click()
     expect(tab.page.locator("h1")).to_have_text("Evolution")
     component(tab)
     assert "epoch=" not in tab.url()

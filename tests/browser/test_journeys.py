@@ -26,7 +26,7 @@ PAGES = ("Evolution", "Identity", "K compare", "IoU", "Ranking", "Embeddings", "
 
 def component(tab: Tab, nth: int = 0) -> Locator:
     """A viewer of ours once its pictures stand."""
-    found = tab.page.locator(".isp:has(canvas)").nth(nth)
+    found = tab.page.locator(".isp:not(.crop):has(canvas)").nth(nth)
     expect(found).to_have_attribute("data-ready", "1", timeout=60_000)
     return found
 
@@ -173,7 +173,7 @@ def test_a_row_of_the_iou_table_leads_to_its_picture(tab: Tab) -> None:
     tab.settle()
     name = tab.url().split("row=")[1].split("&")[0]
     expect(tab.page.locator("strong", has_text=name)).to_be_visible()  # the table holds the name too, but draws it
-    tab.page.get_by_text("This image over all epochs").click()
+    tab.page.get_by_text("All its epochs").click()
     expect(tab.page.locator("h1")).to_have_text("Evolution")
     tab.settle()
     assert name in (component(tab).get_attribute("aria-label") or "")
@@ -217,7 +217,7 @@ def test_fifty_uploads_at_once(tab: Tab, tmp_path: Path) -> None:
     for i in range(50):
         Image.new("RGB", (64, 128), (i, 90, 60)).save(tmp_path / f"{i:02d}.png")
     tab.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(sorted(tmp_path.glob("*.png")))
-    expect(tab.page.get_by_text("50 pictures were uploaded; the first 16 are parsed.")).to_be_visible(timeout=60_000)
+    expect(tab.page.get_by_text("50 images were uploaded; the first 16 are parsed.")).to_be_visible(timeout=60_000)
     tab.settle()
     assert component(tab).locator(".grid canvas").count() == 16
 
@@ -294,7 +294,7 @@ def test_a_shot_of_the_camera(tab: Tab) -> None:
     tab.page.get_by_text("Camera", exact=True).click()
     tab.page.wait_for_function("document.querySelector('video')?.readyState >= 3")
     tab.page.get_by_role("button", name="Take Photo").click()
-    expect(tab.page.get_by_text("1 of 1 pictures are wide")).to_be_visible()
+    expect(tab.page.get_by_text("is wide: draw a box")).to_be_visible()
     component(tab)
     expect(tab.page.get_by_text("Nearest people in the gallery")).to_be_visible()
 

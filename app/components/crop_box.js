@@ -2,6 +2,7 @@
 // rest (state "box": left, top, right, bottom in 0..1).
 
 const SMALLEST = 0.03, GRIP = 11, STEP = 0.01;
+const inUnit = (v) => Math.min(1, Math.max(0, v));
 
 export default function ({ parentElement: root, data, setStateValue }) {
   const whole = root.querySelector(".isp"), canvas = root.querySelector("canvas"), readout = root.querySelector(".readout");
@@ -12,7 +13,6 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const ratio = 2 * (w / h);  // height of a 1:2 box in parts of the image's height, for a width of 1
   let resting = null, W = 0, H = 0;
 
-  const clamp = (v) => Math.min(1, Math.max(0, v));
   const rest = () => {
     clearTimeout(resting);
     resting = setTimeout(() => setStateValue("box", { id: data.id, box: state.box }), 350);
@@ -61,7 +61,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
       const width = Math.min(Math.max(Math.abs(dx), Math.abs(dy) / ratio), roomX, roomY / ratio);
       dx = right * width; dy = down * width * ratio;
     }
-    const end = [clamp(fixed[0] + dx), clamp(fixed[1] + dy)];
+    const end = [inUnit(fixed[0] + dx), inUnit(fixed[1] + dy)];
     return [Math.min(fixed[0], end[0]), Math.min(fixed[1], end[1]), Math.max(fixed[0], end[0]), Math.max(fixed[1], end[1])];
   };
   const set = (box) => {
@@ -82,7 +82,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
 
   const at = (event) => {
     const area = canvas.getBoundingClientRect();
-    return [clamp((event.clientX - area.left) / area.width), clamp((event.clientY - area.top) / area.height)];
+    return [inUnit((event.clientX - area.left) / area.width), inUnit((event.clientY - area.top) / area.height)];
   };
   let drag = null;
   canvas.onpointerdown = (event) => {
@@ -110,7 +110,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const way = keys[event.key];
     if (way && event.shiftKey) {
       const [x0, y0, x1, y1] = state.box, wide = way[0] * STEP * 2, high = way[1] * STEP * 2;
-      set(span([x0, y0], [clamp(x1 + wide + (state.half ? high / ratio : 0)), clamp(y1 + high + (state.half ? wide * ratio : 0))]));
+      set(span([x0, y0], [inUnit(x1 + wide + (state.half ? high / ratio : 0)), inUnit(y1 + high + (state.half ? wide * ratio : 0))]));
     } else if (way) move(way[0] * STEP, way[1] * STEP);
     else if (event.key === "0") set([0, 0, 1, 1]);
     else if (event.key === "r") { state.half = !state.half; if (state.half) toHalf(); else draw(); }

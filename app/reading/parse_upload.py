@@ -40,7 +40,10 @@ class Seen:
 
 @st.cache_data(hash_funcs=KEYS, max_entries=128, max_size="64mb", show_spinner="Parsing", scope="session")
 def _see(run: Run, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
-    picture = Image.frombytes("RGB", (width, height), pixels)
+    return _read(run, epoch, Image.frombytes("RGB", (width, height), pixels))
+
+
+def _read(run: Run, epoch: int, picture: Image.Image) -> Seen:
     parser = _parser(run, epoch)
     with _ONE_AT_A_TIME, torch.inference_mode():
         found = parser.read(picture)
@@ -66,6 +69,10 @@ class Network:
         """See `see`."""
         return see(self.run, self.epoch, picture)
 
+    def read(self, picture: Image.Image) -> Seen:
+        """The same without the session's cache, which a download that is made when it is clicked cannot reach."""
+        return _read(self.run, self.epoch, picture)
+
     def trained_on(self) -> str:
         """What the network has seen, in a sentence, and what that means for other images."""
         info = self.run.info
@@ -76,7 +83,7 @@ class Network:
         labels = f"; labels: {info.labels}" if info.labels and info.parts else ""
         return (
             f"trained on {info.data.name}{kind}{many}, crops of one person at {height} × {width}{labels}. "
-            "On images unlike these, expect worse parts."
+            "On images unlike these, expect worse results."
         )
 
 

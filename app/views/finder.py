@@ -43,7 +43,7 @@ def choose(selection: Selection, run: Run, split: Split, *, people: bool = False
     filters, wanted = _asked(known)
     rows = _rows(known, filters, wanted)
     rows = rows[table["identity"].to_numpy()[rows] > 0] if people else rows
-    left, right = st.columns([5, 2], vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
     with right:
         steps(table, _first_of_each(table, rows, pick.kept(table)) if people else rows)
     with left:

@@ -55,7 +55,7 @@ def show(selection: Selection) -> None:
         network = names.get(str(picked), networks[0])
     seen = network.see(images[which].cropped)
     _details(network, seen)
-    _downloads(network, networks, images, which)
+    _downloads(network, networks, images, which, seen)
     _nearest(selection, network, seen)
 
 
@@ -172,15 +172,15 @@ def _details(network: Network, seen: Seen) -> None:
         st.caption(f"Belongings: {plain(why)}.")
 
 
-def _parsed(network: Network, item: Given) -> Parsed:
-    run, seen = network.run, network.see(item.cropped)
+def _parsed(network: Network, item: Given, seen: Seen) -> Parsed:
+    run = network.run
     source = exports.provenance(run, network.epoch, "upload")
     belonging = parse_upload.likely_belonging(run) if run.info.parts else (None, "a network without parts")
     return Parsed(item, seen.labels, seen.vectors, runs_access.palette(run), source, seen.rule, belonging)
 
 
-def _downloads(network: Network, networks: list[Network], images: list[Given], which: int) -> None:
-    one = _parsed(network, images[which])
+def _downloads(network: Network, networks: list[Network], images: list[Given], which: int, seen: Seen) -> None:
+    one = _parsed(network, images[which], seen)
     with st.container(horizontal=True):
         if network.run.info.parts:
             st.download_button("Mask (PNG)", one.mask, f"{one.stem}_mask.png", "image/png", on_click="ignore")
@@ -188,7 +188,9 @@ def _downloads(network: Network, networks: list[Network], images: list[Given], w
         st.download_button("Results (JSON)", one.results, f"{one.stem}.json", "application/json", on_click="ignore")
         st.download_button(
             f"Everything (ZIP): {len(images)} × {len(networks)}",
-            lambda: upload_files.archive(_parsed(each, item) for item in images for each in networks),
+            lambda: upload_files.archive(
+                _parsed(each, item, each.read(item.cropped)) for item in images for each in networks
+            ),
             "isp_parts.zip",
             "application/zip",
             on_click="ignore",

@@ -133,6 +133,8 @@ def test_two_networks_are_compared_on_a_pasted_photo_and_leave_as_one_archive(
     example = _tiles(tab, "Examples").nth(2)
     name = (example.get_attribute("aria-label") or "").removeprefix("Example ").split(":")[0]
     example.click()
+    expect(tab.page.get_by_role("button", name="Everything (ZIP): 1 × 2")).to_be_visible()  # the example alone
+    tab.settle()
     viewer = component(tab)
     expect(viewer.locator("figure")).to_have_count(3)  # the input, and each network's parts
     _, data = download(tab, "Everything (ZIP)")

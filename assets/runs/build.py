@@ -92,7 +92,7 @@ def judge(run: Run) -> None:
             keep(run, comparison.name, comparison.document())
     if run.info.parts:
         for split in ("train", "test"):
-            parsing = evaluate_parsing(run, maps_of(run, split, None), DATA, load_space("walkers"))  # type: ignore[arg-type]
+            parsing = evaluate_parsing(run, maps_of(run, split, None), DATA, load_space("walkers"))
             keep(run, parsing.name, parsing.document())
 
 

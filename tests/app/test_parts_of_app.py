@@ -164,7 +164,7 @@ class TestJobs:
             f'#!/bin/sh\nexec {sys.executable} -c "import time; print(1, flush=True); time.sleep(60)" "$@"\n'
         )
         stand_in.chmod(0o755)
-        monkeypatch.setattr(jobs.sys, "executable", str(stand_in))
+        monkeypatch.setattr(sys, "executable", str(stand_in))
 
     def test_the_command_is_the_one_a_person_would_type(self, wish: Wish, tmp_path: Path) -> None:
         words = wish.command(tmp_path / "runs" / "k6")

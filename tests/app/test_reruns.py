@@ -12,6 +12,7 @@ import pytest
 
 from isp_app.reading import runs_access
 from isp_core.metrics import spaces
+from isp_core.noted_parts import DOCUMENT
 from isp_core.runs import RunWriter, open_run, reader
 from tests.app.conftest import Open, words
 
@@ -72,9 +73,9 @@ def test_runs_on_the_disk_are_read_again_once_they_change(own_runs: Path, open_p
 def test_metrics_follow_their_table_and_the_assignment_of_parts(own_runs: Path) -> None:
     run = open_run(own_runs / "k6")
     before = runs_access.metrics(run)
-    column = next(name for name in before if name.startswith("test_iou_head"))
+    column = next(name for name in before if str(name).startswith("test_iou_head"))
     assert before[column].notna().any()
-    RunWriter(run.path).write_evaluation(runs_access.ASSIGNMENTS, {str(epoch): {"head": []} for epoch in before.index})
+    RunWriter(run.path).write_evaluation(DOCUMENT, {str(epoch): {"head": []} for epoch in before.index})
     assert runs_access.metrics(run)[column].isna().all()
     file = run.path / "metrics.parquet"
     pd.read_parquet(file).iloc[:-1].to_parquet(file)

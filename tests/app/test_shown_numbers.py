@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,8 +112,8 @@ def test_evolution_says_where_labels_come_from(open_page: Open, own_runs: Path) 
     assert "source: maps" in said.replace("\\", "")
 
 
-def _images(test: object) -> object:
-    return next(frame for frame in test.dataframe if "image" in frame.value)  # type: ignore[attr-defined]
+def _images(test: Any) -> Any:
+    return next(frame for frame in test.dataframe if "image" in frame.value)
 
 
 def _copy(run: Path, to: Path, variant: str) -> None:

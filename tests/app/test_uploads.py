@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 
 from isp_app.components.crop_box import WHOLE, read_box
@@ -44,7 +45,7 @@ def _parsed(image: Given, run: str = "k6") -> Parsed:
 
 @pytest.fixture
 def empty_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given.st, "session_state", {})
+    monkeypatch.setattr(st, "session_state", {})
 
 
 @pytest.mark.usefixtures("empty_session")

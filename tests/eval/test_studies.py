@@ -245,7 +245,7 @@ def test_the_papers_numbers_agree_with_each_other() -> None:
 def test_the_command_writes_tables_and_names_rows_it_could_not_train(
     bench: Bench, people: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:
-    options = ("study", "K", "--data", str(people), "--out", str(bench.out), "--epochs", "1")
+    options: tuple[str, ...] = ("study", "K", "--data", str(people), "--out", str(bench.out), "--epochs", "1")
     options += ("--set", "labels.source=clustering")
     status, out, err = command(*options, "--values", "6", "--values", "8")
     assert status == 1

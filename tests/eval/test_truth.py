@@ -22,8 +22,8 @@ from isp_eval.truth import Source, make_truth, plain_folder, read_confidence, so
 
 def describe(**changes: object) -> ParserDescription:
     """A parser of three classes: background, face, clothes."""
-    entry = {"size": (32, 16), "layout": "NCHW", "scale": (1, 1, 1), "shift": (0, 0, 0)}
-    output = {"layout": "NCHW"}
+    entry: dict[str, object] = {"size": (32, 16), "layout": "NCHW", "scale": (1, 1, 1), "shift": (0, 0, 0)}
+    output: dict[str, object] = {"layout": "NCHW"}
     for key, value in changes.items():
         where, name = key.split("__")
         (entry if where == "input" else output)[name] = value

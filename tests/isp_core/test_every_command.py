@@ -22,8 +22,8 @@ import yaml
 
 from isp_core.__main__ import app
 from isp_core.runs import open_run
-from isp_eval.studies.plans import STUDIES, Study
-from isp_eval.studies.training import Bench, Variant
+from isp_eval.studies.plans import STUDIES, Study, Variant
+from isp_eval.studies.training import Bench
 from tests.isp_core.test_commands import TINY, isp
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -36,7 +36,7 @@ def term(a: np.ndarray, b: np.ndarray, metric: str) -> float:
     if metric == "euclidean":
         return float(np.sqrt(((a - b) ** 2).sum()))
     length = np.linalg.norm(a) * np.linalg.norm(b)
-    return 1.0 - float(a @ b) / length if length > 0 else 1.0
+    return float(1.0 - (a @ b) / length) if length > 0 else 1.0
 
 
 def slow(q: Embeddings, g: Embeddings, matching: str, metric: str) -> np.ndarray:

@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parents[2] / "assets" / "walkers"
 def small(tmp_path: Path) -> Path:
     """A set of two training people who look alike, and no test people; files hold their names."""
     folder = tmp_path / "small"
-    rows = []
+    rows: list[dict[str, object]] = []
     for person in (1, 2):
         name = f"{person:04d}_c1s1_000100_01"
         row = {"path": f"bounding_box_train/{name}.jpg", "label": f"bounding_box_train_labels/{name}.png"}
         for path in row.values():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(path)
-        rows.append(row | {"identity": person, "camera": 1, "split": "train", "subset": "", "look_alike": 3 - person})
+        rows.append({**row, "identity": person, "camera": 1, "split": "train", "subset": "", "look_alike": 3 - person})
     save_table(pd.DataFrame(rows), folder)
     return folder
 

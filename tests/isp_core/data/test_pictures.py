@@ -208,7 +208,9 @@ def test_many_threads_share_the_cache(pictures: list[Path]) -> None:
 
 def test_forked_workers_fill_the_cache_of_the_parent(pictures: list[Path]) -> None:
     cache = PictureCache(pictures, (16, 8))
-    loader = torch.utils.data.DataLoader(cache, batch_size=2, num_workers=1, multiprocessing_context="fork")  # type: ignore[arg-type]
+    loader: torch.utils.data.DataLoader[torch.Tensor] = torch.utils.data.DataLoader(
+        cache, batch_size=2, num_workers=1, multiprocessing_context="fork"
+    )  # type: ignore[arg-type]
     assert sum(len(batch) for batch in loader) == 6
     assert cache.filled == 6
 

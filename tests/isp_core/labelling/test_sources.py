@@ -21,8 +21,8 @@ from isp_core.labelling.source import LabelOptions, Role, RoundOptions, Source, 
 from isp_core.labelling.sources import SOURCES, options_of, parse_labels, role_of, source_of
 from isp_core.models import ISPNet
 from isp_core.runs import open_run
-from isp_eval.studies.plans import plan
-from isp_eval.studies.training import Bench, Variant, config_of, train_missing
+from isp_eval.studies.plans import Variant, plan
+from isp_eval.studies.training import Bench, config_of, train_missing
 from tests.isp_core.labelling.conftest import OWNERS
 from tests.isp_core.training.test_training import quietly, tiny
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_an_epoch_without_its_metrics_row_does_not_exist(path: Path) -> None:
 def test_a_failing_writer_leaves_the_old_file_and_no_other(path: Path) -> None:
     writer = RunWriter(path)
 
-    def interrupted():
+    def interrupted() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield np.arange(5), maps_of(9, 5)
         raise KeyboardInterrupt
 

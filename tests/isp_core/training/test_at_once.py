@@ -32,11 +32,11 @@ TINY: dict[str, Any] = {
 def test_of_two_trainings_begun_at_once_one_trains_and_the_other_says_so(
     people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: int
 ) -> None:
-    data, together, create = load(people), threading.Barrier(2), RunWriter.create.__func__
+    data, together, create = load(people), threading.Barrier(2), RunWriter.create
 
     def at_once(cls: type[RunWriter], *given: Any) -> RunWriter:
         together.wait(60)
-        return create(cls, *given)  # type: ignore[no-any-return]
+        return create(*given)
 
     monkeypatch.setattr(RunWriter, "create", classmethod(at_once))
 

@@ -107,7 +107,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     for name, tensor in weights(undisturbed, 3).items():
         torch.testing.assert_close(weights(run, 3)[name], tensor, rtol=0, atol=0, msg=name)
     np.testing.assert_array_equal(run.labels("train", 3), undisturbed.labels("train", 3))
-    measured = [name for name in run.metrics() if not name.startswith(("seconds_", "train_", "test_", "purity_"))]
+    measured = [name for name in run.metrics() if not str(name).startswith(("seconds_", "train_", "test_", "purity_"))]
     pd.testing.assert_frame_equal(run.metrics()[measured], undisturbed.metrics()[measured])
 
 

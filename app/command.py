@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,10 @@ def serve(
     data: Annotated[
         list[Path] | None,
         typer.Option(help="A folder of data sets that runs were trained on, or a CSV file; may be repeated."),
+    ] = None,
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of ground-truth label maps that do not lie beside their images; may be repeated."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8501,
     share_on: Annotated[
@@ -43,7 +48,11 @@ def serve(
     for folder in runs or []:
         if not folder.exists():
             typer.echo(f"note: --runs {folder} does not exist yet; its runs are shown once it does", err=True)
-    made = server.environment(os.environ, runs or [], data or [], embedded, allow_training)
+    made = server.environment(os.environ, runs or [], data or [], embedded, allow_training, truth or [])
+    become_server(port, share_on, made)
+
+
+def become_server(port: int, share_on: str | None, environment: Mapping[str, str]) -> None:
+    """Replaces this process by the server: its signals and its exit status are the server's."""
     words = server.command(port, share_on)
-    # the server takes this process's place: its signals and its exit status are the server's
-    os.execve(words[0], words, made)
+    os.execve(words[0], words, environment)

@@ -67,6 +67,11 @@ def no_maps(run: Run, split: str) -> None:
         )
     elif run.info.parts == 0:
         say(f"{plain(run.name)} is a baseline: it has no parts, so there are no label maps. Choose another run.")
+    elif split == "train" and run.info.parent is not None:
+        say(
+            f"{plain(run.name)} was made by `isp look`: nothing was trained on its images, so there are no training "
+            "images and no pseudo-labels. Choose query or gallery in the sidebar."
+        )
     elif split == "train":
         say(
             f"{plain(run.name)} has no pseudo-labels stored. Label its training pictures:",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isp_app.settings import ALLOW_TRAINING, DATA, EMBEDDED, RUNS
+from isp_app.settings import ALLOW_TRAINING, DATA, EMBEDDED, RUNS, TRUTH
 from isp_core.errors import IspError
 
 FOLDER = Path(__file__).resolve().parent
@@ -62,23 +62,25 @@ def environment(
     data: Sequence[Path],
     embedded: bool = True,
     allow_training: bool = False,
+    truth: Sequence[Path] = (),
 ) -> dict[str, str]:
     """The server's environment: `base` with the folders added to those that it names already.
 
-    data: folders, or tables of images (CSV, Parquet), which stand for the folders that they are in. ServerError if one
-    does not exist; a folder of runs may come to exist later.
+    data: folders, or tables of images (CSV, Parquet), which stand for the folders that they are in. ServerError if one,
+    or a folder of ground truth, does not exist; a folder of runs may come to exist later.
     """
     from isp_core.tables import SUFFIXES  # loads pandas, which `isp app --help` need not wait for
 
     data = [place.parent if place.is_file() and place.suffix.lower() in SUFFIXES else place for place in data]
-    missing = [str(folder) for folder in data if not folder.is_dir()]
-    if missing:
-        raise ServerError(f"--data {missing[0]}: no such folder")
+    for option, folders in (("--data", data), ("--truth", truth)):
+        missing = [str(folder) for folder in folders if not folder.is_dir()]
+        if missing:
+            raise ServerError(f"{option} {missing[0]}: no such folder")
     files = [str(folder) for folder in runs if folder.exists() and not folder.is_dir()]
     if files:
         raise ServerError(f"--runs {files[0]} is a file: give a folder of runs, or a run")
     made = dict(base)
-    for name, folders in ((RUNS, runs), (DATA, data)):
+    for name, folders in ((RUNS, runs), (DATA, data), (TRUTH, truth)):
         known = [item for item in base.get(name, "").split(os.pathsep) if item.strip()]
         if folders or known:
             made[name] = os.pathsep.join([*known, *(str(folder.expanduser().resolve()) for folder in folders)])

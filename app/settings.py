@@ -3,6 +3,7 @@
 ISP_RUNS            folders of runs (or runs), separated like PATH, shown in addition to the embedded study; default:
                     runs in the working directory, and in the checkout that the app runs from
 ISP_DATA            folders of data sets, separated like PATH; the embedded data set is always known
+ISP_TRUTH           folders of ground-truth label maps that do not lie beside their images
 ISP_EMBEDDED        0: leave out the embedded study
 ISP_ALLOW_TRAINING  1: training and data that is not embedded may be used although others can reach the server
 """
@@ -18,18 +19,20 @@ from pathlib import Path
 import isp_assets
 
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
-RUNS, DATA, EMBEDDED, ALLOW_TRAINING = "ISP_RUNS", "ISP_DATA", "ISP_EMBEDDED", "ISP_ALLOW_TRAINING"
+RUNS, DATA, TRUTH = "ISP_RUNS", "ISP_DATA", "ISP_TRUTH"
+EMBEDDED, ALLOW_TRAINING = "ISP_EMBEDDED", "ISP_ALLOW_TRAINING"
 PROJECT = Path(__file__).resolve().parent.parent  # the checkout; in an installation site-packages
 EMBEDDED_DATA = Path(isp_assets.__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Settings:
-    """run_roots, data_roots: folders that exist or may come to exist. trusted: see `is_trusted`."""
+    """run_roots, data_roots, truths: folders that exist or may come to exist. trusted: see `is_trusted`."""
 
     run_roots: tuple[Path, ...]
     data_roots: tuple[Path, ...]
     trusted: bool
+    truths: tuple[Path, ...] = ()
 
     @property
     def own_runs(self) -> Path:
@@ -43,6 +46,11 @@ class Settings:
         """Where pictures may be read: the embedded data always, other data only on a trusted server."""
         return (EMBEDDED_DATA, *self.data_roots) if self.trusted else (EMBEDDED_DATA,)
 
+    @property
+    def truth_roots(self) -> tuple[Path, ...]:
+        """Where label maps may be read that do not lie beside their images: on a trusted server only."""
+        return self.truths if self.trusted else ()
+
 
 def read_settings(environment: Mapping[str, str], address: str | None) -> Settings:
     """Settings from an environment and the address the server is bound to (None: all addresses)."""
@@ -52,6 +60,7 @@ def read_settings(environment: Mapping[str, str], address: str | None) -> Settin
         run_roots=tuple(dict.fromkeys(roots)),
         data_roots=_folders(environment.get(DATA, "")),
         trusted=is_trusted(environment, address),
+        truths=_folders(environment.get(TRUTH, "")),
     )
 
 

@@ -71,6 +71,9 @@ def maps_of(
         raise IspError(f"{run.path} has no {split} label maps of epoch {epoch}; it has those of {_some(epochs)}")
     labels = run.labels(split, epoch)
     frame = run.test_records() if split == "test" else run.records(split)
+    if split == "test":  # an image that is query and gallery counts once
+        once = ~frame["path"].duplicated().to_numpy()
+        labels, frame = labels[once], frame[once].reset_index(drop=True)
     foreground, of = (labels > 0).astype(np.float32), "label maps (0 or 1)"
     if split == "train":
         activation = run.activation(epoch)

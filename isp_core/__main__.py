@@ -69,7 +69,7 @@ app.add_typer(runs.app, name="runs")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line (default: the process's own arguments) and exits, see `Application.run`."""
-    app.run("isp", arguments, interrupted="finished epochs are kept (isp train --resume)")
+    app.run("isp", arguments, interrupted="what was finished is kept: start again (isp train: with --resume)")
 
 
 if __name__ == "__main__":

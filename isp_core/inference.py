@@ -15,8 +15,8 @@ from isp_core.data.pictures import PictureCache
 from isp_core.data.transforms import normalise
 from isp_core.matching import Embeddings, part_peak, part_share
 from isp_core.models import ISPNet, Normalisation, Output
+from isp_core.prediction import BATCH as BATCH
 
-BATCH = 64
 Features = Literal["after-bn", "before-bn"]
 """Which of a group's features embeddings hold: those after the BNNeck, or those before it."""
 Labels = npt.NDArray[np.uint8]

@@ -40,6 +40,7 @@ TRUTH_COLUMNS = ("background", *PARTS, "other foreground")
 
 
 AGREEMENT = ("NMI", "ARI")
+CONSTANT = "constant"  # the evaluation that notes the constant mask
 INTERVAL = "foreground, 95 % by identity"
 
 
@@ -241,6 +242,13 @@ def constant_each(run: Run, settings: Settings, split: Split, epoch: int, name: 
     if own is None or train is None or not train.n:
         return None
     return _constant_each(own, train, f"{id(own)} {id(train)}", name)
+
+
+def constant_rule(run: Run) -> str:
+    """What the constant mask is and which images it was fitted on."""
+    if not len(runs_access.records(run, "train")) and CONSTANT in run.evaluation_names():
+        return str(runs_access.evaluation(run, CONSTANT).get("rule", ""))
+    return "one mask for every image, fitted on the ground truth of the training images"
 
 
 def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:

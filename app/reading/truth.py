@@ -47,7 +47,8 @@ def folder_of(run: Run, settings: Settings) -> Path | None:
     root = pictures.picture_root(run, settings)
     if root is None:
         return None
-    return root if _has_label_maps(root, run.path, runs_access.records_token(run)) else None
+    token = runs_access.records_token(run)
+    return next((each for each in (root, *settings.truth_roots) if _has_label_maps(each, run.path, token)), None)
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)
@@ -61,20 +62,20 @@ def _has_label_maps(root: Path, path: Path, token: str) -> bool:
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner="Reading ground truth")
 def _split_targets(
-    folder: Path, path: Path, token: str, split: Split, space: str, size: tuple[int, int]
+    folder: Path, path: Path, token: str, split: Split, space: str, size: tuple[int, int], root: Path | None
 ) -> Truth | None:
     paths = runs_access.records(open_run(path), split)["path"]
-    return _read(folder, [str(one) for one in paths], space, size)
+    return _read(folder, [str(one) for one in paths], space, size, root)
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=64, show_spinner=False)
-def _image_targets(folder: Path, path: str, space: str, size: tuple[int, int]) -> Truth | None:
-    return _read(folder, [path], space, size)
+def _image_targets(folder: Path, path: str, space: str, size: tuple[int, int], root: Path | None) -> Truth | None:
+    return _read(folder, [path], space, size, root)
 
 
-def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int]) -> Truth | None:
+def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int], root: Path | None) -> Truth | None:
     try:
-        return read_truth(folder, paths, load_space(space), size)
+        return read_truth(folder, paths, load_space(space), size, root)
     except IspError:
         return None
 
@@ -84,7 +85,8 @@ def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) 
     folder = folder_of(run, settings)
     if folder is None:
         return None
-    return _split_targets(folder, run.path, runs_access.records_token(run), split, space_of(run), size)
+    root = pictures.picture_root(run, settings)
+    return _split_targets(folder, run.path, runs_access.records_token(run), split, space_of(run), size, root)
 
 
 def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple[int, int]) -> Maps | None:
@@ -93,5 +95,5 @@ def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple
     if folder is None:
         return None
     path = str(runs_access.records(run, split)["path"].iloc[row])
-    truth = _image_targets(folder, path, space_of(run), size)
+    truth = _image_targets(folder, path, space_of(run), size, pictures.picture_root(run, settings))
     return truth.targets[0] if truth is not None and truth.found[0] else None

@@ -68,10 +68,10 @@ def show(selection: Selection) -> None:
     )
     st.caption(
         "Pixels of all images together, in percent; n images with ground truth. Empty: the ground truth does not have "
-        "this class, or no part stands for it. The constant mask is one mask for every image, fitted on the ground "
-        "truth of the training images: only what is higher was learned. NMI and ARI compare parts with classes on the "
-        "foreground of the ground truth without assigning one to the other; a constant label map does well there, "
-        "since it never calls a person background. The interval resamples identities."
+        f"this class, or no part stands for it. The constant mask is {plain(parsing.constant_rule(run))}: only what is "
+        "higher was learned. NMI and ARI compare parts with classes on the foreground of the ground truth without "
+        "assigning one to the other; a constant label map does well there, since it never calls a person background. "
+        "The interval resamples identities."
     )
     for note in own.judged.notes:
         st.caption(plain(note))

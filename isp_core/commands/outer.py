@@ -28,6 +28,7 @@ class Outer:
 
 
 OUTER = {
+    "look": Outer("isp_app.look:look_at_images", "Parse a folder of your own images and open the app on it.", "app"),
     "app": Outer("isp_app.command:serve", "Open the app on the embedded study and your own runs.", "app"),
     "truth": Outer("isp_eval.commands.truth:write_truth", "Make ground-truth label maps with a part parser.", "truth"),
     "eval": Outer("isp_eval.__main__:app", "Evaluate runs: rankings, parsing scores, the paper's tables.", "eval"),

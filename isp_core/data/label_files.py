@@ -21,15 +21,16 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
 
     Looked for, in this order: the `label` column of FOLDER/records.parquet (Walkers); the picture's path under
     FOLDER with `_parsing_pgt` behind its folder's name (SCHP beside Market-1501's layout) and the ending .png or .npy;
-    the same without `_parsing_pgt`; its name alone, directly in FOLDER.
+    the same without `_parsing_pgt`; its name alone, directly in FOLDER. Of an image that lies in no folder, also in the
+    only folder NAME_parsing_pgt in FOLDER: maps of a folder of images are made there (`isp truth`).
 
     Raises:
         DataError: FOLDER does not exist, or holds the label map of no record.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of label maps")
-    listed = _listed(folder)
-    found = [_find(folder, str(path), listed) for path in records["path"]]
+    listed, own = _listed(folder), _only_parsed(folder)
+    found = [_find(folder, str(path), listed, own) for path in records["path"]]
     if len(found) and all(path is None for path in found):
         file_of_record(folder, str(records["path"].iloc[0]))
         example = PurePosixPath(records["path"].iloc[0])
@@ -50,6 +51,12 @@ def _listed(folder: Path) -> dict[str, str]:
     return {str(path): str(label) for path, label in zip(frame["path"], frame["label"], strict=True) if label}
 
 
+def _only_parsed(folder: Path) -> str:
+    """The name of the only folder of a parser's maps in FOLDER; empty where there are none or several."""
+    named = [entry.name for entry in folder.iterdir() if entry.name.endswith(PARSER_FOLDER) and entry.is_dir()]
+    return named[0] if len(named) == 1 else ""
+
+
 def _beside(path: PurePosixPath) -> PurePosixPath:
     return path.parent.with_name(path.parent.name + PARSER_FOLDER) / path.name if path.parent.name else path
 
@@ -60,7 +67,7 @@ def _places(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
     return _beside(path), path, PurePosixPath(path.name)
 
 
-def _find(folder: Path, record: str, listed: dict[str, str]) -> Path | None:
+def _find(folder: Path, record: str, listed: dict[str, str], own: str) -> Path | None:
     """The label map of a record; None where there is none, or where the record's path leads out of the folder."""
     try:
         file_of_record(folder, record)
@@ -69,7 +76,11 @@ def _find(folder: Path, record: str, listed: dict[str, str]) -> Path | None:
             return named if named.is_file() else None
     except DataError:
         return None
-    for candidate in _places(PurePosixPath(record)):
+    path = PurePosixPath(record)
+    places = _places(path)
+    if own and not path.parent.name:
+        places = (PurePosixPath(own) / path.name, *places)
+    for candidate in places:
         for suffix in SUFFIXES:
             full = folder / candidate.with_suffix(suffix)
             if full.is_file():

@@ -37,6 +37,21 @@ def network_spec(config: Config, identities: int) -> NetworkSpec:
     )
 
 
+def trained_identities(file: Path) -> int:
+    """How many people a checkpoint's network was trained to tell apart, from the file's header.
+
+    WeightsError where it is damaged or no network of ours.
+    """
+    name = "neck_global.classifier.weight"
+    try:
+        with safe_open(file, framework="pt") as handle:
+            if name not in handle.keys():  # noqa: SIM118
+                raise WeightsError(f"{file} holds another network's weights: it has no tensor {name}")
+            return int(handle.get_slice(name).get_shape()[0])
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(file, error) from error
+
+
 def load_checkpoint(network: ISPNet, file: Path) -> None:
     """Fills the network from a checkpoint's weights; WeightsError where they are another network's, damaged or not
     finite."""

@@ -43,7 +43,7 @@ def verify(run: Run, watch: Watch = iter) -> list[Finding]:
     )
     if findings:
         return findings
-    if run.epochs != list(range(len(run.epochs))) and not run.info.imported:
+    if run.epochs != list(range(len(run.epochs))) and not run.info.imported and run.info.parent is None:
         findings.append(Finding(schema.METRICS_FILE, f"epochs are not consecutive: {run.epochs}"))
     findings += _misplaced(run)
     findings += _try(_reads(run), run.path, watch)

@@ -55,6 +55,8 @@ def resumable(out: Path, data: DataSet) -> Run:
     run = open_run(out)
     if run.info.imported:
         raise IspError(f"{out} was imported: it has no training to resume")
+    if run.info.parent is not None:
+        raise IspError(f"{out} was made by `isp look` with {run.info.parent}: it has no training to resume")
     if run.info.data.fingerprint != data.fingerprint:
         raise IspError(
             f"{out} was trained on other data than {data.root}: {run.info.data.name}, fingerprint "

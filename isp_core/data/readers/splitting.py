@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,6 +21,11 @@ TOO_FEW = (
     f"No splits were given, and fewer than {TEST_EVERY} identities: all people are for training, nothing can be "
     "evaluated. A CSV with a split column says otherwise."
 )
+
+
+def came_without_splits(notes: Sequence[str]) -> bool:
+    """Whether a data set's notes say that this rule split it, because it came without splits."""
+    return any(rule in notes for rule in (RULE, TOO_FEW))
 
 
 def split_identities(

@@ -1,0 +1,157 @@
+"""`isp look`: a folder of person crops, parsed without training, and the app opened on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import isp_assets
+from isp_core.commands.options import EpochOption, JsonOption, print_json, printable
+from isp_core.errors import IspError
+from isp_core.metrics.spaces import load_space, space_names
+
+if TYPE_CHECKING:
+    from isp_core.data import DataSet
+    from isp_core.look import Looked
+    from isp_core.runs import Run
+    from isp_eval.parsing_report import Parsing
+
+EMBEDDED = Path(isp_assets.__file__).resolve().parent / "runs" / "contrast-k6"
+"""The run whose weights are used where no other is named."""
+_NAMED = 5  # images that could not be read are named up to this number
+
+
+def look_at_images(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of person crops, or a data set.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A run whose network to use (default: the embedded one).")
+    ] = None,
+    epoch: EpochOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run directory to write (default: runs/look-NAME of this folder).")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Folder of ground-truth label maps of the images: shows IoU.")
+    ] = None,
+    space: Annotated[str, typer.Option(help=f"Label space of --truth: {', '.join(space_names())}.")] = "lip",
+    ignore_names: Annotated[
+        bool, typer.Option("--ignore-names", help="Treat each image as another person, whatever the names say.")
+    ] = False,
+    app: Annotated[bool, typer.Option("--app/--no-app", help="Open the app on the result.")] = True,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
+    as_json: JsonOption = False,
+) -> None:
+    """Parse your own images with a trained network, and open the app on them: no training, no labels.
+
+    Writes a run: part maps, visibility and embeddings of every image. Identities and cameras are taken from the folder
+    or the names where they tell them; else each image is a person of its own. Stopped and started again, it continues.
+    Images that cannot be read are left out and named; the exit status is 1 then, with --no-app.
+    """
+    # imported here: --help need not wait for torch
+    from isp_core.data.crops import read_crops
+    from isp_core.look import look
+    from isp_core.runs import open_run
+
+    if truth is not None and space not in space_names():
+        raise IspError(f"--space {space}: the app knows {', '.join(space_names())}")
+    if truth is not None and not truth.is_dir():
+        raise IspError(f"--truth {truth}: no such folder of label maps")
+    if app and not as_json:
+        import streamlit  # noqa: F401  # a missing library is reported before the images are read
+    data = read_crops(folder, names=not ignore_names)
+    target = out or Path("runs") / f"look-{data.root.resolve().name}"
+    count = data.records["path"].nunique()
+    typer.echo(f"{printable(folder)}: {count} images. {' '.join(map(printable, data.notes))}", err=as_json)
+    start = time.perf_counter()
+    found = look(open_run(run or EMBEDDED), data, target, epoch=epoch)
+    made = open_run(target)
+    scores = None if truth is None else _score(made, truth, space, data)
+    _report(found, made, scores, time.perf_counter() - start, as_json)
+    if app and not as_json:
+        if found.broken:
+            print("\n  ".join(_broken(found)), file=sys.stderr)
+        _open(target, data.root, truth, port)
+    elif found.broken:
+        raise IspError("\n  ".join(_broken(found)))
+
+
+def _score(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
+    """IoU of the run's maps, kept in the run with the constant mask and, where training noted none, the assignment."""
+    from isp_core.metrics.parsing import fit_constant
+    from isp_core.metrics.spaces import TARGETS
+    from isp_core.runs import RunWriter
+    from isp_core.training.watch import assignment_document
+    from isp_eval.label_maps import maps_of
+    from isp_eval.parsing import evaluate
+    from isp_eval.storing import keep
+
+    maps = replace(maps_of(run, "test", None), root=data.root)
+    found = evaluate(run, maps, truth, load_space(space), yardsticks=())
+    keep(run, found.name, found.document())
+    targets = found.truth.targets[found.truth.found]
+    constant = fit_constant(targets)
+    known = [name for name in TARGETS if name == "foreground" or name in load_space(space).parts]
+    document: dict[str, Any] = {
+        "rule": "one mask for every image: the thresholded mean of these images' own maps, which favours it",
+        "space": space,
+        "notes": list(found.notes),
+        "test": {name: float(constant.counts(targets, name).sum().iou) for name in known},
+        "test_pictures": found.truth.n,
+    }
+    writer = RunWriter(run.path)
+    writer.write_evaluation("constant", document)
+    if "parts" not in run.evaluation_names():
+        chosen = assignment_document(next(iter(found.scores)))
+        writer.write_evaluation(
+            "parts", {str(maps.epoch): chosen | {"rule": f"{chosen['rule']}, chosen on these images themselves"}}
+        )
+    return found
+
+
+def _report(found: Looked, run: Run, scores: Parsing | None, seconds: float, as_json: bool) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            "run": str(found.path),
+            "images": found.images,
+            "kept": found.kept,
+            "resumed": found.resumed,
+            "seconds": round(seconds, 1),
+            "broken": list(found.broken),
+        }
+        print_json(document | ({} if scores is None else {"parsing": scores.document()}))
+        return
+    if found.kept:
+        typer.echo(f"{found.path}: {found.images} images, looked at before with this network")
+    else:
+        before = f", {found.resumed} of them read before" if found.resumed else ""
+        typer.echo(f"{found.path}: {found.images} images in {seconds:.0f} s{before}")
+    metrics = run.metrics().iloc[-1]
+    if "mAP" in metrics and metrics["mAP"] == metrics["mAP"]:
+        typer.echo(f"images of the same people: R-1 {100 * metrics['R-1']:.1f}, mAP {100 * metrics['mAP']:.1f}")
+    if scores is not None:
+        from isp_eval.tables import text
+
+        typer.echo(text(scores.table()[["rule", "class", "parts", "IoU", "constant"]]))
+        for note in scores.notes:
+            typer.echo(f"note: {note}")
+
+
+def _broken(found: Looked) -> list[str]:
+    count = len(found.broken)
+    more = [f"and {count - _NAMED} more"] if count > _NAMED else []
+    total = found.images + count
+    return [f"{count} of {total} images could not be read and were left out:", *found.broken[:_NAMED], *more]
+
+
+def _open(target: Path, data: Path, truth: Path | None, port: int) -> None:
+    from isp_app import server
+    from isp_app.command import become_server
+
+    shown = server.environment(os.environ, [target], [data], truth=[truth] if truth is not None else [], embedded=False)
+    become_server(port, None, shown)

@@ -50,7 +50,12 @@ def run_palette(run: Run | str | Path) -> Palette:
     Heights are those of the last epoch's maps, of training images where there are any, so that colours do not change
     from epoch to epoch; of large data sets a sample is read.
     """
-    run = run if isinstance(run, Run) else open_run(run)
+    return assign(*part_facts(run if isinstance(run, Run) else open_run(run)))
+
+
+def part_facts(run: Run) -> tuple[list[float], dict[int, str]]:
+    """What names and colours of a run's parts follow from: the mean height of each part (0 top, 1 bottom; NaN where it
+    is unknown), and the body parts that were assigned to parts."""
     heights = [float("nan")] * max(0, run.info.parts - 1)
     for kind, splits in _KINDS.items():
         if epochs := run.label_epochs(kind):
@@ -59,7 +64,7 @@ def run_palette(run: Run | str | Path) -> Palette:
             rows = np.sort((chunks[:, None] * CHUNK + np.arange(CHUNK)).ravel())
             heights = mean_heights(run.labels(kind, epochs[-1], rows[rows < count]), run.info.parts)
             break
-    return assign(heights, part_classes(read_document(run), run.info.parts))
+    return heights, part_classes(read_document(run), run.info.parts)
 
 
 def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int, int] | None = None) -> Image.Image:

@@ -13,7 +13,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +22,21 @@ import torch
 from torch import nn
 
 from isp_core.data.pictures import Picture, as_image, resize_picture
+from isp_core.drawing import part_facts
 from isp_core.errors import IspError
+from isp_core.exported import FEATURES, INPUT, METADATA, Arrays, OnnxParser, output_names, require
 from isp_core.parser import HumanParser
-from isp_core.runs.files import atomic
+from isp_core.runs import Run
+from isp_core.runs.checksums import sha256
+from isp_core.runs.files import atomic, json_text
+from isp_core.runs.schema import WEIGHTS_FILE
 
 OPSET = 18
 """ONNX operator set; onnxruntime reads it from version 1.14 on."""
-INPUT = "images"
-"""(N, 3, H, W) float32, RGB in 0 .. 255."""
-FEATURES = ("global", "foreground", "parts")
-"""(N, C_g), (N, C) and (N, K-1, C) float32: as the run's embeddings, after or before the BNNecks."""
-PART_OUTPUTS = ("probabilities", "labels", "visibility", "part_share", "part_peak")
-"""Eq. 5 (N, K, h, w); its argmax (N, h, w) uint8; Eq. 8 (N, K-1) bool; share of pixels and highest probability of each
-part (N, K-1)."""
 TOLERANCE = 1e-4
 """Largest difference from PyTorch that an export may show; of features, relative to their largest value."""
-METADATA = "isp"
 _CHECKED = 3  # images of noise that an export is compared on
 _CALIBRATION = 64  # images that int8 takes its ranges from, at most
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -100,29 +95,21 @@ class _Graph(nn.Module):
         return (features.global_, features.foreground, features.parts, *told)
 
 
-def output_names(parts: int) -> tuple[str, ...]:
-    """The outputs of an export of a network with K = `parts`, in order; a baseline (0) has the global feature alone.
-
-    >>> output_names(0)
-    ('global',)
-    """
-    return (*FEATURES, *PART_OUTPUTS) if parts else FEATURES[:1]
-
-
-def export_onnx(parser: HumanParser, path: Path, *, run: str = "", epoch: int | None = None) -> Exported:
+def export_onnx(parser: HumanParser, path: Path, *, run: Run | None = None, epoch: int | None = None) -> Exported:
     """Writes the network as ONNX and compares the file with PyTorch in onnxruntime.
 
     Args:
         parser: the network.
         path: the file to write; an existing one is replaced.
-        run: the run's name, for the metadata.
-        epoch: the epoch of the weights, for the metadata.
+        run: where the network comes from; the file then names run and epoch, the weights' checksum, the parts, and the
+            thresholds of visibility, so that it can stand for the run.
+        epoch: of the weights.
 
     Raises:
         IspError: the extra `onnx` is not installed, the file cannot be written, or it differs from PyTorch by more than
             TOLERANCE (the file is not left behind then).
     """
-    _require("onnx", "onnxscript", "onnxruntime")
+    require("onnx", "onnxscript", "onnxruntime")
     graph, names = _Graph(parser).eval().to("cpu"), output_names(parser.parts)
     example = torch.rand(_CHECKED, 3, *parser.size, generator=torch.Generator().manual_seed(0)) * 255
     with _quiet():
@@ -138,7 +125,8 @@ def export_onnx(parser: HumanParser, path: Path, *, run: str = "", epoch: int | 
     if program is None:
         raise IspError("PyTorch gave no ONNX program")
     model = program.model_proto
-    about = {"run": run, "epoch": epoch, "parts": parser.parts, "size": list(parser.size), "features": parser.features}
+    about = {"epoch": epoch, "parts": parser.parts, "size": list(parser.size), "features": parser.features}
+    about |= {} if run is None else _origin(run, epoch, parser)
     model.metadata_props.add(key=METADATA, value=json.dumps(about | {"outputs": list(names)}))
     with atomic(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
@@ -155,39 +143,17 @@ def export_onnx(parser: HumanParser, path: Path, *, run: str = "", epoch: int | 
     return Exported(path, OPSET, parser.size, parser.parts, names, size, differences)
 
 
-class OnnxParser:
-    """An exported file, run by onnxruntime."""
-
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        _require("onnxruntime")
-        import onnxruntime
-
-        if not path.is_file():
-            raise IspError(f"{path}: no such ONNX file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no public root
-            raise IspError(f"{path} is not an ONNX file that can be opened: {str(error).splitlines()[0]}") from error
-        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
-        if text is None:
-            raise IspError(f"{path} was not written by `isp export`: it has no metadata entry {METADATA!r}")
-        about = json.loads(text)
-        self.size: tuple[int, int] = (int(about["size"][0]), int(about["size"][1]))
-        self.parts, self.outputs = int(about["parts"]), tuple(about["outputs"])
-
-    def run(self, images: npt.NDArray[np.float32]) -> Arrays:
-        """All outputs by name. images: (N, 3, H, W), RGB in 0 .. 255, at the file's size."""
-        return dict(zip(self.outputs, self._session.run(list(self.outputs), {INPUT: images}), strict=True))
-
-    def read(self, images: Sequence[Picture], batch: int = 64) -> Arrays:
-        """All outputs of images of any size, resized as training resized them."""
-        found = [self.run(each) for each in _batches(images, self.size, batch)]
-        if not found:
-            raise IspError("no images were given")
-        return {name: np.concatenate([part[name] for part in found]) for name in self.outputs}
+def _origin(run: Run, epoch: int | None, parser: HumanParser) -> dict[str, Any]:
+    """What the file says of its run: all that reading images by it needs beyond the network."""
+    weights = None if epoch is None else run.checkpoint(epoch)
+    heights, classes = part_facts(run)
+    calibration = parser.calibration
+    return {
+        "run": run.name,
+        "weights": "" if weights is None else sha256(weights / WEIGHTS_FILE),
+        "palette": {"heights": [None if each != each else each for each in heights], "classes": classes},
+        "calibration": None if calibration is None else json.loads(json_text(calibration.document())),
+    }
 
 
 def quantise(path: Path, target: Path, images: Sequence[Picture]) -> Quantised:
@@ -198,7 +164,7 @@ def quantise(path: Path, target: Path, images: Sequence[Picture]) -> Quantised:
     Raises:
         IspError: fewer than four images, or the extra `onnx` is not installed.
     """
-    _require("onnx", "onnxruntime")
+    require("onnx", "onnxruntime")
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -237,7 +203,7 @@ def quantise(path: Path, target: Path, images: Sequence[Picture]) -> Quantised:
         )
     small = OnnxParser(target)
     others = images[half:]
-    one, other = exact.read(others), small.read(others)
+    one, other = exact.arrays(others), small.arrays(others)
     cosine = {name: _cosine(one[name], other[name]) for name in FEATURES if name in one}
     agree = float((one["labels"] == other["labels"]).mean()) if "labels" in one else None
     return Quantised(target, target.stat().st_size / 1e6, len(known), len(others), agree, cosine)
@@ -262,12 +228,6 @@ def _cosine(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     """Mean over vectors along the last axis."""
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return float(((a * b).sum(-1) / np.maximum(norms, 1e-12)).mean())
-
-
-def _require(*modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise IspError(f'{missing[0]} is not installed: pip install "isp-reid[onnx]"')
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def export_network(
     chosen = max(opened.weight_epochs(), default=None) if epoch is None else epoch
     images = _images(int8) if int8 is not None else []
     parser = HumanParser.load(opened, chosen, device="cpu")
-    written = export_onnx(parser, out, run=opened.name, epoch=chosen)
+    written = export_onnx(parser, out, run=opened, epoch=chosen)
     small = quantise(out, out.with_name(f"{out.stem}-int8.onnx"), images) if int8 is not None else None
     if as_json:
         print_json(asdict(written) | {"int8": asdict(small) if small is not None else None})

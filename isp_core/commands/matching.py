@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
+from isp_core.commands.options import EpochOption, JsonOption, VisibilityOption, print_json
+from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
 
 
 def match_images(
-    run: RunOption,
+    run: ReaderOption,
     first: Annotated[Path, typer.Argument(help="An image of a person.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another image.", metavar="B")],
     epoch: EpochOption = None,
@@ -27,17 +28,15 @@ def match_images(
     A small distance is no identification: someone is always nearest.
     """
     # imported here: --help need not wait for torch
-    from isp_core.drawing import run_palette
     from isp_core.matching import describe_rule
     from isp_core.pair_sheet import pair_sheet, terms_of
-    from isp_core.parser import HumanParser
 
     target = out or Path(f"{first.stem}-{second.stem}.png")
     if target.suffix.lower() != ".png":
         raise IspError(f"--out {target}: the sheet is a PNG, so its name must end with .png")
     if target.exists() and target.resolve() in (first.resolve(), second.resolve()):
         raise IspError(f"--out {target} is one of the two images: give another name")
-    parser, palette = HumanParser.load(run, epoch, visibility=visibility), run_palette(run)
+    parser, palette = open_reader(run, epoch, visibility)
     seen = parser.read([first, second])
     explanation = parser.match(seen.embeddings[:1], seen.embeddings[1:])
     terms, distance = terms_of(explanation, palette), float(explanation.distance[0])

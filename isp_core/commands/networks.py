@@ -19,6 +19,7 @@ from isp_core.commands.options import (
     VisibilityOption,
     print_json,
 )
+from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
 from isp_core.progress import counted
 from isp_core.text_files import shown
@@ -44,7 +45,7 @@ def label_pictures(
 
 
 def parse_pictures(
-    run: RunOption,
+    run: ReaderOption,
     out: OutOption,
     pictures: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
     epoch: EpochOption = None,
@@ -56,14 +57,13 @@ def parse_pictures(
 
     Images that cannot be read are named at the end, all others are written; the exit status is then 1.
     """
-    from isp_core.drawing import overlay, run_palette, save_label_map
+    from isp_core.drawing import overlay, save_label_map
     from isp_core.matching import describe_rule
-    from isp_core.parser import HumanParser
     from isp_core.runs.files import json_text
     from isp_core.tables import write_csv
 
     files = _picture_files(pictures)
-    parser, palette = HumanParser.load(run, epoch, visibility=visibility), run_palette(run)
+    parser, palette = open_reader(run, epoch, visibility)
     columns = {
         part.index: f"{part.index}_{part.body_part}" if part.body_part else f"{part.index}" for part in palette.parts
     }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
+from isp_core.commands.readers import export_of
 from isp_core.errors import IspError
+
+if TYPE_CHECKING:
+    from isp_core.prediction import ImageParser
+    from isp_core.runs import Run
 
 
 def search_gallery(
@@ -25,6 +30,9 @@ def search_gallery(
             help="Index file of this gallery: read if it exists, otherwise written. Use only files that you made."
         ),
     ] = None,
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", help="Read the pictures by this export of the run's network (isp export).")
+    ] = None,
     visibility: VisibilityOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,19 +42,13 @@ def search_gallery(
     """
     # imported here: --help need not wait for torch
     from isp_core.gallery import GalleryIndex
-    from isp_core.parser import HumanParser
     from isp_core.runs import open_run
 
     missing = [str(picture) for picture in pictures if not picture.is_file()]
     if missing:
         raise IspError(f"{missing[0]}: no such image" + (f", nor {len(missing) - 1} more" if missing[1:] else ""))
     opened = open_run(run)
-    known = sorted(set(opened.embedding_epochs()) & set(opened.weight_epochs()))
-    if not known:
-        raise IspError(
-            f"{run} has no epoch with both weights and gallery embeddings: `isp extract --run {run} --data DIR`"
-        )
-    epoch = known[-1] if epoch is None else epoch
+    parser, epoch = _reader(opened, epoch, onnx, visibility)
     gallery = opened.embeddings("gallery", epoch, visibility)
     if index is not None and index.exists():
         indexed = GalleryIndex.load(index, gallery)
@@ -54,7 +56,6 @@ def search_gallery(
         indexed = GalleryIndex.build(gallery)
         if index is not None:
             indexed.save(index)
-    parser = HumanParser.load(opened, epoch, visibility=visibility)
     query = parser.embed([*pictures])
     found = indexed.search(query, top, max(top, candidates))
     records = opened.records("gallery")
@@ -82,3 +83,20 @@ def search_gallery(
         typer.echo(f"{picture}, nearest of {len(gallery)} at epoch {epoch}, visibility by {parser.visibility}:")
         for rank, item in enumerate(near, start=1):
             typer.echo(f"{rank:4}  {item['distance']:.4f}  {item['path']}  (person {item['identity']})")
+
+
+def _reader(run: Run, epoch: int | None, onnx: Path | None, visibility: str | None) -> tuple[ImageParser, int]:
+    """What reads the pictures, and the epoch of the gallery that they are compared with."""
+    if onnx is not None:
+        exported = export_of(run, onnx, epoch, visibility)
+        return exported, int(exported.epoch or 0)
+    from isp_core.parser import HumanParser
+
+    known = sorted(set(run.embedding_epochs()) & set(run.weight_epochs()))
+    if not known:
+        raise IspError(
+            f"{run.path} has no epoch with both weights and gallery embeddings: `isp extract --run {run.path} "
+            "--data DIR`"
+        )
+    chosen = known[-1] if epoch is None else epoch
+    return HumanParser.load(run, chosen, visibility=visibility), chosen

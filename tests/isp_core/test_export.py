@@ -4,17 +4,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import isp_assets
+from isp_core.__main__ import main
 from isp_core.errors import IspError
-from isp_core.export import OnnxParser, export_onnx, output_names, quantise
+from isp_core.export import export_onnx, quantise
+from isp_core.exported import OnnxParser, output_names
 from isp_core.models import ISPNet
 from isp_core.models.network import NetworkSpec
 from isp_core.parser import HumanParser
+from isp_core.runs import open_run
 
 pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
 
@@ -31,7 +36,7 @@ def network(parts: int) -> HumanParser:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[HumanParser, Path]:
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     parser = network(4)
-    export_onnx(parser, path, run="mine", epoch=7)
+    export_onnx(parser, path, epoch=7)
     return parser, path
 
 
@@ -44,7 +49,7 @@ def images(count: int) -> list[Image.Image]:
 @pytest.mark.parametrize("count", [1, 5])
 def test_any_batch_gives_what_pytorch_gives(exported: tuple[HumanParser, Path], count: int) -> None:
     parser, path = exported
-    ours, theirs = parser.read(images(count)), OnnxParser(path).read(images(count), batch=3)
+    ours, theirs = parser.read(images(count)), OnnxParser(path).arrays(images(count))
     np.testing.assert_allclose(theirs["probabilities"], ours.probabilities, atol=1e-4)
     assert (theirs["labels"] == ours.labels).mean() > 0.999
     assert (theirs["visibility"] == ours.embeddings.visibility).all()
@@ -76,15 +81,98 @@ def test_the_file_says_what_it_is(exported: tuple[HumanParser, Path]) -> None:
     model = onnx.load(exported[1])
     about = json.loads({entry.key: entry.value for entry in model.metadata_props}["isp"])
     assert about.pop("outputs") == list(output_names(4))
-    assert about == {"run": "mine", "epoch": 7, "parts": 4, "size": [64, 32], "features": "after-bn"}
+    assert about == {"epoch": 7, "parts": 4, "size": [64, 32], "features": "after-bn"}
     assert next(entry.version for entry in model.opset_import if entry.domain == "") == 18
+
+
+@pytest.fixture(scope="module")
+def run_exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The embedded run, and its network as an ONNX file."""
+    run = Path(isp_assets.__file__).resolve().parent / "runs" / "contrast-k6"
+    file = tmp_path_factory.mktemp("exported") / "contrast.onnx"
+    export_onnx(HumanParser.load(run, device="cpu"), file, run=open_run(run), epoch=32)
+    return run, file
+
+
+def crops(count: int) -> list[str]:
+    folder = Path(isp_assets.__file__).resolve().parent / "walkers" / "query"
+    return [str(file) for file in sorted(folder.glob("*.jpg"))[:count]]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--json"])
+    assert ended.value.code == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.slow
+def test_an_export_stands_for_its_run_in_match_parse_and_search(
+    run_exported: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, file = run_exported
+    sheet = str(tmp_path / "sheet.png")
+    by_run, by_file = (printed(capsys, "match", "--run", str(each), *crops(2), "--out", sheet) for each in (run, file))
+    assert by_file["distance"] == pytest.approx(by_run["distance"], abs=1e-3)
+    assert [term["name"] for term in by_file["terms"]] == [term["name"] for term in by_run["terms"]]
+    assert [term["counts"] for term in by_file["terms"]] == [term["counts"] for term in by_run["terms"]]
+    found = printed(capsys, "search", "--run", str(run), "--onnx", str(file), *crops(1))
+    wanted = printed(capsys, "search", "--run", str(run), *crops(1))
+    names = [[near["path"] for near in each["pictures"][0]["nearest"]] for each in (found, wanted)]
+    assert names[0] == names[1]
+    parsed = printed(capsys, "parse", "--run", str(file), "--out", str(tmp_path / "parsed"), *crops(2))
+    assert parsed["pictures"] == 2
+    assert len(list((tmp_path / "parsed" / "labels").glob("*.png"))) == 2
+
+
+@pytest.mark.slow
+def test_matching_by_an_export_loads_no_network_code(run_exported: tuple[Path, Path], tmp_path: Path) -> None:
+    arguments = ["match", "--run", str(run_exported[1]), *crops(2), "--out", str(tmp_path / "a.png")]
+    script = (
+        "import sys; from isp_core.__main__ import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'timm', 'segmentation_models_pytorch', 'isp_core.models'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["match", "--epoch", "5"], "holds epoch 32, not 5"),
+        (["match", "--visibility", "peak"], "peak"),
+        (["search", "--epoch", "5"], "holds epoch 32, not 5"),
+        (["search", "--run", "baseline"], "whose weights are not those of"),
+        (["search", "--run", "contrast-k4"], "not of contrast-k4"),
+    ],
+)
+def test_an_export_of_something_else_is_refused(
+    run_exported: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    run, file = run_exported
+    monkeypatch.chdir(run.parent)
+    name, *more = arguments
+    network = ["--run", str(file)] if name == "match" else ["--onnx", str(file), "--run", str(run)]
+    with pytest.raises(SystemExit) as ended:
+        main([name, *network, *more, *crops(2 if name == "match" else 1)])
+    assert ended.value.code == 1
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_baseline_gives_its_global_feature(tmp_path: Path) -> None:
     written = export_onnx(network(0), tmp_path / "b.onnx")
     assert written.outputs == ("global",)
-    assert OnnxParser(tmp_path / "b.onnx").read(images(2))["global"].shape == (2, 16)
+    assert OnnxParser(tmp_path / "b.onnx").arrays(images(2))["global"].shape == (2, 16)
 
 
 @pytest.mark.slow

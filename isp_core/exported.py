@@ -1,0 +1,144 @@
+"""A network that `isp export` wrote, run by onnxruntime: images in, all terms of Eq. 10 out.
+
+It needs neither the network's code nor its weights. Not here: how such a file is made (isp_core.export).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isp_core.data.pictures import Picture
+from isp_core.errors import IspError
+from isp_core.matching import Calibration, Embeddings, chosen_rule, judged
+from isp_core.palette import Palette, assign
+from isp_core.prediction import ImageParser, Prediction
+from isp_core.text_files import shown
+
+SUFFIX = ".onnx"
+INPUT = "images"
+"""(N, 3, H, W) float32, RGB in 0 .. 255."""
+FEATURES = ("global", "foreground", "parts")
+"""(N, C_g), (N, C) and (N, K-1, C) float32: as the run's embeddings, after or before the BNNecks."""
+PART_OUTPUTS = ("probabilities", "labels", "visibility", "part_share", "part_peak")
+"""Eq. 5 (N, K, h, w); its argmax (N, h, w) uint8; Eq. 8 (N, K-1) bool; share of pixels and highest probability of each
+part (N, K-1)."""
+METADATA = "isp"
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def output_names(parts: int) -> tuple[str, ...]:
+    """The outputs of an export of a network with K = `parts`, in order; a baseline (0) has the global feature alone.
+
+    >>> output_names(0)
+    ('global',)
+    """
+    return (*FEATURES, *PART_OUTPUTS) if parts else FEATURES[:1]
+
+
+class OnnxParser(ImageParser):
+    """An exported file; reads, embeds and matches images as the run's own network does.
+
+    run, epoch, weights: the run's name, the epoch, and the SHA-256 of the weights that were exported ("" where an older
+    export does not say).
+
+    >>> parser = OnnxParser(Path("model.onnx"))                           # doctest: +SKIP
+    >>> float(parser.match("a.jpg", "b.jpg").distance[0])                 # doctest: +SKIP
+    0.31
+    """
+
+    def __init__(self, path: Path, threads: int = 0, visibility: str | None = None) -> None:
+        """Opens a file.
+
+        Args:
+            path: the ONNX file.
+            threads: of onnxruntime; 0 for all cores.
+            visibility: one of isp_core.matching.VISIBILITY_RULES; None for the run's own.
+
+        Raises:
+            IspError: no such file, not an export of ours, the rule lacks its thresholds, or the extra `onnx` is not
+                installed.
+        """
+        require("onnxruntime")
+        import onnxruntime
+
+        if not path.is_file():
+            raise IspError(f"{shown(path)}: no such ONNX file")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no public root
+            raise IspError(
+                f"{shown(path)} is not an ONNX file that can be opened: {str(error).splitlines()[0]}"
+            ) from error
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        if text is None:
+            raise IspError(f"{shown(path)} was not written by `isp export`: it has no metadata entry {METADATA!r}")
+        try:
+            about = json.loads(text)
+            self.size = (int(about["size"][0]), int(about["size"][1]))
+            self.parts = int(about["parts"])
+            self.run_name, self.weights = str(about.get("run", "")), str(about.get("weights", ""))
+            self.epoch = None if about.get("epoch") is None else int(about["epoch"])
+            named = about.get("palette") or {}
+            heights = [float("nan") if each is None else float(each) for each in named.get("heights", ())]
+            self._classes = {int(part): str(name) for part, name in named.get("classes", {}).items()}
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise IspError(
+                f"{shown(path)}: its metadata entry {METADATA!r} is not one that `isp export` writes"
+            ) from error
+        self.path, self.outputs = path, output_names(self.parts)
+        lacking = set(self.outputs) - {each.name for each in self._session.get_outputs()}
+        if lacking:
+            raise IspError(f"{shown(path)} lacks the outputs {', '.join(sorted(lacking))}: export the run again")
+        self._heights = heights if len(heights) == self.parts - 1 else [float("nan")] * max(0, self.parts - 1)
+        stored = about.get("calibration")
+        self.calibration = None if stored is None else Calibration.of(stored)
+        self.visibility = chosen_rule(visibility, self.calibration, shown(path))
+
+    @property
+    def palette(self) -> Palette:
+        """Names and colours of the parts, as the run had them when it was exported."""
+        return assign(self._heights, self._classes)
+
+    def run(self, images: npt.NDArray[np.float32]) -> Arrays:
+        """All outputs by name. images: (N, 3, H, W), RGB in 0 .. 255, at the file's size."""
+        return dict(zip(self.outputs, self._session.run(list(self.outputs), {INPUT: images}), strict=True))
+
+    def arrays(self, images: Picture | Sequence[Picture]) -> Arrays:
+        """All outputs of images of any size, resized as training resized them, in full precision."""
+        found = [self.run(each.float().numpy()) for each in self._batches(images)]
+        return {name: np.concatenate([part[name] for part in found]) for name in self.outputs}
+
+    def read(self, images: Picture | Sequence[Picture]) -> Prediction:
+        """Parts, label maps, visibility and features of one or several images, see HumanParser.read."""
+        found = self.arrays(images)
+        global_ = found["global"].astype(np.float16)
+        count = len(global_)
+        if not self.parts:
+            nothing, size = np.zeros((count, 0), np.float16), (self.size[0] // 4, self.size[1] // 4)
+            empty = Embeddings(global_, nothing, np.zeros((count, 0, 0), np.float16), nothing.astype(bool), nothing)
+            maps = np.zeros((count, *size), np.uint8)
+            return Prediction(
+                np.zeros((count, 0, *size), np.float32), maps, maps.astype(np.float16), empty, self.visibility
+            )
+        half = {name: found[name].astype(np.float16) for name in ("foreground", "parts", "part_share", "part_peak")}
+        embeddings = Embeddings(global_=global_, visibility=found["visibility"], **half)
+        foreground = (1 - found["probabilities"][:, 0]).astype(np.float16)
+        seen = judged(embeddings, self.visibility, self.calibration)
+        return Prediction(found["probabilities"], found["labels"], foreground, seen, self.visibility)
+
+
+def require(*modules: str) -> None:
+    """IspError where a library of the extra `onnx` is missing."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise IspError(f'{missing[0]} is not installed: pip install "isp-reid[onnx]"')

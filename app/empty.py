@@ -99,8 +99,9 @@ def no_truth(run: Run) -> None:
     """No label maps to judge by."""
     say(
         f"No truth was found beside the pictures of {plain(run.name)}, so its maps cannot be scored. Label maps such "
-        "as SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are. "
-        "Measure by maps from elsewhere, or make them with a parser (isp truth --help):",
+        "as SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are; "
+        "name a folder of others with `isp app --truth MAPS`, or make them with a parser (isp truth --help). To "
+        "measure by them on the command line:",
         f"isp eval parsing --run {argument(run.path)} --truth MAPS --space lip",
     )
 

@@ -71,7 +71,7 @@ def look_at_images(
     start = time.perf_counter()
     found = look(open_run(run or EMBEDDED), data, target, epoch=epoch)
     made = open_run(target)
-    scores = None if truth is None else _score(made, truth, space, data)
+    scores = None if truth is None else score_maps(made, truth, space, data)
     _report(found, made, scores, time.perf_counter() - start, as_json)
     if app and not as_json:
         if found.broken:
@@ -81,7 +81,7 @@ def look_at_images(
         raise IspError("\n  ".join(_broken(found)))
 
 
-def _score(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
+def score_maps(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
     """IoU of the run's maps, kept in the run with the constant mask and, where training noted none, the assignment."""
     from isp_core.metrics.parsing import fit_constant
     from isp_core.metrics.spaces import TARGETS

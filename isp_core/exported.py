@@ -19,9 +19,15 @@ from isp_core.errors import IspError
 from isp_core.matching import Calibration, Embeddings, chosen_rule, judged
 from isp_core.palette import Palette, assign
 from isp_core.prediction import ImageParser, Prediction
+from isp_core.runs import Run
+from isp_core.runs.checksums import sha256
+from isp_core.runs.schema import WEIGHTS_FILE, epoch_of
+from isp_core.runs.untrusted import is_regular
 from isp_core.text_files import shown
 
 SUFFIX = ".onnx"
+FOLDER = "exports"
+"""Where a run keeps its exports: epoch_0032.onnx, epoch_0032-int8.onnx."""
 INPUT = "images"
 """(N, 3, H, W) float32, RGB in 0 .. 255."""
 FEATURES = ("global", "foreground", "parts")
@@ -135,6 +141,37 @@ class OnnxParser(ImageParser):
         foreground = (1 - found["probabilities"][:, 0]).astype(np.float16)
         seen = judged(embeddings, self.visibility, self.calibration)
         return Prediction(found["probabilities"], found["labels"], foreground, seen, self.visibility)
+
+
+def export_of(run: Run, file: Path, epoch: int | None = None, visibility: str | None = None) -> OnnxParser:
+    """An exported file that stands for the network of `run`.
+
+    IspError where it is of another network, or of another epoch than asked for.
+    """
+    parser = OnnxParser(file, visibility=visibility)
+    name = shown(file)
+    if parser.epoch is None or parser.run_name == "":
+        raise IspError(f"{name} does not say of which run and epoch it is: export the run again")
+    if epoch is not None and epoch != parser.epoch:
+        raise IspError(f"{name} holds epoch {parser.epoch}, not {epoch}: leave out --epoch, or export that one")
+    weights = run.checkpoint(parser.epoch)
+    if weights is not None and parser.weights and sha256(weights / WEIGHTS_FILE) != parser.weights:
+        raise IspError(f"{name} is an export of {parser.run_name}, whose weights are not those of {run.path}")
+    if weights is None and parser.run_name != run.name:
+        raise IspError(f"{name} is an export of {parser.run_name}, not of {run.name}: its features cannot be compared")
+    return parser
+
+
+def exports_of(run: Run) -> list[tuple[int, str, Path]]:
+    """The exports in a run's folder, the last epoch first: epoch, variant ("" or "int8"), file. None is opened."""
+    folder = run.path / FOLDER
+    found = []
+    for file in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []:
+        name, _, variant = file.stem.partition("-")
+        epoch = epoch_of(name)
+        if epoch is not None and is_regular(file):
+            found.append((epoch, variant, file))
+    return sorted(found, key=lambda each: (-each[0], each[1]))
 
 
 def require(*modules: str) -> None:

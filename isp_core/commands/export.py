@@ -14,7 +14,12 @@ from isp_core.errors import IspError
 
 def export_network(
     run: RunOption,
-    out: Annotated[Path, typer.Option("--out", help="The ONNX file to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="The ONNX file to write (default: RUN/exports/epoch_NNNN.onnx, where the app finds it)."
+        ),
+    ] = None,
     epoch: EpochOption = None,
     int8: Annotated[
         Path | None,
@@ -28,13 +33,17 @@ def export_network(
     each part, and the global, foreground and part features. Needs the extra `onnx`.
     """
     from isp_core.export import export_onnx, quantise
+    from isp_core.exported import FOLDER, SUFFIX
     from isp_core.parser import HumanParser
     from isp_core.runs import open_run
+    from isp_core.runs.schema import epoch_name
 
     opened = open_run(run)
     chosen = max(opened.weight_epochs(), default=None) if epoch is None else epoch
     images = _images(int8) if int8 is not None else []
     parser = HumanParser.load(opened, chosen, device="cpu")
+    if out is None:
+        out = opened.path / FOLDER / f"{epoch_name(chosen or 0)}{SUFFIX}"
     written = export_onnx(parser, out, run=opened, epoch=chosen)
     small = quantise(out, out.with_name(f"{out.stem}-int8.onnx"), images) if int8 is not None else None
     if as_json:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
-from isp_core.commands.readers import export_of
 from isp_core.errors import IspError
 
 if TYPE_CHECKING:
@@ -88,8 +87,16 @@ def search_gallery(
 def _reader(run: Run, epoch: int | None, onnx: Path | None, visibility: str | None) -> tuple[ImageParser, int]:
     """What reads the pictures, and the epoch of the gallery that they are compared with."""
     if onnx is not None:
+        from isp_core.exported import export_of
+
         exported = export_of(run, onnx, epoch, visibility)
-        return exported, int(exported.epoch or 0)
+        chosen = int(exported.epoch or 0)
+        if chosen not in run.embedding_epochs():
+            raise IspError(
+                f"{run.path} has no gallery embeddings of epoch {chosen}, which {onnx} was exported from: "
+                f"`isp extract --run {run.path} --epoch {chosen} --data DIR`"
+            )
+        return exported, chosen
     from isp_core.parser import HumanParser
 
     known = sorted(set(run.embedding_epochs()) & set(run.weight_epochs()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(isp_assets.__file__).resolve().parent / "runs" / "contrast-k6"
 """The run whose weights are used where no other is named."""
+_WIDE = 0.8  # width to height from which on an image is hardly a crop of one person
+_SAMPLED = 64
 _NAMED = 5  # images that could not be read are named up to this number
 
 
@@ -43,7 +47,7 @@ def look_at_images(
     ignore_names: Annotated[
         bool, typer.Option("--ignore-names", help="Treat each image as another person, whatever the names say.")
     ] = False,
-    app: Annotated[bool, typer.Option("--app/--no-app", help="Open the app on the result.")] = True,
+    app: Annotated[bool, typer.Option("--app/--no-app", help="Open the app on the result (never with --json).")] = True,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,9 +69,10 @@ def look_at_images(
     if app and not as_json:
         import streamlit  # noqa: F401  # a missing library is reported before the images are read
     data = read_crops(folder, names=not ignore_names)
-    target = out or Path("runs") / f"look-{data.root.resolve().name}"
-    count = data.records["path"].nunique()
-    typer.echo(f"{printable(folder)}: {count} images. {' '.join(map(printable, data.notes))}", err=as_json)
+    target = out or _usual_place(data.root)
+    paths = data.records["path"].drop_duplicates()
+    notes = [*data.notes, *_wide([data.root / path for path in paths])]
+    typer.echo(f"{printable(folder)}: {len(paths)} images. {' '.join(map(printable, notes))}", err=as_json)
     start = time.perf_counter()
     found = look(open_run(run or EMBEDDED), data, target, epoch=epoch)
     made = open_run(target)
@@ -79,6 +84,30 @@ def look_at_images(
         _open(target, data.root, truth, port)
     elif found.broken:
         raise IspError("\n  ".join(_broken(found)))
+
+
+def _usual_place(root: Path) -> Path:
+    """runs/look-NAME in the working directory; beside the images where that would lie among them."""
+    from isp_core.look import lies_in
+
+    name = f"look-{root.resolve().name}"
+    place = Path("runs") / name
+    return root.resolve().parent / name if lies_in(place, root) else place
+
+
+def _wide(files: Sequence[Path]) -> list[str]:
+    """A note where many of the images are no crops of one person: such networks read upright ones."""
+    from isp_core.data.pictures import read_size
+    from isp_core.images import PictureError
+
+    sizes = []
+    for file in files[:: max(1, len(files) // _SAMPLED)]:
+        with suppress(PictureError):  # the look itself names those which cannot be read
+            sizes.append(read_size(file)[:2])
+    wide = sum(width > _WIDE * height for height, width in sizes)
+    if 2 * wide <= len(sizes):
+        return []
+    return [f"Of {len(sizes)} images that were looked at, {wide} are wide: crop images to one upright person first."]
 
 
 def score_maps(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:

@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save_file
 from isp_core.data import DataSet, PictureError, read_picture, resize_picture
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Reading, chunks, join, read
-from isp_core.matching import Embeddings
+from isp_core.matching import Calibration, Embeddings
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.parser import HumanParser
 from isp_core.progress import progress_bar
@@ -68,8 +68,11 @@ def look(source: Run, data: DataSet, out: Path, *, epoch: int | None = None, sho
         show: progress with the time left, on a terminal.
 
     Raises:
-        IspError: `source` has no weights; `out` holds something else; no image can be read; the disk is full.
+        IspError: `source` has no weights; `out` holds something else or lies among the images; no image can be read;
+            the disk is full.
     """
+    if lies_in(out, data.root):
+        raise RunError(f"--out {out} lies in the folder of images: choose a place outside of {data.root}")
     epochs = source.weight_epochs()
     parser = HumanParser.load(source, epoch, visibility=EQ8)
     epoch = epochs[-1] if epoch is None else epoch
@@ -101,6 +104,11 @@ def look(source: Run, data: DataSet, out: Path, *, epoch: int | None = None, sho
         _put(made, out)
         remove(work)
     return Looked(out, len(good), False, resumed, reasons)
+
+
+def lies_in(place: Path, folder: Path) -> bool:
+    """Whether `place` is `folder` or lies below it."""
+    return place.resolve().is_relative_to(folder.resolve())
 
 
 def _weights(run: Run, epoch: int) -> Path:
@@ -250,7 +258,7 @@ def _write_run(
     calibration = source.calibration(epoch)
     if calibration is not None:
         writer.write_calibration(calibration)
-    writer.finish_epoch(epoch, _retrieval(whole.embeddings, rows, frames))
+    writer.finish_epoch(epoch, _retrieval(whole.embeddings, rows, frames, calibration))
     writer.write_evaluation(NAME, note)
     parts = _noted_parts(source, epoch)
     if parts is not None:
@@ -268,7 +276,10 @@ def _counts(frames: Mapping[Split, pd.DataFrame]) -> dict[str, SplitCount]:
 
 
 def _retrieval(
-    embeddings: Embeddings, rows: Mapping[Split, npt.NDArray[Any]], frames: Mapping[Split, pd.DataFrame]
+    embeddings: Embeddings,
+    rows: Mapping[Split, npt.NDArray[Any]],
+    frames: Mapping[Split, pd.DataFrame],
+    calibration: Calibration | None,
 ) -> dict[str, float]:
     """Retrieval of the queries that can be found again; empty where none can, or where it would take long."""
     query, gallery = frames["query"], frames["gallery"]
@@ -278,7 +289,7 @@ def _retrieval(
     if not (query["identity"].map(others).fillna(0) > 1).any() and query["path"].isin(gallery["path"]).all():
         return {}  # each image is another person
     try:
-        return retrieval_row(embeddings[rows["query"]], embeddings[rows["gallery"]], query, gallery)
+        return retrieval_row(embeddings[rows["query"]], embeddings[rows["gallery"]], query, gallery, calibration)
     except IspError:  # no query has a true match that another camera saw
         return {}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import isp_assets
 from isp_core import look as looking
@@ -132,6 +133,30 @@ def test_nothing_but_an_earlier_look_is_replaced(source: Run, crops: Path, tmp_p
         with pytest.raises(IspError, match=says):
             look(source, data, out, show=False)
     assert (full / "thesis.txt").read_text() == "mine"
+
+
+def test_the_result_does_not_lie_among_the_images(
+    source: Run, crops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(IspError, match="lies in the folder of images"):
+        look(source, read_crops(crops), crops / "runs" / "out", show=False)
+    monkeypatch.chdir(crops)
+    with pytest.raises(SystemExit) as ended:
+        main(["look", ".", "--json"])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["run"] == str(crops.parent / "look-crops")
+    assert {entry.suffix for entry in crops.iterdir()} == {".jpg"}
+
+
+def test_images_that_are_no_crops_are_mentioned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 32)).save(folder / f"scene {number}.png")
+    with pytest.raises(SystemExit) as ended:
+        main(["look", str(folder), "--no-app", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 0
+    assert "3 are wide: crop images to one upright person first" in capsys.readouterr().out
 
 
 def test_a_folder_of_broken_images_makes_no_run(source: Run, tmp_path: Path) -> None:

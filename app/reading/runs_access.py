@@ -147,6 +147,12 @@ def records(run: Run, split: Split | None = None) -> pd.DataFrame:
     return _records(run.path, records_token(run), split)
 
 
+def knows_people(run: Run) -> bool:
+    """Whether the run's records say who is on its images; a look at images without names counts each as a person."""
+    who = records(run, "gallery")["identity"]
+    return run.info.parent is None or who.nunique() < len(who)
+
+
 def records_token(run: Run) -> str:
     """Changes when the run's records do."""
     return _file_token(run.path / RECORDS_FILE)

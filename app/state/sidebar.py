@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -84,6 +85,7 @@ def _choose(config: Settings) -> Selection:
             "Split",
             splits,
             "split",
+            index=0 if run is None else _first_split(run, splits),
             help="Training images have pseudo-labels (clusters); the others have predictions.",
         )
         split = next(one for one in splits if one == split_name)
@@ -102,6 +104,14 @@ def _opened(chosen: Listed) -> tuple[Run | None, str]:
         return runs_access.open_listed(chosen), ""
     except Exception as error:
         return None, runs_access.reason(error)
+
+
+def _first_split(run: Run, splits: Sequence[Split]) -> int:
+    """The place of the first split that has images: imported runs and looks have none for training."""
+    try:
+        return next((place for place, split in enumerate(splits) if len(runs_access.records(run, split))), 0)
+    except Exception:  # the page says what is wrong with the run
+        return 0
 
 
 def _card(run: Run, chosen: Listed) -> None:

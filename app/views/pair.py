@@ -162,7 +162,7 @@ def _masks(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
                 mask=mask,
                 image=pictures.uri(root, str(record["path"])),
                 aspect=pictures.aspect(run),
-                note=f"camera {record['camera']}",
+                note=f"camera {record['camera']}" if record["camera"] > 0 else "camera unknown",
             )
         )
     mask_viewer(panels, palette, title="Query and gallery picture", key=f"pair-{g}", look=current_look(), width=150)

@@ -34,14 +34,14 @@ def sheet(settings: Settings, lists: dict[Side, Ranked], query: pd.Series, count
         ranked = lists[side]
         size = (round(64 * pictures.aspect(side.run)), 64)
         root = pictures.picture_root(side.run, settings)
-        gallery = runs_access.records(side.run, "gallery")
+        gallery, known = runs_access.records(side.run, "gallery"), runs_access.knows_people(side.run)
         first = pictures.read(root, str(query["path"]), size[1], size[0])
         tiles: list[Pixels | None] = [None if first is None else figures.framed(first, None)]
         for row in ranked.gallery[: min(count, 10)]:
             image = pictures.read(root, str(gallery["path"].iloc[row]), size[1], size[0])
             right = bool(gallery["identity"].iloc[row] == query["identity"])
             blank = np.full((*size, 3), 43, np.uint8)
-            tiles.append(figures.framed(blank if image is None else image, right))
+            tiles.append(figures.framed(blank if image is None else image, right if known else None))
         rows.append(tiles)
     footer = ["Solid blue: the same person. Dashed orange: another person."]
     captions = [side.name.replace(", ", "\n") for side in in_order]

@@ -196,18 +196,19 @@ def _list(
     q = _same_query(side.run, query)
     first: tuple[Split, int] | None = None if q is None else ("query", q)
     sprite = pictures.tiles(side.run, root, "gallery", rows, palette, epoch=_map_epoch(side), width=56, first=first)
+    known = runs_access.knows_people(side.run)
     tiles = [] if q is None else [Tile(QUERY, "query", "query", f"query: {pictures.describe(query)}")]
     for i, row in enumerate(rows):
         record = gallery.iloc[row]
         shift, words = _shift(side, row, i + 1, other)
-        mark: Mark = "match" if right[i] else "wrong"
+        mark: Mark = "none" if not known else "match" if right[i] else "wrong"
+        what = "look-alike" if not known else "true match" if right[i] else "another person"
         tiles.append(
             Tile(
                 row,
                 mark,
                 f"{i + 1} · {ranked.distances[i]:.3f}",
-                f"rank {i + 1}, {'true match' if right[i] else 'another person'}: {pictures.describe(record)}, "
-                f"distance {ranked.distances[i]:.3f}{words}",
+                f"rank {i + 1}, {what}: {pictures.describe(record)}, distance {ranked.distances[i]:.3f}{words}",
                 shift,
             )
         )
@@ -215,7 +216,10 @@ def _list(
     opened = None if opened == QUERY else opened
     hits = int(right.sum())
     removed = f"; {ranked.removed} of the query's own camera or junk removed" if ranked.removed else ""
-    st.caption(f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}.")
+    if known:
+        st.caption(f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}.")
+    else:
+        st.caption(f"Nothing says who is on these images: look-alikes, nearest first; {len(ranked.gallery)} ranked.")
     if root is None:
         empty.no_pictures()
     return opened

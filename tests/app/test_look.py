@@ -68,6 +68,18 @@ def test_evolution_of_training_images_says_that_there_are_none(open_page: Open, 
     assert "nothing was trained on its images" in said
 
 
+def test_a_look_opens_on_its_images_and_not_on_the_empty_training_split(open_page: Open, looked: Path) -> None:
+    test = opened(open_page, looked, "identity", run="known")
+    assert test.selectbox(key="split").value == "query"
+
+
+def test_look_alikes_are_not_called_wrong_where_nobody_says_who_is_who(open_page: Open, looked: Path) -> None:
+    said = words(opened(open_page, looked, "ranking", run="unknown", split="query"))
+    assert "look-alikes, nearest first; 23 ranked" in said
+    assert "show the same person" not in said
+    assert "show the same person" in words(opened(open_page, looked, "ranking", run="known", split="query"))
+
+
 def test_others_on_the_network_do_not_see_the_ground_truth(
     open_page: Open, looked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

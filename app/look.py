@@ -87,7 +87,7 @@ def look_at_images(
 
 
 def _usual_place(root: Path) -> Path:
-    """runs/look-NAME in the working directory; beside the images where that would lie among them."""
+    """runs/look-NAME in the working directory; next to the images where that would lie among them."""
     from isp_core.look import lies_in
 
     name = f"look-{root.resolve().name}"

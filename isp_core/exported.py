@@ -1,6 +1,6 @@
 """A network that `isp export` wrote, run by onnxruntime: images in, all terms of Eq. 10 out.
 
-It needs neither the network's code nor its weights. Not here: how such a file is made (isp_core.export).
+It needs neither the network's code nor its weights. Out of scope: how such a file is made (isp_core.export).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A trained network over any folder of person crops: a run of images that nobody labelled, without training.
 
-Readings are kept batch by batch beside the run, so that a look which was stopped goes on; the run appears once it is
-whole. Not here: which images a folder holds and who is on them (data/crops.py), and the app.
+Readings are kept batch by batch next to the run, so that an interrupted look continues; the run appears once it is
+whole. Out of scope: which images a folder holds and who is on them (data/crops.py), and the app.
 """
 
 from __future__ import annotations

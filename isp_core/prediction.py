@@ -1,6 +1,6 @@
 """What a network says of images, and the face of whatever reads them: a run's network, or one exported as ONNX.
 
-Not here: the networks (isp_core.parser, isp_core.exported), whose code this module does not load.
+Out of scope: the networks (isp_core.parser, isp_core.exported), whose code this module does not load.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Any folder of person crops as a data set to look at: nothing is trained, so every image may be a query.
 
-Not here: data sets to train on (readers/), which need to know who is who.
+Out of scope: data sets to train on (readers/), which need to know who is who.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m isp_core.device_check.worker JOB.json FOLDER RESULT.json
 
-FOLDER holds the images; runs are written beside them and removed with it.
+FOLDER holds the images; runs are written next to them and removed with it.
 """
 
 from __future__ import annotations

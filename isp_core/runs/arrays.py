@@ -35,6 +35,7 @@ _MAT_KINDS = (
     "char",
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 )
+_BPBREID = "{}_features_*.pt"
 _FREE_BYTES = 256 * 2**20  # up to here compression is not looked at
 _MOST_COMPRESSION = 50
 
@@ -42,6 +43,7 @@ _MOST_COMPRESSION = 50
 def read_arrays(file: Path) -> Arrays:
     """All arrays of a file by name; a lone array is called "array". RunError for anything else than arrays.
 
+    A folder of bpbreid's saved features is `query`, `query_parts`, `gallery` and `gallery_parts`.
     A folder of .npy files, one picture's feature each and named like the picture (fast-reid's demo writes them), is
     `path` and `embeddings`.
     """
@@ -99,7 +101,33 @@ def held(arrays: Arrays) -> str:
     return ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8]) or "nothing"
 
 
+def names_no_images(source: Path) -> bool:
+    """Whether these are features that bpbreid saves (`test.save_features`): rows in its loader's order, no names."""
+    return source.is_dir() and any(source.glob(_BPBREID.format("query")))
+
+
+def _bpbreid(folder: Path) -> Arrays:
+    """query_features_NAME.pt and gallery_features_NAME.pt, (n, 1 + P, C): the first is the whole person's (by default
+    the foreground's), the others are the parts'."""
+    arrays: Arrays = {}
+    for half in ("query", "gallery"):
+        files = sorted(folder.glob(_BPBREID.format(half)))
+        if len(files) != 1:
+            found = ", ".join(file.name for file in files) or "none"
+            raise RunError(
+                f"{folder}: one file {_BPBREID.format(half)} is needed (found {found}): one data set a folder"
+            )
+        features = _pt(files[0]).get("array")
+        if features is None or features.ndim != 3 or features.shape[1] < 1:
+            shape = "no tensor" if features is None else f"a tensor of shape {features.shape}"
+            raise RunError(f"{files[0]} holds {shape}; bpbreid saves (images, features, channels)")
+        arrays |= {half: features[:, 0], f"{half}_parts": features[:, 1:]}
+    return arrays
+
+
 def _folder(folder: Path) -> Arrays:
+    if names_no_images(folder):
+        return _bpbreid(folder)
     files = sorted(file for file in folder.rglob("*.npy") if not is_hidden(file))
     if not files:
         raise RunError(f"{folder} holds no .npy files: a folder to import has one for each image")

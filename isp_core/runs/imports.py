@@ -20,7 +20,7 @@ from isp_core.data.records import DataError, DataSet
 from isp_core.matching import Embeddings
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space
 from isp_core.metrics.truth import read_truth
-from isp_core.runs.arrays import Arrays, first, held, read_arrays
+from isp_core.runs.arrays import Arrays, first, held, names_no_images, read_arrays
 from isp_core.runs.distances import stored_distances as stored_distances
 from isp_core.runs.distances import write_distances
 from isp_core.runs.files import remove
@@ -80,6 +80,11 @@ def import_run(
         raise RunError("nothing to import: give embeddings, distances or label maps")
     if embeddings is not None and distances is not None:
         raise RunError("give embeddings or distances, not both: rankings are made of one of them")
+    if embeddings is not None and records is None and names_no_images(embeddings):
+        raise RunError(
+            f"{embeddings} does not say which row is which image, and bpbreid's loader lists images in the disk's "
+            "order: give --records, a table in that order (docs/importing.md)"
+        )
     arrays = None if embeddings is None else read_arrays(embeddings)
     matrices = None if distances is None else read_arrays(distances)
     table = records_of(records, data, arrays or matrices, embeddings or distances)
@@ -136,7 +141,9 @@ def _test_embeddings(arrays: Arrays, table: Records, file: Path) -> tuple[Embedd
         frame = table.frame[table.frame["split"] == split]
         separate = first(arrays, _HALVES[split])
         if separate is not None:
-            found, expected, rows = {"global": separate}, len(frame), table.ranks_of(split)
+            parts = arrays.get(f"{split}_parts")
+            found = {"global": separate} | ({} if parts is None else {"parts": parts})
+            expected, rows = len(frame), table.ranks_of(split)
         else:
             everything = first(arrays, _ALL_KEYS)
             if everything is None:

@@ -17,7 +17,7 @@ from isp_core.errors import IspError
 from isp_core.runs import open_run
 from isp_core.runs.import_records import find_rows
 from isp_core.runs.imports import import_run, stored_distances
-from isp_core.runs.schema import Split
+from isp_core.runs.schema import TEST, Split
 
 SHUFFLED = pd.DataFrame(
     {
@@ -128,6 +128,43 @@ def test_a_table_in_the_tools_order_is_found_in_the_data_set(tmp_path: Path, dat
     np.testing.assert_allclose(run.embeddings("query", 0).global_, f[[4, 3]], rtol=1e-3)
     ranked, _ = import_run(tmp_path / "ranked", tmp_path / "t.csv", data=data, distances=tmp_path / "d.npy")
     np.testing.assert_array_equal(stored_distances(ranked), d[[1, 0]][:, [2, 0, 1]])
+
+
+def save_as_bpbreid(folder: Path, queries: np.ndarray, gallery: np.ndarray) -> Path:
+    """As its part-based engine does with test.save_features: a tensor (n, 1 + P, C) each, nothing else."""
+    folder.mkdir()
+    torch.save(torch.from_numpy(queries), folder / "query_features_market1501.pt")
+    torch.save(torch.from_numpy(gallery), folder / "gallery_features_market1501.pt")
+    return folder
+
+
+def test_the_features_of_bpbreid_are_read_by_a_table_in_its_loaders_order(tmp_path: Path, table: Path) -> None:
+    f = np.random.default_rng(1).standard_normal((5, 4, 6)).astype(np.float32)
+    folder = save_as_bpbreid(tmp_path / "features", f[:2], f[2:])  # queries q/1, q/2; gallery g/2, g/1, g/3
+    run, _ = import_run(tmp_path / "run", table, embeddings=folder, tool="bpbreid")
+    query, gallery = (run.embeddings(split, 0) for split in TEST)
+    np.testing.assert_allclose(query.global_, f[[0, 1], 0], rtol=1e-3)
+    np.testing.assert_allclose(gallery.global_, f[[3, 2, 4], 0], rtol=1e-3)
+    np.testing.assert_allclose(gallery.parts, f[[3, 2, 4], 1:], rtol=1e-3)
+    assert query.foreground.shape == (2, 0)
+    assert query.visibility.all()
+    assert run.info.parts == 4
+
+
+def test_the_features_of_bpbreid_need_a_table_and_one_data_set(tmp_path: Path, table: Path, data: DataSet) -> None:
+    f = np.zeros((5, 3, 6), np.float32)
+    folder = save_as_bpbreid(tmp_path / "features", f[:2], f[2:])
+    with pytest.raises(IspError, match="give --records"):
+        import_run(tmp_path / "run", data=data, embeddings=folder)
+    torch.save(torch.zeros(3, 6), folder / "gallery_features_market1501.pt")
+    with pytest.raises(IspError, match=r"shape \(3, 6\); bpbreid saves"):
+        import_run(tmp_path / "run", table, embeddings=folder)
+    (folder / "gallery_features_market1501.pt").rename(folder / "gallery_features_duke.pt.old")
+    with pytest.raises(IspError, match="found none"):
+        import_run(tmp_path / "run", table, embeddings=folder)
+    (folder / "query_features_duke.pt").write_bytes((folder / "query_features_market1501.pt").read_bytes())
+    with pytest.raises(IspError, match="one data set a folder"):
+        import_run(tmp_path / "run", table, embeddings=folder)
 
 
 def test_a_folder_of_one_file_a_picture_is_read(tmp_path: Path, data: DataSet) -> None:

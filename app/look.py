@@ -112,10 +112,11 @@ def _wide(files: Sequence[Path]) -> list[str]:
 
 def score_maps(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
     """IoU of the run's maps, kept in the run with the constant mask and, where training noted none, the assignment."""
+    from isp_core.assignment import note
     from isp_core.metrics.parsing import fit_constant
     from isp_core.metrics.spaces import TARGETS
+    from isp_core.noted_parts import DOCUMENT
     from isp_core.runs import RunWriter
-    from isp_core.training.watch import assignment_document
     from isp_eval.label_maps import maps_of
     from isp_eval.parsing import evaluate
     from isp_eval.storing import keep
@@ -135,10 +136,10 @@ def score_maps(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
     }
     writer = RunWriter(run.path)
     writer.write_evaluation("constant", document)
-    if "parts" not in run.evaluation_names():
-        chosen = assignment_document(next(iter(found.scores)))
+    if DOCUMENT not in run.evaluation_names():
+        chosen = note(next(iter(found.scores)))
         writer.write_evaluation(
-            "parts", {str(maps.epoch): chosen | {"rule": f"{chosen['rule']}, chosen on these images themselves"}}
+            DOCUMENT, {str(maps.epoch): chosen | {"rule": f"{chosen['rule']}, chosen on these images themselves"}}
         )
     return found
 

@@ -21,11 +21,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from isp_core.assignment import ONE_TO_ONE
 from isp_core.data import DataSet, PictureError, read_picture, resize_picture
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Reading, chunks, join, read
 from isp_core.matching import Calibration, Embeddings
 from isp_core.matching.visibility_rules import EQ8
+from isp_core.noted_parts import DOCUMENT, noted_at, read_document
 from isp_core.parser import HumanParser
 from isp_core.progress import progress_bar
 from isp_core.runs import DataInfo, Run, RunError, RunWriter, SplitCount, open_run, schema
@@ -260,9 +262,10 @@ def _write_run(
         writer.write_calibration(calibration)
     writer.finish_epoch(epoch, _retrieval(whole.embeddings, rows, frames, calibration))
     writer.write_evaluation(NAME, note)
-    parts = _noted_parts(source, epoch)
-    if parts is not None:
-        writer.write_evaluation("parts", {str(epoch): parts})
+    known = noted_at(read_document(source), epoch)
+    if known is not None:  # as the network's training noted it
+        classes = {name: list(parts) for name, parts in known[1].items()}
+        writer.write_evaluation(DOCUMENT, {str(epoch): {"rule": ONE_TO_ONE} | classes})
 
 
 def _counts(frames: Mapping[Split, pd.DataFrame]) -> dict[str, SplitCount]:
@@ -292,16 +295,6 @@ def _retrieval(
         return retrieval_row(embeddings[rows["query"]], embeddings[rows["gallery"]], query, gallery, calibration)
     except IspError:  # no query has a true match that another camera saw
         return {}
-
-
-def _noted_parts(source: Run, epoch: int) -> dict[str, Any] | None:
-    """Which parts stand for which class, as the network's training noted it."""
-    if "parts" not in source.evaluation_names():
-        return None
-    noted = source.read_evaluation("parts")
-    before = [int(name) for name in noted if name.isdecimal() and int(name) <= epoch]
-    found = noted[str(max(before))] if before else None
-    return found if isinstance(found, dict) else None
 
 
 def _put(made: Path, out: Path) -> None:

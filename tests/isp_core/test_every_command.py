@@ -101,6 +101,7 @@ CASES: dict[str, tuple[Arguments, Check]] = {
         lambda p: ("--run", p.run, "--out", p.out / "parsed", p.people / "query"),
         lambda p, said: len(pd.read_csv(p.out / "parsed" / "parts.csv")) == 8,
     ),
+    "look": (lambda p: ("--run", p.run, p.people / "query", "--no-app"), exists("runs/look-query/run.json")),
     "extract": (lambda p: ("--run", p.run, "--data", p.people), says("embeddings of epoch 2")),
     "calibrate": (
         lambda p: ("--run", p.run, "--data", p.people),

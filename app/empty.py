@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
+from isp_app.reading import pictures
 from isp_app.safety.names import plain
 from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
 from isp_app.state.links import link
@@ -74,7 +77,7 @@ def no_maps(run: Run, split: str) -> None:
         )
     elif split == "train":
         say(
-            f"{plain(run.name)} has no pseudo-labels stored. Label its training pictures:",
+            f"{plain(run.name)} has no pseudo-labels stored. Label its training images:",
             f"isp label --run {argument(run.path)} --data DATA --out LABELS",
         )
     else:
@@ -96,22 +99,41 @@ def no_embeddings(run: Run) -> None:
 
 
 def no_truth(run: Run) -> None:
-    """No label maps to judge by."""
+    """No label maps to evaluate by."""
     say(
-        f"No truth was found beside the pictures of {plain(run.name)}, so its maps cannot be scored. Label maps such "
-        "as SCHP's (same names, in bounding_box_train_parsing_pgt beside bounding_box_train) are read as they are; "
+        f"No ground truth was found next to the images of {plain(run.name)}, so its maps have no score. Label maps "
+        "such as SCHP's (same names, in bounding_box_train_parsing_pgt next to bounding_box_train) are read as is; "
         "name a folder of others with `isp app --truth MAPS`, or make them with a parser (isp truth --help). To "
-        "measure by them on the command line:",
+        "evaluate by them on the command line:",
         f"isp eval parsing --run {argument(run.path)} --truth MAPS --space lip",
     )
 
 
-def no_pictures() -> None:
-    """The run's pictures are not on this machine, or not to be shown."""
+def no_pictures(run: Run, settings: Settings) -> None:
+    """The run's images are not on this machine, or not to be shown: why, and the way out."""
+    blocked = pictures.blocked_links(run, settings)
+    if blocked is None:
+        st.caption(
+            "The images of this run were not found in the data folders of this server, so its maps are shown alone. "
+            "Start the server with `isp app --data FOLDER` to name others."
+        )
+        return
+    link, target = blocked
     st.caption(
-        "The pictures of this run were not found in the data folders of this server, so its maps are shown alone. "
-        "Start the server with `isp app --data FOLDER` to name others."
+        "The maps are shown alone: the images of this run are links that lead out of the data folders of this server, "
+        "and such links are not followed. Name the folder that they lead into, too:"
     )
+    st.text(f"{short(link)} leads to {short(target)}")
+    own = next((root for root in settings.picture_roots if root in link.parents), link.parent)
+    st.code(f"isp app --data {argument(own)} --data {argument(_data_folder(link, target))}", language="bash")
+
+
+def _data_folder(link: Path, target: Path) -> Path:
+    """The folder to name so that the target, and those of the links next to it, may be read: above the part that both
+    paths end in."""
+    pairs = zip(reversed(link.parts), reversed(target.parts), strict=False)
+    alike = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return target.parents[min(max(alike, 1), len(target.parents)) - 1]
 
 
 def left_out(reasons: Mapping[str, str]) -> None:

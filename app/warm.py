@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from streamlit.starlette import App
 
 _FIRST = ("isp_app.state.sidebar", "isp_app.views.overview")
-_SLOW = ("isp_core.matching", "scipy.optimize", "plotly.graph_objects", "isp_core.parser")
+_SLOW = ("isp_core.matching", "scipy.optimize", "altair", "isp_core.parser")
 _AFTER = 6.0  # seconds: the browser draws the first page meanwhile, perhaps on the same cores
 _begun = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Three components of our own: mask viewer, epoch scrubber, ranking grid. Drawing happens in the browser.
+"""Components of our own: mask viewer, epoch scrubber, ranking grid, plane of points. Drawing happens in the browser.
 
 Each is a JavaScript module, a stylesheet and a bit of HTML beside a typed Python function; `paint.js` and `paint.css`
 are shared. Components are registered when their module is imported, as Streamlit asks for.

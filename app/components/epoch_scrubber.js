@@ -12,7 +12,13 @@ export default function ({ parentElement: root, data, setStateValue }) {
   const colours = new Map(data.parts.map((part) => [part.k, part.rgb]));
   const names = namesOf(data.parts);
   const slider = find(".epoch"), play = find(".play"), main = find(".main"), heat = find(".heat"), film = find(".film");
-  const W = data.width, H = Math.round(data.width * data.aspect), TW = 30, TH = Math.round(TW * data.aspect), GAP = 4;
+  const W = data.width, H = Math.round(data.width * data.aspect);
+  const GAP = 4, SMALLEST = 30, LARGEST = 64;  // CSS pixels: between frames of the film, and a frame's width
+  const reel = () => {  // the film fills the width, a slot for each epoch; it scrolls where they are too many
+    const slot = Math.max(SMALLEST + GAP, (film.parentElement.clientWidth || 0) / count);
+    const width = Math.min(LARGEST, Math.floor(slot - GAP));
+    return { slot, width, height: Math.round(width * data.aspect) };
+  };
 
   // a new picture keeps the epoch one is looking at; the address decides at first
   const wanted = state.i === null ? data.epoch : state.epochs[state.i];
@@ -29,7 +35,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   let sheet = null, heatSheet = null, image = null, maps = [], tints = [], filmImage = null;
 
   let words = null;
-  const retint = () => {  // frames are tinted anew when they are next drawn
+  const retint = () => {  // frames are tinted again when they are next drawn
     words = colourWords(colours, look.hidden);
     tints = [];
     filmImage = null;
@@ -44,6 +50,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const i = state.i;
     paint(screen(main, W, H), W, H, layer(i), look, view);
     if (heatSheet) drawHeat(i);
+    if (state.at) for (const each of heatSheet ? [main, heat] : [main]) crosshair(each.getContext("2d"), state.at, view, W, H);
     if (filmImage) drawFilm(i);
     else {  // the film is drawn when the hand has been served
       clearTimeout(state.film);
@@ -78,40 +85,42 @@ export default function ({ parentElement: root, data, setStateValue }) {
   };
   const zoom = lens(view, draw);
   const drawFilm = (i) => {
-    const width = count * (TW + GAP), height = TH + 14;
-    if (!filmImage) {  // all frames once; the cursor is drawn over a copy
+    const { slot, width: frame, height: tall } = reel();
+    const width = Math.floor(slot * count), height = tall + 14, left = (j) => j * slot + (slot - frame) / 2;
+    if (!filmImage || filmImage.width !== width) {  // all frames once; the cursor is drawn over a copy
       filmImage = new OffscreenCanvas(width, height);
       const context = filmImage.getContext("2d");
       context.font = "10px sans-serif";
       context.textAlign = "center";
       const colour = getComputedStyle(box).color;
       for (let j = 0; j < count; j++) {
-        const x = j * (TW + GAP);
-        if (image) context.drawImage(image, x, 0, TW, TH);
-        else { context.fillStyle = "#2b2b2b"; context.fillRect(x, 0, TW, TH); }
+        const x = left(j);
+        if (image) context.drawImage(image, x, 0, frame, tall);
+        else { context.fillStyle = "#2b2b2b"; context.fillRect(x, 0, frame, tall); }
         context.imageSmoothingEnabled = false;
         context.globalAlpha = 0.85;
-        context.drawImage(tinted(j), x, 0, TW, TH);
+        context.drawImage(tinted(j), x, 0, frame, tall);
         context.globalAlpha = 1;
+        context.imageSmoothingEnabled = true;
         context.fillStyle = colour;
-        context.fillText(String(epochs[j]), x + TW / 2, TH + 11);
+        context.fillText(String(epochs[j]), x + frame / 2, tall + 11);
         if (j && epochs[j] - epochs[j - 1] > data.step) {  // a gap in what is stored
           context.strokeStyle = colour;
           context.setLineDash([2, 2]);
-          context.beginPath(); context.moveTo(x - GAP / 2, 0); context.lineTo(x - GAP / 2, TH); context.stroke();
+          context.beginPath(); context.moveTo(j * slot, 0); context.lineTo(j * slot, tall); context.stroke();
           context.setLineDash([]);
         }
       }
     }
-    if (film.width !== width) { film.width = width; film.height = height; }
+    if (film.width !== width || film.height !== height) { film.width = width; film.height = height; }
     const context = film.getContext("2d");
     context.clearRect(0, 0, width, height);
     context.drawImage(filmImage, 0, 0);
     context.strokeStyle = getComputedStyle(box).getPropertyValue("--st-primary-color") || "#0072B2";
     context.lineWidth = 3;
-    context.strokeRect(i * (TW + GAP) + 1.5, 1.5, TW - 3, TH - 3);
-    const reel = film.parentElement, x = i * (TW + GAP);
-    if (x < reel.scrollLeft || x + TW > reel.scrollLeft + reel.clientWidth) reel.scrollLeft = x - reel.clientWidth / 2;
+    context.strokeRect(left(i) + 1.5, 1.5, frame - 3, tall - 3);
+    const view = film.parentElement, x = i * slot;
+    if (x < view.scrollLeft || x + slot > view.scrollLeft + view.clientWidth) view.scrollLeft = x - view.clientWidth / 2;
   };
 
   // lines: one small chart a series, all with the same epochs from left to right
@@ -201,8 +210,11 @@ export default function ({ parentElement: root, data, setStateValue }) {
     go(Math.floor(((event.clientX - area.left) / area.width) * count));
     settle();
   };
+  const POINT = "Point at a pixel to read its part.";
   const read = (at) => {
-    if (!at || !maps.length) { find(".readout").textContent = data.hint; return; }
+    state.at = at;
+    draw();
+    if (!at || !maps.length) { find(".readout").textContent = POINT; return; }
     const x = Math.min(data.w - 1, Math.max(0, Math.floor(at.x * data.w)));
     const y = Math.min(data.h - 1, Math.max(0, Math.floor(at.y * data.h)));
     const part = maps[state.i][y * data.w + x];
@@ -218,7 +230,12 @@ export default function ({ parentElement: root, data, setStateValue }) {
   find(".fit").onclick = zoom.reset;
   const controls = lookControls(find, data.parts, look, draw, () => { retint(); draw(); }, setStateValue);
   state.stop = controls.stop;
-  find(".readout").textContent = data.hint;
+  find(".readout").textContent = POINT;
+  find(".keys").textContent = `Keys: ${data.hint}`;
+  if (data.ramp) {
+    const steps = data.ramp.filter((_, i) => i % 15 === 0).map((rgb) => `rgb(${rgb.join(",")})`);
+    find(".scale i").style.background = `linear-gradient(to right, ${steps.join(",")})`;
+  }
   find(".missing").textContent = data.missing;
   main.setAttribute("aria-label", data.alt);
   heat.setAttribute("aria-label", `Activation of Eq. 3, ${data.alt}`);
@@ -230,8 +247,10 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const target = event.composedPath()[0];
     if (target.tagName === "SELECT" || (target.type === "range" && target !== slider)) return;
     const to = { ArrowLeft: state.i - 1, ArrowRight: state.i + 1, PageUp: state.i - 10, PageDown: state.i + 10, Home: 0, End: count - 1 }[event.key];
+    const pixel = maps.length ? stepped(event, state.at, data.w, data.h) : null;
     let used = true;
-    if (to !== undefined) { stop(); go(to); settle(); }
+    if (pixel) read(pixel);
+    else if (to !== undefined) { stop(); go(to); settle(); }
     else if (event.key === " " && target.tagName !== "BUTTON") play.click();
     else used = controls.key(event) || zoom.key(event);
     if (used) { event.preventDefault(); event.stopPropagation(); }
@@ -245,7 +264,10 @@ export default function ({ parentElement: root, data, setStateValue }) {
     maps = epochs.map((_, i) => cut(sheet, ...cell(i), data.w, data.h));
     retint();
     draw();
+    state.sized?.disconnect();
+    state.sized = new ResizeObserver(() => { if (state.serial === serial) drawFilm(state.i); });
+    state.sized.observe(film.parentElement);
     box.dataset.ready = "1";
   })();
-  return () => { clearInterval(state.timer); controls.stop(); };
+  return () => { clearInterval(state.timer); controls.stop(); state.sized?.disconnect(); };
 }

@@ -20,7 +20,7 @@ from isp_core.runs.maps import Maps
 
 HINT = (
     "arrows one epoch, Page Up / Page Down ten, Home, End, Space play, 1-9 hide or show a part, Shift+1-9 show it "
-    "alone, A all, O outline and names, [ ] opacity, + - zoom, 0 whole picture"
+    "alone, A all, O outline and names, [ ] opacity, + - zoom, Shift+arrows read pixel by pixel, 0 whole image"
 )
 
 _component = st.components.v2.component(
@@ -55,7 +55,7 @@ def epoch_scrubber(
     image: str | None = None,
     heat: Maps | None = None,
     aspect: float = 2.0,
-    width: int = 200,
+    width: int = 240,
 ) -> int | None:
     """Shows maps (E, h, w) of the given epochs, and activations `heat` (E, h, w) in 0..255 where they are stored.
 

@@ -22,27 +22,16 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
       if (!layer.ready) continue;
       const context = screen(layer.canvas, layer.cssWidth, layer.cssHeight);
       paint(context, layer.cssWidth, layer.cssHeight, layer, look, view);
-      if (state.at) cross(context, layer);
+      if (state.at) crosshair(context, state.at, view, layer.cssWidth, layer.cssHeight);
     }
     find(".zoom").textContent = zoom.words();
     box.dataset.hidden = [...look.hidden].sort().join(".");
-  };
-  const cross = (context, layer) => {
-    const x = ((state.at.x - view.x) * view.zoom + 0.5) * layer.cssWidth;
-    const y = ((state.at.y - view.y) * view.zoom + 0.5) * layer.cssHeight;
-    for (const [colour, width] of [["#000", 3], ["#fff", 1]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.beginPath();
-      context.moveTo(x - 7, y); context.lineTo(x + 7, y);
-      context.moveTo(x, y - 7); context.lineTo(x, y + 7);
-      context.stroke();
-    }
   };
   const zoom = lens(view, draw);
   const controls = lookControls(find, data.parts, look, draw, () => { state.layers.forEach(retint); draw(); }, setStateValue);
   state.stop = controls.stop;
 
+  const DOUBLE = 300;  // milliseconds in which a second click makes it a double one
   const column = (layer) => Math.min(layer.w - 1, Math.max(0, Math.floor(state.at.x * layer.w)));
   const row = (layer) => Math.min(layer.h - 1, Math.max(0, Math.floor(state.at.y * layer.h)));
   const read = () => {
@@ -54,9 +43,20 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
     const first = state.layers.find((layer) => layer.labels);
     readout.textContent = state.at && first
       ? `column ${column(first)}, row ${row(first)} of the ${first.w} × ${first.h} map`
-      : data.hint;
+      : "Point at a pixel to read its part.";
   };
 
+  /** A single click that is neither a drag nor the first of two, which zoom. */
+  const onClick = (canvas, act) => {
+    let from = null, later = null;
+    canvas.addEventListener("pointerdown", (event) => { from = [event.clientX, event.clientY]; });
+    canvas.addEventListener("dblclick", () => clearTimeout(later));
+    canvas.addEventListener("click", (event) => {
+      clearTimeout(later);
+      const still = from && Math.hypot(event.clientX - from[0], event.clientY - from[1]) < 5;
+      if (still && event.detail === 1) later = setTimeout(act, DOUBLE);
+    });
+  };
   const mount = (item) => {
     const canvas = el("canvas", { role: "img", "aria-label": item.alt });
     const note = el("span", { className: "note quiet" });
@@ -65,6 +65,7 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
       : el("button", { type: "button", className: "open", "aria-label": `Choose ${item.alt}`, onclick: () => setTriggerValue("open", item.id) }, item.title);
     const figure = el("figure", {}, canvas, el("figcaption", {}, title, note));
     zoom.watch(box, canvas, (at) => { state.at = at; read(); draw(); });
+    if (item.id !== null) onClick(canvas, () => setTriggerValue("click", item.id));
     return { item, canvas, note, figure, ready: false, labels: null, image: null };
   };
   const load = async (layer) => {
@@ -82,7 +83,7 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
   /** Panels fill the width in rows of equal length: none wraps alone. data.width is what they are at least, if it fits. */
   const GAP = 12, SMALLER = 0.72, LARGER = 1.6;
   const layout = () => {
-    const across = box.clientWidth, count = state.layers.length;
+    const across = grid.clientWidth, count = state.layers.length;
     if (!across || !count) return;
     const most = Math.max(1, Math.floor((across + GAP) / (SMALLER * data.width + GAP)));
     const columns = Math.ceil(count / Math.ceil(count / most));
@@ -105,13 +106,14 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
     if (state.serial !== serial) return;
     grid.replaceChildren(...state.layers.map((layer) => layer.figure));
     layout();
-    state.sized.observe(box);
+    state.sized.observe(grid);
     state.at = null;
     draw();
     read();
     box.dataset.ready = "1";
   });
 
+  find(".keys").textContent = `Keys: ${data.hint}`;
   find(".in").onclick = () => zoom.by(1.5);
   find(".out").onclick = () => zoom.by(1 / 1.5);
   find(".fit").onclick = zoom.reset;
@@ -119,9 +121,12 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
   box.onkeydown = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const slider = event.composedPath()[0].type === "range";
-    const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
-    let used = controls.key(event) || zoom.key(event);
-    if (!used && step && !slider && view.zoom > 1) { zoom.pan(...step); used = true; }
+    const way = slider ? undefined : ARROWS[event.key], map = state.layers.find((layer) => layer.labels);
+    const to = way && map ? stepped(event, state.at, map.w, map.h) : null;
+    let used = true;
+    if (to) { state.at = to; read(); draw(); }
+    else if (way && view.zoom > 1) zoom.pan(way[0] / 10, way[1] / 10);
+    else used = controls.key(event) || zoom.key(event);
     if (used) { event.preventDefault(); event.stopPropagation(); }
   };
   return () => { controls.stop(); state.sized.disconnect(); };

@@ -13,7 +13,7 @@ from isp_core.palette import Palette
 
 HINT = (
     "1-9 hide or show a part, Shift+1-9 show it alone, A all, O outline and names, [ ] opacity, + - zoom, arrows move, "
-    "0 whole picture"
+    "Shift+arrows read pixel by pixel, 0 whole image"
 )
 
 _component = st.components.v2.component(
@@ -26,7 +26,7 @@ class Panel:
     """One picture of the viewer. Pictures and maps are data URIs (isp_app.drawing.encode); either may be missing.
 
     aspect: height / width of the panel. note: shown under the title while the cursor is elsewhere. id: comes back when
-    the title is clicked; None: the title is no button.
+    the title or the image is clicked; None: neither can be.
     """
 
     title: str
@@ -47,9 +47,9 @@ def mask_viewer(
     look: Look,
     width: int = 160,
     on_open: Callable[[int], None] | None = None,
-) -> None:
-    """Shows the panels side by side, each `width` CSS pixels wide. on_open: hears of a clicked title before the
-    rerun."""
+) -> int | None:
+    """Shows the panels side by side, each about `width` CSS pixels wide. on_open: hears of a clicked title before the
+    rerun. Returns the id of the panel whose image was clicked just now."""
     known = {panel.id for panel in panels}
 
     def opening() -> None:
@@ -58,9 +58,10 @@ def mask_viewer(
         if on_open is not None and isinstance(panel, int) and panel in known:
             on_open(panel)
 
-    _component(
+    result = _component(
         key=key,
         on_open_change=opening,
+        on_click_change=lambda: None,
         on_look_change=listen(key),
         data={
             "title": title,
@@ -82,3 +83,5 @@ def mask_viewer(
             ],
         },
     )
+    clicked = result.get("click")
+    return int(clicked) if isinstance(clicked, int | float) else None

@@ -1,4 +1,4 @@
-// What the three components share: label maps out of PNGs, overlays, outlines. Draws on canvases only: no network,
+// What the components share: label maps out of PNGs, overlays, outlines. Draws on canvases only: no network,
 // no markup from data (text goes in through textContent).
 
 const IGNORE = 255;
@@ -161,6 +161,33 @@ function paint(context, width, height, layer, look, view) {
       context.fillText(words, ...at);
     }
   });
+}
+
+/** A cross at the point `at` (0..1) of what is seen through `view` on a canvas of width x height CSS pixels. */
+function crosshair(context, at, view, width, height) {
+  const x = ((at.x - view.x) * view.zoom + 0.5) * width;
+  const y = ((at.y - view.y) * view.zoom + 0.5) * height;
+  for (const [colour, thick] of [["#000", 3], ["#fff", 1]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = thick;
+    context.beginPath();
+    context.moveTo(x - 7, y); context.lineTo(x + 7, y);
+    context.moveTo(x, y - 7); context.lineTo(x, y + 7);
+    context.stroke();
+  }
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Where Shift and an arrow key lead from the point `at` (0..1; null: the middle) on a map of w x h pixels; null: another key. */
+function stepped(event, at, w, h) {
+  const way = ARROWS[event.key];
+  if (!way || !event.shiftKey) return null;
+  const from = at ?? { x: 0.5, y: 0.5 };
+  return {
+    x: Math.min(1 - 0.5 / w, Math.max(0.5 / w, from.x + way[0] / w)),
+    y: Math.min(1 - 0.5 / h, Math.max(0.5 / h, from.y + way[1] / h)),
+  };
 }
 
 const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };

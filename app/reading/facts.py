@@ -97,8 +97,9 @@ class Facts:
     @cached_property
     def _known(self) -> Known:
         root = pictures.picture_root(self.run, self.settings)
-        run, table = self.run, "" if root is None else _table_token(root)
-        return _known_columns(run.path, runs_access.records_token(run), self.split, root, table)
+        run, folder = self.run, None if root is None else root.path
+        table = "" if folder is None else _table_token(folder)
+        return _known_columns(run.path, runs_access.records_token(run), self.split, folder, table)
 
     def _shares(self) -> npt.NDArray[np.float32]:
         kind, epoch = runs_access.kind_of(self.split), self.epoch or 0

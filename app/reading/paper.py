@@ -9,7 +9,7 @@ import pandas as pd
 from isp_eval.studies import paper
 
 COLUMNS = ("R-1", "R-5", "mAP")
-LABEL = "The paper's own figures (Zhu et al., ECCV 2020), in percent; none of them was measured here."
+LABEL = "The paper's own results (Zhu et al., ECCV 2020), in percent; none of them was measured here."
 
 
 def _row(head: Mapping[str, object], figures: paper.Figures, names: tuple[str, ...] = COLUMNS) -> dict[str, object]:

@@ -134,13 +134,13 @@ def likely_belonging(run: Run) -> tuple[int | None, str]:
     """The part that most likely is a belonging, and the rule that says so."""
     assigned = [k for k, name in runs_access.assigned_classes(run).items() if name == "belongings"]
     if assigned:
-        return assigned[0], "evaluation assigned it to belongings by truth"
+        return assigned[0], "evaluation assigned it to belongings by ground truth"
     epochs = run.label_epochs("train")
     if not epochs or run.info.parts < 3:
         return None, "no pseudo-labels are stored, so nothing can be said"
     shown = _presence(run.path, runs_access.map_token(run, "train", epochs[-1]), epochs[-1], run.info.parts)
     k = int(np.argmin(shown)) + 1
-    return k, f"the fewest training pictures show it ({100 * shown[k - 1]:.0f} %): belongings are carried by some only"
+    return k, f"the fewest training images show it ({100 * shown[k - 1]:.0f} %): belongings are carried by some only"
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=16, show_spinner=False)

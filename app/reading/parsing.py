@@ -53,7 +53,7 @@ class Judged:
     notes: tuple[str, ...]
 
 
-@st.cache_resource(hash_funcs=KEYS, max_entries=12, show_spinner="Comparing maps with truth")
+@st.cache_resource(hash_funcs=KEYS, max_entries=12, show_spinner="Comparing maps with ground truth")
 def _judge(path: Path, tokens: str, split: Split, epoch: int, _truth: Truth, kind: MapKind, start: int) -> Judged:
     run = open_run(path)
     rows = np.flatnonzero(_truth.found)

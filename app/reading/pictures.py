@@ -1,9 +1,11 @@
-"""Finds and reads the pictures a run was made of. Runs name them; folders come from the server's settings alone."""
+"""Finds and reads the images a run was made of. Runs name them; folders come from the server's settings alone."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from isp_app.reading import runs_access
 from isp_app.safety.names import UnsafeNameError, picture_path
 from isp_app.safety.uploads import DECODING
 from isp_app.settings import Settings
+from isp_core.data.record_paths import file_of_record
+from isp_core.data.records import DataError
 from isp_core.images import PictureError, open_image
 from isp_core.palette import Palette
 from isp_core.runs import Run, RunError
@@ -26,24 +30,56 @@ _PROBES = 12  # records that must be there before a folder counts as the run's d
 _DEPTH = 3  # how far below a configured folder a data set may lie
 
 
-def picture_root(run: Run, settings: Settings) -> Path | None:
-    """The folder that holds the run's pictures, or None: then maps are shown alone."""
+@dataclass(frozen=True)
+class ImageFolder:
+    """Where a run's images lie, and the server's data folders: links in the one may lead into the others."""
+
+    path: Path
+    roots: tuple[Path, ...]
+
+
+def picture_root(run: Run, settings: Settings) -> ImageFolder | None:
+    """The folder that holds the run's images, or None: then maps are shown alone."""
+    found = _find_root(_probes(run), settings.picture_roots)
+    return None if found is None else ImageFolder(found, settings.picture_roots)
+
+
+def blocked_links(run: Run, settings: Settings) -> tuple[Path, Path] | None:
+    """A link that stands for an image of the run, and its target outside the server's data folders, which is why the
+    image is not read; None where there is none."""
+    return _find_blocked(_probes(run), settings.picture_roots)
+
+
+def _probes(run: Run) -> tuple[str, ...]:
     table = runs_access.records(run)
-    if table.empty:
-        return None
     rows = np.linspace(0, len(table) - 1, min(_PROBES, len(table))).astype(int)
-    return _find_root(tuple(str(path) for path in table["path"].iloc[rows]), settings.picture_roots)
+    return tuple(str(path) for path in table["path"].iloc[rows])
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)
 def _find_root(probes: tuple[str, ...], roots: tuple[Path, ...]) -> Path | None:
+    if not probes:
+        return None
+    return next((f for f in _candidates(roots) if all(_exists(f, probe, roots) for probe in probes)), None)
+
+
+@st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)
+def _find_blocked(probes: tuple[str, ...], roots: tuple[Path, ...]) -> tuple[Path, Path] | None:
+    for folder in _candidates(roots):
+        for probe in probes:
+            with contextlib.suppress(DataError, OSError):
+                file = file_of_record(folder, probe)
+                if file.is_file() and not _exists(folder, probe, roots):
+                    return file, file.resolve()
+    return None
+
+
+def _candidates(roots: tuple[Path, ...]) -> Iterator[Path]:
+    """The configured folders and those up to _DEPTH levels below, the highest first."""
     level = [root for root in roots if root.is_dir()]
     for _ in range(_DEPTH + 1):
-        for folder in level:
-            if all(_exists(folder, probe) for probe in probes):
-                return folder
+        yield from level
         level = [entry for folder in level for entry in _folders(folder)]
-    return None
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -53,17 +89,17 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
-def _exists(folder: Path, relative: str) -> bool:
+def _exists(folder: Path, relative: str, roots: tuple[Path, ...]) -> bool:
     try:
-        return picture_path(folder, relative).is_file()
-    except UnsafeNameError:
+        return picture_path(folder, relative, roots).is_file()
+    except (UnsafeNameError, OSError):
         return False
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=4096, max_size="96mb", show_spinner=False)
-def _decoded(root: Path, relative: str, width: int, height: int) -> bytes | None:
+def _decoded(folder: Path, roots: tuple[Path, ...], relative: str, width: int, height: int) -> bytes | None:
     try:
-        path = picture_path(root, relative)
+        path = picture_path(folder, relative, roots)
         # twice the size, so that what is kept of the longer side suffices for the shorter one too
         image = open_image(path, longest_side=2 * max(width, height), budget=DECODING)
     except (PictureError, UnsafeNameError):
@@ -71,16 +107,16 @@ def _decoded(root: Path, relative: str, width: int, height: int) -> bytes | None
     return image.resize((width, height), Image.Resampling.BILINEAR).tobytes()
 
 
-def read(root: Path | None, relative: str, width: int, height: int) -> Pixels | None:
-    """One picture as (height, width, 3), or None where it is missing or broken."""
+def read(root: ImageFolder | None, relative: str, width: int, height: int) -> Pixels | None:
+    """One image as (height, width, 3), or None where it is missing or broken."""
     if root is None:
         return None
-    data = _decoded(root, relative, width, height)
+    data = _decoded(root.path, root.roots, relative, width, height)
     return None if data is None else np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
-def uri(root: Path | None, relative: str, width: int = 256, height: int = 512) -> str | None:
-    """One picture as a JPEG data URI for the mask viewer and the scrubber."""
+def uri(root: ImageFolder | None, relative: str, width: int = 256, height: int = 512) -> str | None:
+    """One image as a JPEG data URI for the mask viewer and the scrubber."""
     pixels = read(root, relative, width, height)
     if pixels is None:
         return None
@@ -89,8 +125,6 @@ def uri(root: Path | None, relative: str, width: int = 256, height: int = 512) -
 
 @st.cache_data(max_entries=256, max_size="32mb", show_spinner=False)
 def _jpeg(data: bytes, width: int, height: int) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     Image.frombytes("RGB", (width, height), data).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
@@ -104,7 +138,7 @@ def aspect(run: Run) -> float:
 
 def tiles(
     run: Run,
-    root: Path | None,
+    root: ImageFolder | None,
     split: Split,
     rows: Sequence[int],
     palette: Palette,

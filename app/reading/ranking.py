@@ -23,7 +23,7 @@ from isp_core.runs.imports import TEST
 Integers = npt.NDArray[np.int64]
 
 RULE = (
-    "Market-1501 protocol: gallery pictures of the query's own identity and camera are removed, and so is junk "
+    "Market-1501 protocol: gallery images of the query's own identity and camera are removed, and so is junk "
     "(identity -1); distractors stay. AP is the mean precision at the true matches."
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,11 +23,25 @@ from isp_eval.studies import paper
 from isp_eval.tables import range_words
 
 VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
+
+
+class Kind(NamedTuple):
+    """A table of the paper: its title in a few words, and what it shows."""
+
+    title: str
+    about: str
+
+
 TABLES = {
-    "Table 3": "How well the parts match the truth: pseudo-labels (train) and predictions (test) kept apart.",
-    "Table 4": "How many parts? One row a run of the cascade, by K.",
-    "Table 5": "Learnt parts (ISP) against a parser's (+extra info) and against none (baseline).",
-    "Table 6": "Which backbone?",
+    "Table 3": Kind(
+        "IoU of parts",
+        "How well the parts match the ground truth; pseudo-labels (train) and predictions (test) are kept apart.",
+    ),
+    "Table 4": Kind("number of parts", "How many parts? One row per run of the cascade, by K."),
+    "Table 5": Kind(
+        "extra semantics", "Learned parts (ISP), a parser's or ground-truth parts (+extra info), and none (baseline)."
+    ),
+    "Table 6": Kind("backbones", "Which backbone?"),
 }
 _NONE = float("nan")
 
@@ -166,12 +180,17 @@ def _rows(which: str, identifier: str, run: Run) -> list[dict[str, Any]]:
     return [row | {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}]
 
 
+def belongs(which: str, run: Run) -> bool:
+    """Whether a run has a row in one of TABLES, measured or not."""
+    return bool(run.info.parts) if which == "Table 3" else _head(which, run) is not None
+
+
 def _head(which: str, run: Run) -> dict[str, Any] | None:
     """The first columns of a run's row; None where the run does not belong into the table."""
     info = run.info
     if which == "Table 4":
-        learnt = info.parts and not variant(run) and model(run) is Role.LEARNED
-        return {"K": info.parts, "labels": info.labels, "backbone": info.backbone} if learnt else None
+        learned = info.parts and not variant(run) and model(run) is Role.LEARNED
+        return {"K": info.parts, "labels": info.labels, "backbone": info.backbone} if learned else None
     if which == "Table 5":
         return None if variant(run) else {"model": model(run).value, "K": info.parts, "backbone": info.backbone}
     if not info.parts or variant(run) or model(run) is not Role.LEARNED:

@@ -48,7 +48,7 @@ def folder_of(run: Run, settings: Settings) -> Path | None:
     if root is None:
         return None
     token = runs_access.records_token(run)
-    return next((each for each in (root, *settings.truth_roots) if _has_label_maps(each, run.path, token)), None)
+    return next((each for each in (root.path, *settings.truth_roots) if _has_label_maps(each, run.path, token)), None)
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=64, ttl=30, show_spinner=False)

@@ -35,12 +35,17 @@ def inside(root: Path, name: str) -> Path:
     return _confined(root, root / name)
 
 
-def picture_path(root: Path, relative: str) -> Path:
-    """A picture named by a record (posix, relative), links followed; UnsafeNameError where it is outside `root`."""
+def picture_path(root: Path, relative: str, roots: Sequence[Path] = ()) -> Path:
+    """An image named by a record (posix, relative), links followed; UnsafeNameError where it is neither inside `root`
+    nor inside one of `roots`, the folders that the server was started with: data folders may be made of links."""
     try:
-        return _confined(root, file_of_record(root, relative))
+        file = file_of_record(root, relative)
     except DataError as error:
         raise UnsafeNameError(str(error)) from None
+    real = file.resolve()
+    if any(_holds(folder, real) for folder in (root, *roots)):
+        return real
+    raise UnsafeNameError(f"{file.name[:80]!r} leads out of {root}: {real} is in no data folder of this server")
 
 
 def escape(text: object) -> str:
@@ -110,8 +115,13 @@ def distinct(paths: Sequence[str], separator: str = "/") -> list[str]:
     return names
 
 
+def _holds(folder: Path, real: Path) -> bool:
+    real_folder = folder.resolve()
+    return real == real_folder or real_folder in real.parents
+
+
 def _confined(root: Path, path: Path) -> Path:
-    real_root, real = root.resolve(), path.resolve()
-    if real != real_root and real_root not in real.parents:
+    real = path.resolve()
+    if not _holds(root, real):
         raise UnsafeNameError(f"{path.name[:80]!r} leads out of {root}")
     return real

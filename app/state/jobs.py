@@ -1,7 +1,7 @@
 """Training in a process of its own, known by files: leaving the page, the browser or the server changes nothing.
 
-A job is ROOT/.jobs/NAME.json (process id and command) and NAME.log (what the trainer says); the run itself is
-ROOT/NAME. All sessions read the same files, so that two tabs see the same. Streamlit is not used here.
+A job is ROOT/.jobs/NAME.json (process id and command), NAME.log (the training log) and NAME.stage (what it is doing);
+the run itself is ROOT/NAME. All sessions read the same files: two tabs see the same. Streamlit is not used here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from isp_app.safety.names import inside, valid_name
+from isp_core import progress
 from isp_core.errors import IspError
 from isp_core.labelling.sources import SOURCES
+from isp_core.progress import Stage, read_stage
 
 FOLDER = ".jobs"
 TAIL = 16_000  # bytes of the log that a page shows at most
@@ -87,6 +90,10 @@ class Wish:
             words += ["--truth", str(self.truth[0]), "--space", self.truth[1]]
         return words
 
+    def shown(self, root: Path) -> str:
+        """The command in one line, to copy."""
+        return f"isp {shlex.join(self.command(root / (self.name or 'NAME')))}"
+
 
 def start(root: Path, wish: Wish) -> Job:
     """Starts a training; JobError where the name is taken or not a name."""
@@ -102,7 +109,7 @@ def start(root: Path, wish: Wish) -> Job:
 
 
 def resume(root: Path, name: str) -> Job:
-    """Goes on with a stopped training from its last finished epoch."""
+    """Continues a stopped training from its last finished epoch."""
     with _starting:
         job = read(root, name)
         if job is None:
@@ -116,7 +123,7 @@ _KEPT = ("--data", "--out", "--epochs", "--truth", "--space")
 
 
 def resumed(command: Sequence[str]) -> list[str]:
-    """The command that goes on with a training: its configuration stands in the run, so only places are said again.
+    """The command that continues a training: its configuration is in the run, so only places are given again.
 
     >>> resumed(("train", "--data", "d", "--out", "r", "--preset", "cpu", "--epochs", "3", "--seed", "0"))
     ['train', '--data', 'd', '--out', 'r', '--epochs', '3', '--resume']
@@ -160,7 +167,7 @@ def everything(root: Path) -> list[Job]:
 
 
 def log_tail(root: Path, name: str) -> str:
-    """The end of what the trainer said."""
+    """The end of the training log."""
     if not valid_name(name):
         return ""
     try:
@@ -173,15 +180,23 @@ def log_tail(root: Path, name: str) -> str:
     return "\n".join(line.rsplit("\r", 1)[-1] for line in text.splitlines())
 
 
+def stage(root: Path, name: str) -> Stage | None:
+    """What the training of this name is doing, as it noted last; None before it began to work."""
+    return read_stage(root / FOLDER / f"{name}.stage") if valid_name(name) else None
+
+
 def _launch(root: Path, name: str, words: Sequence[str]) -> Job:
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
+    noted = folder / f"{name}.stage"
+    noted.unlink(missing_ok=True)
     with (folder / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "isp_core", *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env={**os.environ, progress.FILE: str(noted.resolve())},
             start_new_session=True,  # the server's end is not the training's
         )
     _children[child.pid] = child
@@ -193,7 +208,7 @@ def _launch(root: Path, name: str, words: Sequence[str]) -> Job:
 
 
 def _is_ours(pid: int, name: str) -> bool:
-    """Whether process `pid` is a training of run `name`, and not somebody who got the number later."""
+    """Whether process `pid` is a training of run `name`, and not another process that got the number later."""
     try:
         os.kill(pid, 0)
     except OSError:

@@ -15,11 +15,25 @@ def register(pages: Mapping[str, StreamlitPage]) -> None:
     st.session_state[_KEY] = dict(pages)
 
 
-def link(page: str, label: str, icon: str | None = None, **query: object) -> None:
-    """A link to another page; parameters that are None are left out."""
+def link(page: str, label: str, icon: str | None = None, /, **query: object) -> None:
+    """A link to another page; parameters that are None are left out, a list is a multiple choice."""
     target = st.session_state.get(_KEY, {}).get(page)
     if target is None:  # a page shown on its own, as in tests
         st.caption(label)
         return
-    params = {name: str(value) for name, value in query.items() if value is not None}
-    st.page_link(target, label=label, icon=icon, query_params=params)
+    st.page_link(target, label=label, icon=icon, query_params=_params(query))
+
+
+def go(page: str, **query: object) -> None:
+    """Opens another page at once, as a click on `link` does."""
+    target = st.session_state.get(_KEY, {}).get(page)
+    if target is not None:
+        st.switch_page(target, query_params=_params(query))
+
+
+def _params(query: Mapping[str, object]) -> dict[str, str | list[str]]:
+    return {
+        name: [str(one) for one in value] if isinstance(value, list) else str(value)
+        for name, value in query.items()
+        if value is not None
+    }

@@ -6,13 +6,15 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
+from isp_app import explain
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
-from isp_app.settings import Settings, settings
+from isp_app.settings import EMBEDDED_DATA, Settings, settings
 from isp_app.state.controls import gone, kept, moved, select
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
@@ -71,6 +73,7 @@ def _choose(config: Settings) -> Selection:
             data = select("Data set", [ALL_DATA, *data_sets], "data")
         listed = [item for item in everything if data in (ALL_DATA, item.summary.data)]
         if not listed:
+            _folders(config, everything)
             return Selection(config, tuple(everything), None, None, "train")
         names, before = {item.id: item for item in listed}, kept("run")
         identifier = select(
@@ -93,6 +96,7 @@ def _choose(config: Settings) -> Selection:
         st.caption(SPLIT_NAMES[split])
         if run is not None:
             _card(run, chosen)
+        _folders(config, everything)
     return Selection(config, tuple(everything), chosen, run, split, problem)
 
 
@@ -125,7 +129,36 @@ def _card(run: Run, chosen: Listed) -> None:
     ]
     if info.imported:
         facts.append("imported")
-    st.caption(" · ".join(plain(fact) for fact in facts))
+    st.caption(" · ".join(plain(fact) for fact in facts), help=plain(explain.labels(run)))
+
+
+def _folders(config: Settings, everything: list[Listed]) -> None:
+    """Where this server looks for runs and images, and how to add a folder. Not for strangers: paths say whose they
+    are."""
+    if not config.trusted:
+        return
+    with st.expander("Folders", icon=":material/folder_open:"):
+        st.caption("Runs")
+        for root in config.run_roots:
+            count = sum(item.path == root or root in item.path.parents for item in everything)
+            st.text(f"{_shown(root)}: {count} run{'' if count == 1 else 's'}" + _missing(root))
+        st.caption("Images and ground truth")
+        for root in config.picture_roots:
+            st.text(f"{_shown(root)}{_missing(root)}")
+        st.caption("Add your own to these: stop the app and start it with")
+        st.code("isp app --runs FOLDER --data FOLDER", language="bash", wrap_lines=True)
+
+
+def _shown(path: Path) -> str:
+    """A folder as a person would name it: short where it is the embedded study's or below the home folder."""
+    if path == EMBEDDED_DATA or EMBEDDED_DATA in path.parents:
+        return "embedded study" if path.name == "runs" else "embedded data"
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if home in path.parents else str(path)
+
+
+def _missing(root: Path) -> str:
+    return "" if os.path.isdir(root) else " (does not exist yet)"  # noqa: PTH112 - Path.is_dir may raise
 
 
 def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:

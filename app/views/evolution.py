@@ -1,4 +1,4 @@
-"""Evolution: one picture over all stored epochs (Figure 6). Scrubbing and playing happen in the browser."""
+"""Evolution: one image over all stored epochs (Figure 6). Scrubbing and playing happen in the browser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.epoch_scrubber import Series, epoch_scrubber
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, overlay
@@ -17,7 +17,6 @@ from isp_app.state.controls import not_found
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_app.views import finder
-from isp_core.labelling.sources import SOURCES
 from isp_core.metrics.parsing import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps
@@ -37,13 +36,10 @@ def show(selection: Selection) -> None:
     if not runs_access.map_epochs(run, split) or table.empty:
         empty.no_maps(run, split)
         return
-    source = SOURCES.get(run.info.labels)
     if split == "train":
-        how = source.description if source is not None else "The run does not say how they were made."
-        st.caption(plain(f"Pseudo-labels (source: {run.info.labels or 'unknown'}), epoch by epoch. {how}"))
+        st.caption(plain(f"Pseudo-labels, epoch by epoch. {explain.labels(run)}"))
     else:
         st.caption("Predictions (argmax of Eq. 5), epoch by epoch.")
-    st.caption("Maps are shown at the resolution they have, never smoothed.")
     row = finder.choose(selection, run, split)
     record = table.iloc[row]
     root = pictures.picture_root(run, selection.settings)
@@ -65,10 +61,13 @@ def show(selection: Selection) -> None:
         heat=heat,
         aspect=pictures.aspect(run),
     )
+    size = f"Maps have {maps.shape[2]} × {maps.shape[1]} pixels and are never smoothed."
+    st.caption(plain(f"{size} {explain.stored_epochs(run, split)}"))
+    explain.constant_mask(run, split)
     if len(epochs) == 1:
         st.caption(f"Only epoch {epochs[0]} has maps of this image, so there is nothing to compare it with yet.")
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(run, selection.settings)
     epoch = wanted if chosen is None else chosen
     if chosen is not None and st.query_params.get("epoch", str(epochs[-1])) != str(epoch):
         st.query_params["epoch"] = str(epoch)
@@ -87,12 +86,12 @@ def _epoch(epochs: list[int]) -> int:
 
 
 def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: Maps) -> list[Series]:
-    """Curves under the cursor: this picture's IoU and label churn, then the run's with the constant mask's level."""
+    """Curves under the cursor: this image's IoU and label churn, then the run's with the constant mask's level."""
     split = selection.split
     own = _own_iou(run, selection, row, maps)
     changed = [float("nan"), *(100 * (maps[1:] != maps[:-1]).mean(axis=(1, 2)))]
-    series = [] if own is None else [Series("this picture: IoU foreground", epochs, own, " %")]
-    series.append(Series("this picture: pixels that changed their part", epochs, changed, " %"))
+    series = [] if own is None else [Series("this image: IoU foreground", epochs, own, " %")]
+    series.append(Series("this image: pixels that changed their part", epochs, changed, " %"))
     table = runs_access.metrics(run)
     side = "train" if split == "train" else "test"
     wanted = [c for c in curves.matching(table, r"iou") if not _other_side(c.column, side)]
@@ -117,7 +116,7 @@ def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: M
 
 
 def _own_iou(run: Run, selection: Selection, row: int, maps: Maps) -> list[float] | None:
-    """Foreground IoU of this picture by epoch in percent; None where it has no truth."""
+    """Foreground IoU of this image by epoch in percent; None where it has no ground truth."""
     size = (int(maps.shape[1]), int(maps.shape[2]))
     codes = truth.of_picture(run, selection.settings, selection.split, row, size)
     if codes is None:
@@ -147,7 +146,7 @@ def _downloads(run: Run, selection: Selection, row: int, epoch: int, epochs: lis
             on_click="ignore",
         )
         st.download_button(
-            "Figure 6: this person's pictures (PNG)",
+            "Figure 6: this person's images (PNG)",
             lambda: exports.picture(_figure(run, selection, row, epochs), source, "evolution of part maps"),
             f"{source.stem}_figure6.png",
             "image/png",
@@ -164,7 +163,7 @@ def _downloads(run: Run, selection: Selection, row: int, epoch: int, epochs: lis
             "Numbers (JSON)",
             lambda: exports.document(
                 {
-                    "picture": str(record["path"]),
+                    "image": str(record["path"]),
                     "identity": int(record["identity"]),
                     "camera": int(record["camera"]),
                     "parts": {part.index: part.name for part in palette.parts},
@@ -182,7 +181,7 @@ def _downloads(run: Run, selection: Selection, row: int, epoch: int, epochs: lis
 
 
 def _figure(run: Run, selection: Selection, row: int, epochs: list[int]) -> Pixels:
-    """Figure 6: pictures of this person in rows, epochs in columns, from coarse to fine."""
+    """Figure 6: images of this person in rows, epochs in columns, from coarse to fine."""
     table = runs_access.records(run, selection.split)
     own = [int(i) for i in table.index[table["identity"] == table["identity"].iloc[row]]]
     rows = [row, *(i for i in own if i != row)][:FIGURE_PICTURES]

@@ -1,27 +1,30 @@
-"""Help: words, measures, colours and keys. Static text; nothing here depends on a run."""
+"""Help: own runs, words, metrics, colours and keys. Static text; nothing here depends on a run."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from isp_app.components import crop_box, epoch_scrubber, mask_viewer
+from isp_app import explain
+from isp_app.components import crop_box, epoch_scrubber, mask_viewer, plane
 from isp_app.safety.names import escape
 from isp_app.state.sidebar import Selection
+from isp_core.labelling.sources import SOURCES
 from isp_core.matching import MATCHINGS
 from isp_core.palette import SLOTS, Slot
 
 WORDS = {
-    "identity": "Who a picture shows: the only label ISP learns from.",
+    "identity": "Who an image shows: the only label that the paper's method learns from.",
     "query, gallery": "What is searched for, and what is searched in. A query's own camera is left out of its ranking.",
-    "pseudo-label": "The part that clustering gives to a pixel of a training picture (Eq. 3-4); made anew each round.",
-    "prediction": "The part that the classifier gives to a pixel (argmax of Eq. 5); never mixed with the above.",
+    "pseudo-label": "The part that the source of labels gives to a pixel of a training image (the paper: by "
+    "clustering, Eq. 3-4); made again in each labelling round.",
+    "prediction": "The part that the classifier gives to a pixel (argmax of Eq. 5); never mixed with pseudo-labels.",
     "K": "Number of parts with the background as part 0; the paper uses 4 to 8.",
     "part": "A cluster of foreground pixels of one person, numbered from top to bottom. It may be a belonging.",
-    "foreground, activation": "Length of the feature of a pixel relative to the longest in the picture (Eq. 3).",
+    "foreground, activation": "Length of a pixel's feature relative to the longest in the image (Eq. 3).",
     "visibility, l_k": "Whether part k shows: its highest probability reaches its threshold or, in runs without "
     "thresholds, it is the most likely part at some pixel (Eq. 8). Hidden parts are left out of the distance.",
-    "aligned matching": "Mean of the distances of global, foreground and all parts that both pictures show (Eq. 10).",
+    "aligned matching": "Mean of the distances of global, foreground and all parts that both images show (Eq. 10).",
     "cascade, variants": "Foreground first, then parts. Variant 1 clusters in one step; Variant 2 skips normalisation.",
     "baseline": "The same network without parts: the global feature alone.",
     "epoch 0": "The state before training: features of the initialised backbone.",
@@ -29,15 +32,20 @@ WORDS = {
 MEASURES = {
     "R-1, R-5": "Share of queries with a true match in the first 1 or 5 of the ranking.",
     "AP, mAP": "Mean precision at the true matches of a query; its mean over queries with a true match.",
-    "mINP": "Share of true matches among all pictures up to the last true match, mean over queries.",
-    "class IoU": "Pixels both say by pixels either says, over a split. Empty where the truth lacks the class.",
+    "mINP": "Share of true matches among all images up to the last true match, mean over queries.",
+    "class IoU": "Intersection of the pixels of both maps over their union, over a split. Empty where the ground truth "
+    "does not have the class.",
     "mean of class and complement IoU": "What the authors' script prints as IoU; higher for small parts.",
-    "constant mask": "One mask for every picture, fitted on the training truth. IoU counts only above it.",
-    "ambiguous pixels": "Foreground in 20 to 80 % of the training truth: what a constant mask cannot tell.",
+    "constant mask": explain.CONSTANT_MASK,
+    "ambiguous pixels": "Foreground in 20 to 80 % of the training ground truth: a constant mask cannot tell them.",
     "AUC": "Probability that a person's pixel scores higher than one of the background.",
     "labels changed": "Share of pixels whose pseudo-label differs from the round before.",
-    "purity": "Share of a part's pixels in its commonest class, over all people (across) or within each person.",
+    "purity": "Share of a part's pixels in its most common class, over all people (across) or within each person.",
 }
+OWN = """
+isp app --runs runs --data DATA          # both may be repeated
+ISP_RUNS=runs ISP_DATA=DATA streamlit run app/main.py
+"""
 
 
 def show(_: Selection) -> None:
@@ -47,14 +55,26 @@ def show(_: Selection) -> None:
         "For research on what networks learn. It is not for identifying people without a legal basis. "
         "The app sends nothing off this machine."
     )
-    rules = {name: rule.description for name, rule in MATCHINGS.items()}
-    for title, words in (("Words", WORDS), ("Measures", MEASURES), ("Matching rules", rules)):
+    st.subheader("Your own runs", anchor=False)
+    st.markdown(
+        "Start the app with your folders: they are added to the embedded study. A folder `runs` in the working "
+        "directory is read without being named. The sidebar lists the folders in use. Data folders hold the "
+        "images and label maps of runs; links in them are followed into other data folders of the server only."
+    )
+    st.code(OWN.strip(), language="bash")
+    sources = {source.name: explain.about(source) for source in SOURCES.values()}
+    for title, words in (
+        ("Words", WORDS),
+        ("Metrics", MEASURES),
+        ("Sources of labels", sources),
+        ("Matching rules", {name: rule.description for name, rule in MATCHINGS.items()}),
+    ):
         st.subheader(title, anchor=False)
         st.table(pd.DataFrame({"": list(words), "meaning": list(words.values())}).set_index(""))
     st.subheader("Colours", anchor=False)
     st.markdown(
         "A part's colour says which body part it is, on every page, for every K, epoch and run: the class that "
-        "evaluation assigned to it, or, without truth, the place of its mean height between head and shoes. "
+        "evaluation assigned to it, or, without ground truth, the place of its mean height between head and shoes. "
         "Colours are Okabe and Ito's, which most colour-blind people can tell apart; a second part of the same class "
         "gets a darker or lighter shade. Where some parts have a class, the others are greyed."
     )
@@ -63,10 +83,11 @@ def show(_: Selection) -> None:
     st.markdown(
         f"Click a viewer or reach it with Tab, then: **mask viewer** {mask_viewer.HINT}. "
         f"**Epoch scrubber** {epoch_scrubber.HINT}. **Ranking grid** arrows, Home, End, Enter opens, M part maps. "
+        f"**Embeddings** {plane.HINT}. "
         f"**Finder** P previous image, N next image. **Crop box** {crop_box.KEYS}."
     )
-    st.subheader("Addresses", anchor=False)
-    st.markdown("Every control stands in the address: copy it to show somebody else what you see on the same runs.")
+    st.subheader("URLs", anchor=False)
+    st.markdown("Every control is in the URL: copy it to show another person what you see, on the same runs.")
 
 
 def _swatch(slot: Slot) -> str:

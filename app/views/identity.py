@@ -1,4 +1,4 @@
-"""Identity: all pictures of one person. Clustering works per person, so this is where its consistency shows."""
+"""Identity: all images of one person. Clustering works per person, so this is where its consistency shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
@@ -14,6 +14,7 @@ from isp_app.reading import pictures, runs_access
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import select
+from isp_app.state.links import go
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
@@ -45,7 +46,8 @@ def show(selection: Selection) -> None:
     chosen = finder.choose(selection, run, split, people=True)
     identity = table["identity"].iloc[chosen]
     two, three = st.columns(2)
-    epoch = int(select("Epoch", epochs[::-1], "epoch", place=two))
+    why = explain.stored_epochs(run, split) or None
+    epoch = int(select("Epoch", epochs[::-1], "epoch", place=two, help=why))
     sort = select("Order", SORTS, "order", place=three)
     rows = table.index[table["identity"] == identity].to_numpy()
     maps = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
@@ -54,20 +56,24 @@ def show(selection: Selection) -> None:
     order = _order(table.loc[rows], share, sort)
     rows, maps, share = rows[order], maps[order], share[order]
     if len(rows) == 1:
-        st.info("This person has one picture only: nothing can be said about consistency across pictures.")
+        st.info("This person has one image only: nothing can be said about consistency across images.")
     _viewer(selection, run, split, table, rows, maps, share, palette, chosen)
     finder.doors(run, split, chosen, here="identity")
     _consistency(palette, maps, share, run.info.parts)
     matrix = _matrix(table.loc[rows], share, palette)
-    st.subheader("Which parts each picture shows", anchor=False)
+    st.subheader("Which parts each image shows", anchor=False)
     st.dataframe(
         matrix,
         hide_index=True,
         placeholder="",
-        alt="Share of each picture's pixels by part, in percent; empty where the part is absent",
+        alt="Share of each image's pixels by part, in percent; empty where the part is absent",
         column_config={part.name: st.column_config.NumberColumn(part.name, format="%.1f") for part in palette.parts},
     )
-    st.caption("Percent of the picture's pixels; empty where the part has none (l_k = 0 in Eq. 8).")
+    st.caption(
+        "Percent of the image's pixels; empty where the part has none. For predictions that is l_k = 0 of Eq. 8; "
+        "rankings use the run's own rule:"
+    )
+    _visibility(run, epoch)
     source = exports.provenance(run, epoch, split)
     with st.container(horizontal=True):
         st.download_button(
@@ -84,6 +90,13 @@ def show(selection: Selection) -> None:
             "text/csv",
             on_click="ignore",
         )
+
+
+def _visibility(run: Run, epoch: int) -> None:
+    """The run's rule for l_k, from the epoch shown or the last before it that can be ranked."""
+    ranked = [one for one in run.embedding_epochs() if one <= epoch] or run.embedding_epochs()
+    if ranked:
+        explain.visibility(run, ranked[-1], {}, "identity")
 
 
 def _order(records: pd.DataFrame, share: np.ndarray, sort: str) -> np.ndarray:
@@ -125,10 +138,10 @@ def _viewer(
             )
         )
     st.caption(
-        f"{len(rows)} images of this person in {split}. A click on a title chooses that image on all pages; the chosen "
-        "one is marked ▸. Zoom and cursor are linked."
+        f"{len(rows)} images of this person in {split}. A click on an image opens it over the epochs; a click on a "
+        "title chooses it on all pages, and marks it ▸. Zoom and cursor are linked."
     )
-    mask_viewer(
+    clicked = mask_viewer(
         panels,
         palette,
         title="All images of one person",
@@ -137,8 +150,11 @@ def _viewer(
         width=110,
         on_open=lambda row: pick.choose(table, row),
     )
+    if clicked is not None and clicked in set(rows.tolist()):
+        pick.keep(table, clicked)
+        go("evolution", split=split, pid=table.loc[clicked, "identity"], img=names(table)[clicked])
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(run, selection.settings)
     st.caption(plain(palette.rule))
 
 
@@ -154,17 +170,18 @@ def _consistency(palette: Palette, maps: Maps, share: np.ndarray, parts: int) ->
             "height_spread": [_spread(h) for h in heights.T],
         }
     )
-    st.subheader("Consistency across pictures", anchor=False)
+    st.subheader("Consistency across images", anchor=False)
     st.dataframe(
         table,
         hide_index=True,
         placeholder="",
-        alt="Presence, size and height of each part over this person's pictures",
+        alt="Presence, size and height of each part over this person's images",
         column_config={
+            "pictures": st.column_config.NumberColumn("images"),
             "share": st.column_config.NumberColumn("mean share, %", format="%.1f", help="Where the part is present"),
             "height": st.column_config.NumberColumn("mean height, %", format="%.0f", help="0 top, 100 bottom"),
             "height_spread": st.column_config.NumberColumn(
-                "spread of height", format="%.1f", help="Standard deviation over pictures: small means the same place"
+                "spread of height", format="%.1f", help="Standard deviation over images: small means the same place"
             ),
         },
     )
@@ -187,7 +204,7 @@ def _spread(values: np.ndarray) -> float:
 
 
 def _matrix(records: pd.DataFrame, share: np.ndarray, palette: Palette) -> pd.DataFrame:
-    matrix = pd.DataFrame({"picture": names(records), "camera": records["camera"].to_numpy()})
+    matrix = pd.DataFrame({"image": names(records), "camera": records["camera"].to_numpy()})
     for part, column in zip(palette.parts, share.T, strict=True):
         matrix[part.name] = np.where(column > 0, column, np.nan)
     return matrix

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.drawing import exports
 from isp_app.reading import paper, parsing, runs_access
 from isp_app.reading.parsing import AUTHORS, ONE_TO_ONE, Scored
@@ -36,7 +36,8 @@ def show(selection: Selection) -> None:
         empty.no_maps(run, split)
         return
     left, middle, right = st.columns([1, 2, 2])
-    epoch = int(select("Epoch", epochs[::-1], "epoch", place=left))
+    why = explain.stored_epochs(run, split) or None
+    epoch = int(select("Epoch", epochs[::-1], "epoch", place=left, help=why))
     rules = [ONE_TO_ONE, *([AUTHORS] if run.info.parts in (6, 7) else [])]
     rule = select("Part-to-class assignment", rules, "rule", place=middle)
     identifier = selection.chosen.id if selection.chosen is not None else run.name

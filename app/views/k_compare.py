@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
@@ -87,8 +87,9 @@ def show(selection: Selection) -> None:
     )
     st.caption(
         "In percent, at each run's last evaluated epoch; empty where it was not measured. IoU of predictions (test) "
-        "and of pseudo-labels (train) are two things; the constant mask is the level to hold either against."
+        "and of pseudo-labels (train) are two things; compare each with its constant mask. " + explain.CONSTANT_MASK
     )
+    explain.sources(other.info.labels for other in runs.values())
     with st.container(horizontal=True):
         st.download_button(
             "Metrics by K (CSV)",
@@ -204,7 +205,7 @@ def _row_in(other: Run, run: Run, split: Split, row: int) -> int | None:
 
 
 def _map(other: Run, run: Run, split: Split, row: int, epoch: int | None) -> tuple[int, np.ndarray] | None:
-    """The epoch and map of one run for this picture; None where it is not stored: nothing is filled in."""
+    """The epoch and map of one run for this image; None where it is not stored: nothing is filled in."""
     stored = runs_access.map_epochs(other, split)
     at = stored[-1] if epoch is None else epoch
     place = _row_in(other, run, split, row)
@@ -251,17 +252,17 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     if shape is not None:
         codes = truth.of_picture(run, selection.settings, split, row, (int(shape[0]), int(shape[1])))
         if codes is not None:
-            panels.append(Panel("truth", f"Truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio))
+            panels.append(
+                Panel("ground truth", f"Ground truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio)
+            )
             palettes.append(truth.palette())
     panels += maps
-    mask_viewer(
-        panels, union(palettes), title="One picture under several runs", key="k", look=current_look(), width=140
-    )
+    mask_viewer(panels, union(palettes), title="One image under several runs", key="k", look=current_look(), width=140)
     if absent:
         when = "" if epoch is None else f" at epoch {epoch}"
-        st.caption(f"No map of this picture{when}: {plain(', '.join(absent))}.")
+        st.caption(f"No map of this image{when}: {plain(', '.join(absent))}.")
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(run, selection.settings)
     st.caption(plain(union(palettes).rule))
 
 
@@ -289,7 +290,7 @@ def _metrics(identifier: str, run: Run) -> dict[str, object]:
 
 
 def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> Pixels:
-    """Figure 4 or 5: the chosen picture and others at even steps through the split, a column a run."""
+    """Figure 4 or 5: the chosen image and others at even steps through the split, a column a run."""
     table = runs_access.records(run, split)
     steps = np.linspace(0, len(table) - 1, FIGURE_ROWS).astype(int)
     rows = list(dict.fromkeys([row, *map(int, steps)]))[:FIGURE_ROWS]
@@ -313,5 +314,5 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     everything = union([*own.values(), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
     names = (f"{n}: {name}" + (f" ({variant(r)})" if variant(r) else "") for n, (name, r) in enumerate(runs.items(), 1))
-    footer = ["The chosen picture first, the others at even steps through the split.", ", ".join(names)]
+    footer = ["The chosen image first, the others at even steps through the split.", ", ".join(names)]
     return figures.sheet(lines, captions, titles, palette=everything, footer=footer)

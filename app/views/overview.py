@@ -1,34 +1,37 @@
-"""Overview: what a run found, at first sight; every run as a card, broken ones included; the paper's Tables 3-6."""
+"""Overview: what a run found, at first sight; every run as a card or a row, broken ones included; the paper's figures
+and tables made from them."""
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
-from isp_app.drawing import exports, sparks
+from isp_app.drawing import sparks
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
-from isp_app.reading import curves, paper, pictures, runs_access, tables
+from isp_app.reading import curves, paper, pictures, run_rows, runs_access, tables
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.state.controls import all_found, arrived, by_hand, follow
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
-from isp_core.runs import Run, RunError
+from isp_app.views import paper_map, run_table
+from isp_core.labelling.source import Family
+from isp_core.runs import Run
 from isp_core.runs.schema import Split
 from isp_core.tables import to_csv
 
 CARDS = 12
-FIRST = 8  # pictures at the top
+FIRST = 8  # images at the top
 CLASSES = ("foreground", "head", "legs", "belongings")
-ALL = "All runs"
 PAPER = "The paper's"
+CARD_VIEW, TABLE_VIEW = VIEWS = ("cards", "table and curves")
 
 
 def show(selection: Selection) -> None:
@@ -50,21 +53,61 @@ def show(selection: Selection) -> None:
             _first_sight(selection, selection.run)
         except Exception as error:  # the cards below say what is wrong with it
             st.text(empty.short(runs_access.reason(error)))
+    try:
+        paper_map.show(_opened(list(selection.listed)))
+    except Exception as error:  # what is wrong with a run is said below
+        st.text(empty.short(runs_access.reason(error)))
     st.subheader("Runs", anchor=False)
-    chosen = _filter(list(selection.listed))
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        chosen = _filter(list(selection.listed))
+    with right:
+        view = _view()
     broken = [item for item in chosen if item.summary.problem]
     whole = [item for item in chosen if not item.summary.problem]
-    _cards(whole)
+    if view == TABLE_VIEW:
+        run_table.show(whole)
+    else:
+        _cards(whole)
     for item in broken:
         with st.container(border=True):
             st.markdown(f"**{plain(item.id)}** cannot be read")
             st.text(empty.short(item.summary.problem))
     with first or st.container():
-        _tables(whole)
+        _tables(_opened(whole))
+
+
+def _view() -> str:
+    """Cards or table, in the URL."""
+    follow("view", VIEWS, "View", CARD_VIEW)
+    chosen = st.segmented_control(
+        "Show runs as",
+        VIEWS,
+        default=CARD_VIEW,
+        key="view",
+        bind="query-params",
+        persist_state="session",
+        required=True,
+        on_change=by_hand,
+        args=("view",),
+        label_visibility="collapsed",
+    )
+    return str(chosen)
+
+
+def _opened(listed: list[Listed]) -> list[tuple[Listed, Run]]:
+    """The runs that can be read whole; the others are named as cards or below the table."""
+    found = []
+    for item in listed:
+        try:
+            found.append((item, runs_access.open_whole(item)))
+        except Exception:
+            continue
+    return found
 
 
 def _first_sight(selection: Selection, run: Run) -> None:
-    """Some pictures of the chosen run under its parts: test pictures where there are predictions, else training's."""
+    """Some images of the chosen run under its parts: test images where there are predictions, else training's."""
     if not run.info.parts:
         return
     order: tuple[Split, ...] = ("query", "gallery", "train")
@@ -85,13 +128,13 @@ def _first_sight(selection: Selection, run: Run) -> None:
         for row, labels in zip(rows, runs_access.maps(run, split, epoch, rows), strict=True)
     ]
     mask_viewer(panels, palette, title="What the run found", key="first", look=current_look(), width=88)
-    what = "pseudo-labels of training pictures" if split == "train" else "predictions on people it never saw"
+    what = "pseudo-labels of training images" if split == "train" else "predictions on people that it never saw"
     st.caption(
-        f"{plain(run.name)}, K = {run.info.parts}, epoch {epoch}: {what}, at even steps through the {split} pictures, "
+        f"{plain(run.name)}, K = {run.info.parts}, epoch {epoch}: {what}, at even steps through the {split} images, "
         f"not chosen. {plain(palette.rule)}"
     )
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(run, selection.settings)
 
 
 def _filter(listed: list[Listed]) -> list[Listed]:
@@ -114,18 +157,36 @@ def _filter(listed: list[Listed]) -> list[Listed]:
 
 
 def _cards(listed: list[Listed]) -> None:
+    """Cards in pages, those of one family under its name."""
+    order = {family: place for place, family in enumerate(Family)}
+    listed = sorted(listed, key=lambda item: order[run_rows.family(item)])
     pages = -(-len(listed) // CARDS)
     page = 1
     if pages > 1:
         page = st.pagination(pages, key="cards", bind="query-params")
-    grid = st.grid(columns="auto", min_column_width=320, gap="small")
-    for item in listed[(page - 1) * CARDS : page * CARDS]:
-        with grid, st.container(border=True, gap="small"):
-            try:
-                _card(item, runs_access.open_listed(item))
-            except Exception as error:  # whatever one run holds, the others are shown
-                st.markdown(f"**{plain(item.id)}** cannot be read")
-                st.text(empty.short(runs_access.reason(error)))
+    here = listed[(page - 1) * CARDS : page * CARDS]
+    if any(_has_constant_mask(item) for item in here):
+        st.caption(explain.CONSTANT_MASK)
+    for family, group in itertools.groupby(here, key=run_rows.family):
+        items = list(group)
+        st.markdown(f"**{family.value[0].upper()}{family.value[1:]}**")
+        explain.sources(item.summary.labels for item in items)
+        grid = st.grid(columns="auto", min_column_width=320, gap="small")
+        for item in items:
+            with grid, st.container(border=True, gap="small"):
+                try:
+                    _card(item, runs_access.open_listed(item))
+                except Exception as error:  # whatever one run holds, the others are shown
+                    st.markdown(f"**{plain(item.id)}** cannot be read")
+                    st.text(empty.short(runs_access.reason(error)))
+
+
+def _has_constant_mask(item: Listed) -> bool:
+    try:
+        run = runs_access.open_listed(item)
+        return bool(runs_access.constant_mask(run, "query") or runs_access.constant_mask(run, "train"))
+    except Exception:  # its card says what is wrong with it
+        return False
 
 
 def _card(item: Listed, run: Run) -> None:
@@ -171,10 +232,10 @@ def _iou(run: Run, table: pd.DataFrame) -> None:
         return
 
 
-def _tables(listed: list[Listed]) -> None:
+def _tables(opened: list[tuple[Listed, Run]]) -> None:
     """One table, once it is asked for: the browser's grid would cost the first page half a second."""
     st.subheader("Tables", anchor=False)
-    options = [ALL, *tables.TABLES, PAPER]
+    options = [*tables.TABLES, PAPER]
     follow("table", options, "Table", None)
     which = st.segmented_control(
         "Table",
@@ -187,49 +248,32 @@ def _tables(listed: list[Listed]) -> None:
         label_visibility="collapsed",
     )
     if which is None:
-        st.caption(
-            "Choose one: every run with its last figures, or the runs laid out as one of the paper's tables. "
-            "Each can be saved as CSV."
-        )
+        st.caption("Choose one: the runs laid out as one of the paper's tables. Each can be saved as CSV.")
         return
     if which == PAPER:
         _paper()
         return
-    opened = []
-    for item in listed:
-        try:
-            opened.append((item.id, runs_access.open_listed(item)))
-        except RunError:
-            continue
     left_out: dict[str, str] = {}
-    table = runs_table(listed, left_out) if which == ALL else tables.build(which, opened, left_out)
+    runs = {item.id: run for item, run in opened}
+    table = tables.build(which, list(runs.items()), left_out)
     empty.left_out(left_out)
     if table.empty:
-        st.info(f"No run here belongs into {which}: {tables.TABLES.get(which, '')} Train one, then look again:")
+        st.info(f"No run here belongs into {which}: {tables.TABLES[which].about} Train one, then look again:")
         st.code(_study(which), language="bash")
         return
     st.caption(
-        tables.TABLES.get(which, "Every run with its last figures.")
-        + " In percent; empty where it was not measured. Columns named after the paper hold its own figures."
+        tables.TABLES[which].about
+        + " In percent; empty where it was not measured. Columns named after the paper hold its own numbers."
     )
     decimals = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns if table[c].dtype.kind == "f"}
     st.dataframe(table, hide_index=True, alt=f"{which}, in percent", placeholder="", column_config=decimals)
-    name = "runs" if which == ALL else which.lower().replace(" ", "")
-    runs = dict(opened)
     st.download_button(
-        f"{which} (CSV)", lambda: to_csv(_with_sources(table, runs)), f"{name}.csv", "text/csv", on_click="ignore"
+        f"{which} (CSV)",
+        lambda: to_csv(run_table.with_sources(table, runs)),
+        f"{which.lower().replace(' ', '')}.csv",
+        "text/csv",
+        on_click="ignore",
     )
-
-
-def _with_sources(table: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
-    """The table with what each row was made from: weights, schema and data of its run at its epoch."""
-    column = "evaluated at epoch" if "evaluated at epoch" in table else "epoch"
-    rows = []
-    for identifier, epoch in zip(table["run"], table[column], strict=True):
-        source = exports.provenance(runs[identifier], None if pd.isna(epoch) else int(epoch), "test")
-        rows.append((source.checkpoint, source.schema, source.data_fingerprint))
-    known = pd.DataFrame(rows, columns=["checkpoint", "schema", "data_fingerprint"], index=table.index)
-    return pd.concat([table, known], axis=1)
 
 
 def _study(which: str) -> str:
@@ -237,38 +281,6 @@ def _study(which: str) -> str:
     return f"isp eval study {study} --data DATA --out STUDY"
 
 
-def runs_table(listed: list[Listed], left_out: dict[str, str] | None = None) -> pd.DataFrame:
-    """One row a run: what it is, and its last figures in percent (NaN where it has none).
-
-    left_out: takes the runs that could not be read, with the reason.
-    """
-    epochs = {item.id: item.summary.epochs for item in listed}
-    opened = []
-    for item in listed:
-        with contextlib.suppress(RunError):  # it broke since it was listed, and is a problem at the next look
-            opened.append((item.id, runs_access.open_listed(item)))
-
-    def row(identifier: str, run: Run) -> dict[str, object]:
-        found = tables.retrieval(run)
-        return {
-            "run": identifier,
-            "data": run.info.data.name,
-            "backbone": run.info.backbone,
-            "K": run.info.parts,
-            "labels": run.info.labels,
-            "variant": tables.variant(run),
-            "epochs": epochs[identifier],
-            **found.values,
-            "evaluated at epoch": found.epoch,
-            "seed": run.info.seed,
-        }
-
-    rows, reasons = runs_access.read_each(opened, row)
-    if left_out is not None:
-        left_out.update(reasons)
-    return pd.DataFrame(list(rows.values()))
-
-
 def _paper() -> None:
     st.caption(f"{paper.LABEL} It trained on GPUs for 120 epochs with ImageNet weights.")
-    st.dataframe(paper.retrieval_table(), hide_index=True, alt="Retrieval figures of the paper", placeholder="")
+    st.dataframe(paper.retrieval_table(), hide_index=True, alt="Retrieval results of the paper", placeholder="")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports
 from isp_app.drawing.encode import mask_uri
@@ -55,7 +55,10 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         st.markdown(_as_markdown(table))
         st.caption("adds: what the term adds to d; pixels: the part's share of the query / the gallery picture, in %")
         if run.info.parts and side.rule != "global":
-            st.caption(f"Visible parts, l_k, by {plain(describe_rule(run.visibility_rule(epoch)))}.")
+            one, other = runs_access.embeddings(run, "query", epoch), runs_access.embeddings(run, "gallery", epoch)
+            explain.visibility(
+                run, epoch, {"query": one[q : q + 1], "gallery": other[g : g + 1]}, f"{q}-{g}-{side.name}"
+            )
         _sum(terms)
         if side.rule not in ("aligned", "global") and rank is not None:
             words = ranking.rules(run, epoch)[side.rule]

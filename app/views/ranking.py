@@ -221,7 +221,7 @@ def _list(
     else:
         st.caption(f"Nothing says who is on these images: look-alikes, nearest first; {len(ranked.gallery)} ranked.")
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(side.run, selection.settings)
     return opened
 
 

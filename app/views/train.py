@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from dataclasses import replace
+import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from isp_app import empty
-from isp_app.cache_keys import KEYS
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, sparks
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
-from isp_app.empty import WALKERS
 from isp_app.reading import curves, pictures, runs_access
-from isp_app.safety.names import distinct, plain, valid_name
+from isp_app.safety.names import plain, valid_name
 from isp_app.settings import PROJECT
 from isp_app.state import jobs
 from isp_app.state.controls import not_found
-from isp_app.state.jobs import JobError, Wish
+from isp_app.state.jobs import Job, JobError
+from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
-from isp_core.config import load_config, preset_names
-from isp_core.data.label_files import find_label_maps
-from isp_core.data.readers import READERS, load
-from isp_core.errors import IspError
-from isp_core.labelling.source import Source
-from isp_core.labelling.sources import SOURCES
-from isp_core.metrics.spaces import space_names
+from isp_app.views import train_form
+from isp_app.views.overview import TABLE_VIEW
+from isp_core.progress import Stage
 from isp_core.runs import Run, RunError, open_run
 
 PINNED = 6
 EVERY = 3.0  # seconds between two looks at the disk
-NO_TRUTH = "none"
-DEPTH = 3  # how far below a configured folder a data set may lie, as for pictures
-MOST_DATA = 40
 
 
 def show(selection: Selection) -> None:
@@ -49,131 +39,14 @@ def show(selection: Selection) -> None:
     if not selection.settings.trusted:
         st.info(
             "Training is off, because others can reach this server. It is on where the server is bound to this machine "
-            "(--server.address=127.0.0.1), or where the one who starts it sets ISP_ALLOW_TRAINING=1."
+            "(--server.address=127.0.0.1), or where it is started with ISP_ALLOW_TRAINING=1."
         )
         st.markdown("A run can be trained from the command line, and is shown here while it grows:")
         st.code(empty.train_command(selection.settings), language="bash")
         return
     root = selection.settings.own_runs
     _watch(selection, root)
-    _form(selection, root)
-
-
-@st.cache_data(hash_funcs=KEYS, ttl=60, show_spinner="Looking for data sets")
-def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
-    """Folders that look like a data set, in the configured ones or at most three levels below; no others can be chosen.
-
-    Only folder listings are looked at: a data set is read when it is chosen.
-    """
-    found: list[Path] = []
-    for root in roots:
-        level = [root] if root.is_dir() else []
-        for _ in range(DEPTH + 1):
-            known = [folder for folder in level if _looks_like_data(folder)]
-            found += [folder for folder in known if folder not in found]
-            level = [entry for folder in level if folder not in known for entry in _folders(folder)]
-    shown = found[:MOST_DATA]
-    return dict(zip(distinct([str(folder) for folder in shown]), shown, strict=True))
-
-
-def _looks_like_data(folder: Path) -> bool:
-    try:
-        return any(reader.recognises(folder) for reader in READERS)
-    except (IspError, OSError, ValueError):
-        return False
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))[:64]
-    except OSError:
-        return []
-
-
-@st.cache_data(hash_funcs=KEYS, ttl=600, max_entries=16, show_spinner="Reading the data set")
-def _counts(folder: Path) -> str:
-    """What a data set holds, in words; IspError where it cannot be read or has nothing to train on."""
-    data = load(folder)
-    train = data.split("train")
-    if train.empty:
-        raise IspError(f"{folder.name} has no training pictures")
-    return f"{data.name}: {len(train)} training pictures of {train['identity'].nunique()} people"
-
-
-def _form(selection: Selection, root: Path) -> None:
-    st.subheader("Start a run", anchor=False)
-    data_sets = _data_sets(selection.settings.picture_roots)
-    if not data_sets:
-        empty.say(
-            "No data set was found in this server's data folders. Start the server with them:",
-            "isp app --data FOLDER",
-        )
-        return
-    left, right = st.columns(2)
-    data = left.selectbox("Data set", list(data_sets), key="train-data")
-    presets = preset_names()
-    folder = data_sets[str(data)]
-    usual = "walkers" if folder == WALKERS and "walkers" in presets else "cpu"
-    preset = str(
-        right.selectbox("Preset", presets, index=presets.index(usual) if usual in presets else 0, key=f"preset-{data}")
-    )
-    try:
-        st.caption(plain(_counts(folder)))
-    except IspError as error:
-        st.warning(plain(empty.short(error)))
-        return
-    recipe = load_config(preset)
-    height, width = recipe.data.size
-    st.caption(
-        f"{preset}: {recipe.model.backbone}, {height} × {width}, labels by {recipe.labels.source}, "
-        f"{recipe.run.epochs} epochs. Everything below starts from it."
-    )
-    sources = [name for name, source in SOURCES.items() if source.complete()]
-    source = recipe.labels.source if recipe.labels.source in sources else sources[0]
-    spaces = [NO_TRUTH, *space_names()]
-    with st.form(f"start-{preset}"):
-        name = st.text_input("Name", placeholder="k6-seed0", max_chars=64)
-        with st.container(horizontal=True):
-            parts = st.number_input("K (with background)", 2, 32, recipe.labels.k or 6, width=150)
-            epochs = st.number_input("Epochs", 1, 1000, recipe.run.epochs, width=150)
-            identities = st.number_input("Identities", 0, 100_000, 0, help="0: all of them", width=150)
-            seed = st.number_input("Seed", 0, 2**31 - 1, recipe.run.seed, width=150)
-            labels = st.selectbox(
-                "Labels",
-                sources,
-                index=sources.index(source),
-                help=_about(SOURCES[name] for name in sources),
-                width=150,
-            )
-            space = st.selectbox(
-                "Truth, for IoU",
-                spaces,
-                index=spaces.index("walkers") if folder == WALKERS else 0,
-                help="Label maps beside the pictures, in this label space; they are never learnt from",
-                width=150,
-            )
-        pressed = st.form_submit_button("Start training", type="primary")
-    if not pressed:
-        return
-    wish = Wish(
-        name.strip(), folder, str(preset), int(epochs), int(parts), str(labels), int(identities) or None, int(seed)
-    )
-    try:
-        if space != NO_TRUTH:
-            find_label_maps(load(folder).root, load(folder).records.iloc[:64])
-            wish = replace(wish, truth=(load(folder).root, str(space)))
-        load_config(preset, overrides=wish.options())
-        job = jobs.start(root, wish)
-    except IspError as error:
-        st.error(plain(empty.short(error)))
-        return
-    st.query_params["job"] = job.name
-    st.rerun()
-
-
-def _about(sources: Iterable[Source[Any]]) -> str:
-    """What each source of labels does, as the help of the choice."""
-    return "\n".join(f"- {source.name}: {source.description}" for source in sources)
+    train_form.show(selection, root)
 
 
 def _watch(selection: Selection, root: Path) -> None:
@@ -223,22 +96,122 @@ def _live(selection: Selection, root: Path, name: str, was_running: bool, known:
         return
     if job.running != was_running or len(jobs.everything(root)) != known:
         st.rerun()
-    st.caption("running" if job.running else "not running")
     try:
         run: Run | None = open_run(root / name)
     except RunError:
         run = None
-    if run is None and job.running:
-        st.caption("The run has not begun to write yet.")
-    elif run is None:
+    _progress(root, job, run)
+    if run is None and not job.running:
         said = [line for line in jobs.log_tail(root, name).splitlines() if line.strip()]
         st.warning(f"The training ended before a run was begun. {plain(empty.short(said[-1])) if said else ''}")
-    else:
+    elif run is not None:
+        if not job.running:
+            _compare(selection, run)
         _curves(run)
         _maps(selection, run)
-    with st.expander("What the trainer says", expanded=run is None):
-        st.code(f"isp {shlex.join(job.command)}".replace(f"{PROJECT}/", ""), language="bash")
+    with st.expander("Training log", expanded=run is None):
+        st.code(f"isp {shlex.join(job.command)}".replace(f"{PROJECT}/", ""), language="bash", wrap_lines=True)
         st.text(empty.short(jobs.log_tail(root, name))[-4000:] or "nothing yet")
+
+
+def _progress(root: Path, job: Job, run: Run | None) -> None:
+    """Stage, progress and time left, of the stage and of the whole training."""
+    done = int(run.epochs[-1]) if run is not None and len(run.epochs) else None
+    total = _wanted_epochs(job, run)
+    if not job.running:
+        ended = "finished" if done is not None and total is not None and done >= total else "stopped"
+        st.caption(f"{ended}: epoch {done if done is not None else '–'}" + (f" of {total}" if total else ""))
+        return
+    stage = jobs.stage(root, job.name)
+    if stage is None:
+        st.progress(0.0, f"Starting: loading libraries and the data set, {_duration(time.time() - job.started)} so far")
+        return
+    left = time_left(run, stage, done, total)
+    words = f"{stage_words(stage)}: {stage.done} of {stage.total}"
+    words += f"; {'–' if done is None else done} of {total} epochs finished" if total else ""
+    words += f"; about {_duration(left)} left" if left is not None else "; time left is known after the first steps"
+    st.progress(whole_share(stage, done, total), plain(words))
+
+
+def _wanted_epochs(job: Job, run: Run | None) -> int | None:
+    if "--epochs" in job.command[:-1]:
+        return int(job.command[job.command.index("--epochs") + 1])
+    section = run.info.config.get("run") if run is not None else None
+    found = section.get("epochs") if isinstance(section, dict) else None
+    return found if isinstance(found, int) else None
+
+
+def stage_words(stage: Stage) -> str:
+    """What the training is doing, in words.
+
+    >>> stage_words(Stage("epoch 3", 1, 2, 0, 0)), stage_words(Stage("images", 1, 2, 0, 0))
+    ('training, epoch 3', 'checking that all images can be read')
+    """
+    what, _, epoch = stage.what.partition(" ")
+    known = {
+        "images": "checking that all images can be read",
+        "epoch": "training, epoch",
+        "labels": "labelling the training images, epoch",
+        "visibility": "calibrating visibility, epoch",
+    }
+    return f"{known.get(what, f'evaluating {what}, epoch' if epoch else what)} {epoch}".strip()
+
+
+def whole_share(stage: Stage, done: int | None, total: int | None) -> float:
+    """How much of the training is done, 0 to 1, counted in epochs; the stage's own share where there are no epochs."""
+    inner = min(1.0, stage.done / stage.total) if stage.total else 0.0
+    if not total or done is None:
+        return inner
+    return min(1.0, (done + (inner if stage.what.startswith("epoch ") else 0.0)) / total)
+
+
+def time_left(run: Run | None, stage: Stage, done: int | None, total: int | None) -> float | None:
+    """Seconds to the end at the pace so far: that of finished epochs with labels and evaluations, or, before the first,
+    of the steps of the one that runs. None where nothing can be said yet."""
+    if not total:
+        return stage.seconds_left
+    table = None if run is None else runs_access.metrics(run)
+    spent = [] if table is None else [name for name in table.columns if str(name).startswith("seconds_")]
+    if table is not None and done and spent:
+        per_epoch = float(table[spent].sum(axis=1).iloc[1:].mean())  # epoch 0 is the state before training
+        running = stage.done / stage.total if stage.what.startswith("epoch ") and stage.total else 0.0
+        return max(0.0, per_epoch * (total - done - running))
+    if not stage.what.startswith("epoch ") or not stage.done:
+        return None
+    pace = (stage.noted - stage.begun) / stage.done
+    return pace * (stage.total * total - stage.done)
+
+
+def _duration(seconds: float) -> str:
+    """Words for a time.
+
+    >>> _duration(4), _duration(200), _duration(9000)
+    ('4 s', '3 min', '2 h 30 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _compare(selection: Selection, run: Run) -> None:
+    """From a run that rests to its comparison with another, in one click."""
+    own = next((item for item in selection.listed if item.path == run.path.resolve() or item.path == run.path), None)
+    chosen = selection.chosen
+    if own is None or not len(run.epochs):
+        return
+    others = [item for item in selection.listed if item is not own and not item.summary.problem]
+    alike = [item for item in others if item.summary.data == own.summary.data]
+    other = chosen if chosen in alike else next(iter(alike), None)
+    with st.container(horizontal=True):
+        if other is not None:
+            st.markdown(f"Compare with {plain(other.id)}:")
+            pair = f"{own.id},{other.id}"
+            link("overview", "Table and curves", ":material/table:", view=TABLE_VIEW, ref=other.id, chart=pair)
+            if run.info.parts and other.summary.parts:
+                link("iou", "IoU", ":material/table_chart:", run=own.id, **{"with": other.id})
+            link("ranking", "Rankings", ":material/format_list_numbered:", run=own.id, vs=other.id, split="query")
+        link("evolution", "Its evolution", ":material/movie:", run=own.id)
 
 
 def _curves(run: Run) -> None:
@@ -274,7 +247,7 @@ def _maps(selection: Selection, run: Run) -> None:
     options = names(table)
     even = np.linspace(0, len(options) - 1, min(PINNED, len(options))).astype(int)
     pinned = st.multiselect(
-        "Pinned pictures",
+        "Pinned images",
         options if len(options) <= 3000 else [options[i] for i in even],
         default=[options[i] for i in dict.fromkeys(even)],
         max_selections=12,
@@ -296,4 +269,4 @@ def _maps(selection: Selection, run: Run) -> None:
         for row, labels in zip(rows, runs_access.maps(run, "train", epochs[-1], rows), strict=True)
     ]
     st.caption(f"Pseudo-labels of epoch {epochs[-1]}")
-    mask_viewer(panels, palette, title="Pinned pictures", key="pins", look=current_look(), width=110)
+    mask_viewer(panels, palette, title="Pinned images", key="pins", look=current_look(), width=110)

@@ -227,4 +227,4 @@ def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
         "Someone is always nearest, even when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:
-        empty.no_pictures()
+        empty.no_pictures(run, selection.settings)

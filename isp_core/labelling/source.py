@@ -26,6 +26,15 @@ class Role(StrEnum):
     BASELINE = "baseline"
 
 
+class Family(StrEnum):
+    """Where a run's labels come from, for readers who compare runs: a finer division than `Role`."""
+
+    PAPER = "the paper's method"
+    OURS = "ours"
+    EXTRA = "extra semantics"
+    BASELINE = "baseline"
+
+
 class Use(StrEnum):
     """What a source looks at besides the images of the training set."""
 
@@ -85,6 +94,8 @@ class Source(ABC, Generic[Options]):
 
     name: ClassVar[str]
     role: ClassVar[Role]
+    published: ClassVar[bool] = False
+    """Whether this is the paper's own way of making labels, rather than one of this project."""
     uses: ClassVar[tuple[Use, ...]] = ()
     algorithm: ClassVar[int]
     """Changes whenever the same options give other labels: studies reuse a run only where it is equal."""

@@ -12,7 +12,7 @@ from isp_core.labelling.maps import MAPS
 from isp_core.labelling.none import NONE
 from isp_core.labelling.position_words import POSITION_WORDS
 from isp_core.labelling.prototypes import PROTOTYPES
-from isp_core.labelling.source import LabelOptions, Role, Source
+from isp_core.labelling.source import Family, LabelOptions, Role, Source
 from isp_core.section import ConfigError
 
 SOURCES: dict[str, Source[Any]] = {
@@ -64,6 +64,14 @@ def role_of(source: str, parts: int) -> Role:
     if not parts:
         return Role.BASELINE
     return SOURCES[source].role if source in SOURCES else Role.GIVEN
+
+
+def family_of(source: str, parts: int) -> Family:
+    """The family of a run, by the source that run.json names and its K; see `role_of`."""
+    role = role_of(source, parts)
+    if role is Role.LEARNED:
+        return Family.PAPER if SOURCES[source].published else Family.OURS
+    return Family.BASELINE if role is Role.BASELINE else Family.EXTRA
 
 
 def parse_labels(text: str, space: str | None = None) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class _Training:
         if train.empty:
             raise IspError(f"{data.root} has no training images: it can be tested on and parsed, not trained on")
         self.people, self.targets = np.unique(np.asarray(train.identity), return_inverse=True)
-        with progress_bar("pictures", len(data.records), self.progress) as bar:
+        with progress_bar("images", len(data.records), self.progress) as bar:
             require_pictures(data.paths(data.records), progress=bar.update)
         cache_bytes = config.data.cache_mb * 2**20
         self.pictures = PictureCache(data.paths(train), config.data.size, cache_bytes)

@@ -56,7 +56,11 @@ def open_page(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens a page on runs (the drawn ones by default) as a server bound to this machine does."""
 
     def opener(
-        page: str, runs: Path | None = None, data: Path | None = None, address: str | None = "127.0.0.1", **query: str
+        page: str,
+        runs: Path | None = None,
+        data: Path | str | None = None,
+        address: str | None = "127.0.0.1",
+        **query: str,
     ) -> AppTest:
         monkeypatch.setenv("ISP_EMBEDDED", "0")
         monkeypatch.setenv("ISP_RUNS", str(drawn / "runs" if runs is None else runs))

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import isp_app.components
 from isp_app.empty import argument
 from isp_app.safety.names import plain
 from isp_core.data.label_files import find_label_maps
 from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import DataError
-from isp_core.runs import RunWriter, open_run
-from tests.app import synthetic
+from isp_core.runs import open_run
 from tests.app.conftest import Open, words
 
 MARKUP = "![x](http://evil.example/x.png) [y](http://evil.example) <img src=http://evil.example/z> $x^2$ :smile: **b**"
@@ -40,15 +40,11 @@ def test_what_a_run_says_of_itself_is_text(own_runs: Path, open_page: Open, page
         assert not re.search(rf"(?<!\\){re.escape(markup)}", shown), markup
 
 
-def test_names_of_images_are_text_where_plotly_draws_them(drawn: Path, tmp_path: Path, open_page: Open) -> None:
-    table = synthetic.records(6, 6, 5)
-    table["path"] = table["path"].str.replace("_00.jpg", "_<a href='http:evil'>0.jpg", regex=False)
-    writer = RunWriter.create(tmp_path / "runs" / "named", synthetic.info(table, 4), table)
-    synthetic.write_epoch(writer, table, 4, 1, 1)
-    test = open_page("embeddings", runs=tmp_path / "runs", run="named")
-    (figure,) = test.get("plotly_chart")
-    assert "&lt;a href" in figure.proto.spec
-    assert "<a href" not in figure.proto.spec
+def test_components_put_names_into_the_page_as_text() -> None:
+    for script in Path(isp_app.components.__file__).parent.glob("*.js"):
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", script.read_text("utf-8")), (
+            script
+        )
 
 
 @pytest.mark.parametrize("page", ["help", "overview", "evolution", "train"])

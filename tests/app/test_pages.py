@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -67,7 +68,28 @@ def test_pictures_that_are_elsewhere_leave_maps_alone(open_page: Open, tmp_path:
     if page in ("evolution", "identity", "ranking", "k_compare"):
         assert "maps are shown alone" in words(test)
     if page == "iou":
-        assert "No truth was found" in words(test)
+        assert "No ground truth was found" in words(test)
+
+
+def linked(data: Path, folder: Path) -> Path:
+    """A data folder whose files are links to those of `data`."""
+    for file in sorted(data.rglob("*.*")):
+        link = folder / file.relative_to(data)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    return folder
+
+
+@pytest.mark.parametrize("page", ["evolution", "identity"])
+def test_images_behind_links_are_read_where_the_server_knows_their_folder_too(
+    open_page: Open, drawn: Path, tmp_path: Path, page: str
+) -> None:
+    links = linked(drawn / "data", tmp_path / "links")
+    said = words(open_page(page, data=links, run="k6"))
+    assert "links that lead out of the data folders" in said
+    assert f"--data {links} --data {drawn / 'data'}" in said
+    said = words(open_page(page, data=f"{links}{os.pathsep}{drawn / 'data'}", run="k6"))
+    assert "maps are shown alone" not in said
 
 
 @pytest.mark.parametrize("page", NEEDS_RUN)
@@ -154,6 +176,27 @@ def test_a_growing_run_shows_its_new_epoch(own_runs: Path, open_page: Open) -> N
     assert test.selectbox(key="epoch").options[0] == "4"
 
 
+def test_what_is_wrong_with_a_training_is_said_beside_its_field_before_the_start(
+    open_page: Open, drawn: Path, own_runs: Path
+) -> None:
+    test = open_page("train", runs=own_runs)
+    next(box for box in test.selectbox if box.label == "Data set").set_value("data").run()
+    assert next(button for button in test.button if button.label == "Start training").disabled
+    said = words(test)
+    assert "give the run a name" in said
+    assert "a batch of this preset has 8 people" in said  # six are drawn
+    next(box for box in test.text_input if box.label == "Name").set_value("k6").run()
+    assert "k6 exists already" in words(test)
+    next(box for box in test.text_input if box.label == "Name").set_value("../up").run()
+    assert "letters, digits, dot, dash" in words(test)
+    next(box for box in test.number_input if box.label == "K (with background)").set_value(99).run()
+    assert "allows K" in words(test).replace("\\", "")
+    next(box for box in test.number_input if box.label == "Identities").set_value(7).run()
+    assert "has 6" in words(test)
+    next(box for box in test.number_input if box.label == "Epochs").set_value(0).run()
+    assert "at least one epoch" in words(test)
+
+
 def test_a_training_starts_from_its_preset(open_page: Open) -> None:
     test = open_page("train")
     data = next(box for box in test.selectbox if box.label == "Data set")
@@ -165,7 +208,7 @@ def test_a_training_starts_from_its_preset(open_page: Open) -> None:
     assert numbers["Epochs"] == recipe.run.epochs
     assert numbers["K (with background)"] == recipe.labels.k
     assert next(box.value for box in test.selectbox if box.label == "Labels") == recipe.labels.source
-    assert "training pictures of 6 people" in words(test)
+    assert "training images of 6 people" in words(test)
 
 
 def test_a_run_before_its_first_epoch_is_told_from_a_broken_one(open_page: Open, tmp_path: Path) -> None:

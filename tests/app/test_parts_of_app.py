@@ -29,7 +29,11 @@ from isp_app.drawing.exports import Provenance
 from isp_app.drawing.sparks import Spark
 from isp_app.state import jobs
 from isp_app.state.jobs import JobError, Wish
+from isp_app.views import train
 from isp_core.palette import _NO_COLOUR, SLOTS, UNKNOWN, _cheapest, assign, class_palette, union
+from isp_core.progress import Stage
+from isp_core.runs import open_run
+from tests.app import synthetic
 
 COLOUR = {slot.body_part: slot.rgb for slot in SLOTS}
 ENTRY = ("isp_app.main", "isp_app.navigation")
@@ -255,3 +259,24 @@ def test_words_below_a_sheet_stay_on_it() -> None:
     assert long.shape[1] == short.shape[1]
     assert long.shape[0] > short.shape[0] + 3 * 16
     assert (long[:, -4:] == 255).all()
+
+
+class TestTimeLeftOfATraining:
+    STAGE = Stage("epoch 1", 5, 20, begun=0.0, noted=10.0)
+
+    def test_before_the_first_epoch_ends_it_is_the_pace_of_its_steps(self) -> None:
+        assert train.time_left(None, self.STAGE, 0, 3) == pytest.approx(2 * (20 * 3 - 5))
+        assert train.time_left(None, Stage("images", 5, 20, 0.0, 10.0), None, 3) is None
+
+    def test_later_it_counts_labels_and_evaluations_of_finished_epochs(self, tmp_path: Path) -> None:
+        run = open_run(synthetic.write_run(tmp_path / "k6", epochs=2))
+        table = run.metrics()
+        spent = [name for name in table if name.startswith("seconds_")]
+        per_epoch = table[spent].sum(axis=1).iloc[1:].mean()
+        left = train.time_left(run, Stage("epoch 3", 10, 20, 0.0, 1.0), 2, 4)
+        assert left == (pytest.approx(per_epoch * 1.5) if spent else None)
+
+    def test_the_whole_is_counted_in_epochs(self) -> None:
+        assert train.whole_share(self.STAGE, 0, 4) == pytest.approx(0.25 / 4)
+        assert train.whole_share(Stage("labels 2", 19, 20, 0.0, 1.0), 2, 4) == pytest.approx(0.5)
+        assert train.whole_share(Stage("images", 5, 20, 0.0, 1.0), None, 4) == pytest.approx(0.25)

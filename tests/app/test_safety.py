@@ -249,6 +249,21 @@ class TestNames:
         with pytest.raises(UnsafeNameError):
             picture_path(root, "link/key")
 
+    def test_links_into_another_data_folder_of_the_server_are_followed(self, tmp_path: Path) -> None:
+        store, root = tmp_path / "store", tmp_path / "root"
+        store.mkdir()
+        root.mkdir()
+        (store / "1.jpg").write_text("x")
+        (root / "1.jpg").symlink_to(store / "1.jpg")
+        (root / "gone.jpg").symlink_to(tmp_path / "secret.jpg")
+        assert picture_path(root, "1.jpg", (root, store)) == (store / "1.jpg").resolve()
+        with pytest.raises(UnsafeNameError, match="in no data folder of this server"):
+            picture_path(root, "1.jpg", (root,))
+        with pytest.raises(UnsafeNameError):
+            picture_path(root, "gone.jpg", (root, store))
+        with pytest.raises(UnsafeNameError):
+            picture_path(root, "../store/1.jpg", (root, store))  # a record may not leave its data set by itself
+
     @given(st.text(max_size=80))
     def test_nothing_leaves_the_folder(self, name: str) -> None:
         root = Path("/nonexistent/runs")

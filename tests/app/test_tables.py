@@ -179,7 +179,7 @@ def test_excluded_parts_are_named_with_their_reason_beside_the_sum_of_their_own_
 def test_table_of_all_runs_comes_when_asked_for(open_page: Open) -> None:
     test = open_page("overview")
     assert not test.dataframe
-    shown = open_page("overview", table="All runs").dataframe[0].value
+    shown = open_page("overview", view="table and curves").dataframe[0].value
     assert {"k6", "baseline"} <= set(shown["run"])
 
 

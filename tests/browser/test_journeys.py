@@ -188,7 +188,7 @@ def test_a_training_is_started_stopped_and_resumed_in_two_tabs(tab: Tab, site: S
         tab.page.get_by_role("option", name=choice, exact=True).click()
         tab.settle()
         expect(box).to_have_value(choice)
-    expect(tab.page.get_by_text("40 training pictures of 8 people")).to_be_visible()
+    expect(tab.page.get_by_text("40 training images of 8 people")).to_be_visible()
     expect(tab.page.get_by_text("cpu: mobilenetv2")).to_be_visible()
     tab.settle()  # the form of the preset before lies below this one until the script has ended
     tab.page.get_by_label("Name").fill("mine")
@@ -207,7 +207,7 @@ def test_a_training_is_started_stopped_and_resumed_in_two_tabs(tab: Tab, site: S
     tab.page.get_by_role("button", name="Resume").click()
     tab.open("")  # leaving the page changes nothing
     expect(other.page.get_by_text("epoch 2 of 2", exact=True)).to_be_visible(timeout=TRAINS)
-    expect(other.page.get_by_text("not running", exact=True)).to_be_visible(timeout=TRAINS)
+    expect(other.page.get_by_text("finished: epoch 2 of 2")).to_be_visible(timeout=TRAINS)
     assert open_run(site.root / "runs" / "mine").epochs == [0, 1, 2]
     assert other.problems == []
 
@@ -252,10 +252,9 @@ def test_missing_runs_come_with_the_commands_that_make_them(tab: Tab) -> None:
     expect(tab.page.get_by_text("labels.variant=one-step")).to_be_visible()
 
 
-def test_a_lasso_shows_its_pictures(tab: Tab) -> None:
+def test_a_lasso_shows_its_images_and_stays_in_the_url(tab: Tab) -> None:
     tab.open("embeddings?run=k6&split=gallery")
-    plot = tab.page.locator(".nsewdrag").first
-    expect(plot).to_be_visible(timeout=60_000)
+    plot = component(tab).locator(".plane")
     box = plot.bounding_box()
     assert box is not None
     corners = [(5, 5), (box["width"] - 5, 5), (box["width"] - 5, box["height"] - 5), (5, box["height"] - 5), (5, 6)]
@@ -265,8 +264,25 @@ def test_a_lasso_shows_its_pictures(tab: Tab) -> None:
     for x, y in corners:
         mouse.move(box["x"] + x, box["y"] + y, steps=6)
     mouse.up()
-    expect(tab.page.get_by_text("24 pictures in the lasso")).to_be_visible(timeout=60_000)
+    expect(tab.page.get_by_text("24 images", exact=True)).to_be_visible(timeout=60_000)
     expect(tab.page.locator(".tiles button")).to_have_count(24)
+    again = Tab(tab.page.context.browser, tab.address)  # type: ignore[arg-type]
+    again.open(tab.url().split("/", 3)[3])
+    expect(again.page.locator(".tiles button")).to_have_count(24)
+    again.page.context.close()
+
+
+def test_a_point_of_the_plane_shows_its_image_and_by_the_keyboard_its_neighbours(tab: Tab) -> None:
+    tab.open("embeddings?run=k6&split=gallery&colour=camera")
+    box = component(tab)
+    box.focus()
+    tab.page.keyboard.press("ArrowRight")
+    expect(box).to_have_attribute("data-thumbs", "1", timeout=60_000)
+    expect(box.locator(".tip")).to_contain_text("person")
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_text("Neighbours of")).to_be_visible(timeout=60_000)
+    tab.page.wait_for_function("location.href.includes('at=')")
+    expect(tab.page.locator(".tiles button")).to_have_count(13)  # itself and twelve
 
 
 def test_uploads_good_and_bad(tab: Tab, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ class ClusteringSource(Source[ClusteringOptions]):
 
     name = "clustering"
     role = Role.LEARNED
+    published = True
     uses = (Use.IDENTITIES,)
     algorithm = 1
     description = (

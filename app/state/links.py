@@ -24,11 +24,11 @@ def link(page: str, label: str, icon: str | None = None, /, **query: object) -> 
     st.page_link(target, label=label, icon=icon, query_params=_params(query))
 
 
-def go(page: str, **query: object) -> None:
-    """Opens another page at once, as a click on `link` does."""
+def go(page: str) -> None:
+    """Opens another page at once; what is chosen stays chosen (no parameter: widgets are bound to them)."""
     target = st.session_state.get(_KEY, {}).get(page)
     if target is not None:
-        st.switch_page(target, query_params=_params(query))
+        st.switch_page(target)
 
 
 def _params(query: Mapping[str, object]) -> dict[str, str | list[str]]:

@@ -152,7 +152,7 @@ def _viewer(
     )
     if clicked is not None and clicked in set(rows.tolist()):
         pick.keep(table, clicked)
-        go("evolution", split=split, pid=table.loc[clicked, "identity"], img=names(table)[clicked])
+        go("evolution")  # it opens on the image last looked at
     if root is None:
         empty.no_pictures(run, selection.settings)
     st.caption(plain(palette.rule))

@@ -68,6 +68,11 @@ class ProgressBar:
         if time.time() - self._noted > EVERY or self._done >= self._total:
             self._note()
 
+    def move(self, done: int, total: int) -> None:
+        """Moves it to `done` of `total` steps, for work that knows its size only once it has begun."""
+        self._bar.total = self._total = total
+        self.update(done - self._done)
+
     def _note(self) -> None:
         if not self._file:
             return

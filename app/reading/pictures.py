@@ -164,7 +164,7 @@ def tiles(
     return _sprite(root, tuple(paths), width, height, labels)
 
 
-@st.cache_data(hash_funcs=KEYS, max_entries=64, max_size="48mb", ttl=300, show_spinner=False)
+@st.cache_data(hash_funcs={**KEYS, ImageFolder: repr}, max_entries=64, max_size="48mb", ttl=300, show_spinner=False)
 def _sprite(root: ImageFolder | None, paths: tuple[str, ...], width: int, height: int, labels: Pixels | None) -> Sprite:
     images = [read(root, path, width, height) for path in paths]
     if labels is not None and all(image is None for image in images):

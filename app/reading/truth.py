@@ -85,7 +85,8 @@ def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) 
     folder = folder_of(run, settings)
     if folder is None:
         return None
-    root = pictures.picture_root(run, settings)
+    images = pictures.picture_root(run, settings)
+    root = images.path if images else None
     return _split_targets(folder, run.path, runs_access.records_token(run), split, space_of(run), size, root)
 
 
@@ -95,5 +96,6 @@ def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple
     if folder is None:
         return None
     path = str(runs_access.records(run, split)["path"].iloc[row])
-    truth = _image_targets(folder, path, space_of(run), size, pictures.picture_root(run, settings))
+    images = pictures.picture_root(run, settings)
+    truth = _image_targets(folder, path, space_of(run), size, images.path if images else None)
     return truth.targets[0] if truth is not None and truth.found[0] else None

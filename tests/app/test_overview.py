@@ -58,7 +58,7 @@ class TestTable:
         table = open_page("overview", view=TABLE, ref="baseline").dataframe[0].value.set_index("run")
         change = table["mAP"] - table.loc["baseline", "mAP"]
         pd.testing.assert_series_equal(table["mAP, difference"], change, check_names=False)
-        assert (table.loc["baseline", [c for c in table if c.endswith(", difference")]] == 0).all()
+        assert (table.loc["baseline", [c for c in table if str(c).endswith(", difference")]] == 0).all()
 
     def test_runs_tested_on_other_images_have_no_difference(self, open_page: Open, own_runs: Path) -> None:
         file = synthetic.write_run(own_runs / "elsewhere", parts=6, epochs=1, train=3) / "run.json"

@@ -271,7 +271,7 @@ class TestTimeLeftOfATraining:
     def test_later_it_counts_labels_and_evaluations_of_finished_epochs(self, tmp_path: Path) -> None:
         run = open_run(synthetic.write_run(tmp_path / "k6", epochs=2))
         table = run.metrics()
-        spent = [name for name in table if name.startswith("seconds_")]
+        spent = [name for name in table if str(name).startswith("seconds_")]
         per_epoch = table[spent].sum(axis=1).iloc[1:].mean()
         left = train.time_left(run, Stage("epoch 3", 10, 20, 0.0, 1.0), 2, 4)
         assert left == (pytest.approx(per_epoch * 1.5) if spent else None)

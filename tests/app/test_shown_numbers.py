@@ -109,7 +109,7 @@ def test_evolution_says_where_labels_come_from(open_page: Open, own_runs: Path) 
     said = words(open_page("evolution", runs=own_runs, run="k6"))
     assert "clusters of this person" not in said
     assert "clustered" not in said
-    assert "source: maps" in said.replace("\\", "")
+    assert "Labels: maps." in said.replace("\\", "")
 
 
 def _images(test: Any) -> Any:

@@ -28,6 +28,19 @@ def test_the_file_says_what_is_done_from_the_first_moment_to_the_last(
     assert [path.name for path in tmp_path.iterdir()] == ["stage"]
 
 
+def test_a_size_may_become_known_late_and_steps_done_before_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(progress.FILE, str(tmp_path / "stage"))
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with progress_bar("rendering", 0) as bar:
+        for done in (5, 6):
+            bar.move(done, 8)
+            stage = read_stage(tmp_path / "stage")
+            assert stage is not None
+            assert (stage.done, stage.total) == (done, 8)
+
+
 def test_no_file_is_written_where_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(progress.FILE, raising=False)
     monkeypatch.chdir(tmp_path)

@@ -28,12 +28,7 @@ def render_walkers(
     recipe, begun = Recipe(seed=seed, train=train, test=test), time.perf_counter()
     try:
         with progress_bar("rendering", 0) as bar:
-
-            def watch(done: int, of: int) -> None:
-                bar.total = of
-                bar.update(done - bar.n)
-
-            rendered = render(recipe, out, jobs=jobs, watch=watch)
+            rendered = render(recipe, out, jobs=jobs, watch=bar.move)
     except KeyboardInterrupt:
         typer.echo(f"isp: interrupted; the same command continues in {out}", err=True)
         raise typer.Exit(130) from None

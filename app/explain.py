@@ -41,7 +41,18 @@ def labels(run: Run) -> str:
     source = SOURCES.get(run.info.labels)
     if source is None:
         return f"The run says {run.info.labels or 'nothing'} about the source of its labels, which is not one of ours."
-    return f"Labels: {source.name}. {about(source)}"
+    return f"Labels: {source.name}. {about(source)} {levelled(run)}".rstrip()
+
+
+def levelled(run: Run) -> str:
+    """Why clustered labels of levelled feature maps do not measure the paper's method; "" for all other runs."""
+    source = SOURCES.get(run.info.labels)
+    if source is None or not source.published or _configured(run, "model", "level_stages") is not True:
+        return ""
+    return (
+        "Not a fair form of the paper's method: the stages of the feature maps were levelled (model.level_stages), "
+        "which removes the activation that Eq. 3 looks at. The preset cascade-cpu does not level them."
+    )
 
 
 def constant_mask(run: Run, split: Split) -> None:

@@ -198,6 +198,8 @@ def _card(item: Listed, run: Run) -> None:
     facts = [kind, tables.variant(run), info.backbone, epochs, info.data.name, labels]
     facts += ["imported"] if info.imported else []
     st.caption(" · ".join(plain(fact) for fact in facts if fact))
+    if unfair := explain.levelled(run):
+        st.caption(unfair)
     found = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
     sparks.row(
         [

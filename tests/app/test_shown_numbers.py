@@ -112,6 +112,19 @@ def test_evolution_says_where_labels_come_from(open_page: Open, own_runs: Path) 
     assert "Labels: maps." in said.replace("\\", "")
 
 
+@pytest.mark.parametrize("page", ["overview", "evolution"])
+def test_clusters_of_levelled_maps_are_not_called_the_papers(open_page: Open, own_runs: Path, page: str) -> None:
+    file = own_runs / "k6" / "run.json"
+    information = json.loads(file.read_text())
+    information["config"]["model"]["level_stages"] = False
+    file.write_text(json.dumps(information))
+    shown = {"runs": own_runs, "run": "k6"}
+    assert "Not a fair form" not in words(open_page(page, **shown))
+    information["config"]["model"]["level_stages"] = True
+    file.write_text(json.dumps(information))
+    assert "Not a fair form" in words(open_page(page, **shown))
+
+
 def _images(test: Any) -> Any:
     return next(frame for frame in test.dataframe if "image" in frame.value)
 

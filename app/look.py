@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isp_assets
-from isp_core.commands.options import EpochOption, JsonOption, print_json, printable
+from isp_core.commands.options import EpochOption, JsonOption, print_json
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space, space_names
+from isp_core.text_files import printable
 
 if TYPE_CHECKING:
     from isp_core.data import DataSet

@@ -5,23 +5,27 @@ Out of scope: what stands in them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from isp_core import tables
 from isp_core.errors import IspError
+from isp_core.text_files import printable
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     sign: "\\" + sign for sign in "&%$#_{}"
 }
+
+_MARKUP = re.compile(r"[\\|<\[`]")  # what would end a cell, or be a link, an image, HTML or code
 
 
 def write_table(frame: pd.DataFrame, folder: Path, name: str, caption: str, decimals: int = 1) -> list[Path]:
     """Writes NAME.csv (all digits), NAME.md and NAME.tex into `folder`; returns the files."""
     files = [write_csv(frame, folder, name), *(folder / f"{name}{suffix}" for suffix in (".md", ".tex"))]
     try:
-        files[1].write_text(f"{caption}\n\n{markdown(frame, decimals)}\n", encoding="utf-8")
+        files[1].write_text(f"{printable(caption)}\n\n{markdown(frame, decimals)}\n", encoding="utf-8")
         files[2].write_text(latex(frame, caption, decimals), encoding="utf-8")
     except OSError as error:
         raise IspError(f"{folder}: the table {name} could not be written ({error.strerror or error})") from error
@@ -44,7 +48,7 @@ def range_words(low: float, high: float) -> str:
 
 def text(frame: pd.DataFrame, decimals: int = 1) -> str:
     """Columns under each other, numbers to the right, for a terminal."""
-    rows = [[str(column) for column in frame.columns], *_cells(frame, decimals)]
+    rows = [_names(frame), *_cells(frame, decimals)]
     widths = [max(len(row[i]) for row in rows) for i in range(frame.shape[1])]
     numeric = [pd.api.types.is_numeric_dtype(frame[column]) for column in frame.columns]
     return "\n".join(
@@ -65,7 +69,7 @@ def markdown(frame: pd.DataFrame, decimals: int = 1) -> str:
     | 7 |  |
     """
     rule = ["--:" if pd.api.types.is_numeric_dtype(frame[column]) else ":--" for column in frame.columns]
-    lines = [_row([str(column) for column in frame.columns]), "|" + "|".join(rule) + "|"]
+    lines = [_row(_names(frame)), "|" + "|".join(rule) + "|"]
     return "\n".join(lines + [_row(cells) for cells in _cells(frame, decimals)])
 
 
@@ -74,10 +78,10 @@ def latex(frame: pd.DataFrame, caption: str, decimals: int = 1) -> str:
     columns = "".join("r" if pd.api.types.is_numeric_dtype(frame[column]) else "l" for column in frame.columns)
     lines = [
         r"\begin{table}",
-        rf"\caption{{{_escape(caption)}}}",
+        rf"\caption{{{_escape(printable(caption))}}}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        " & ".join(_escape(str(column)) for column in frame.columns) + r" \\",
+        " & ".join(map(_escape, _names(frame))) + r" \\",
         r"\midrule",
         *(" & ".join(_escape(cell) for cell in cells) + r" \\" for cells in _cells(frame, decimals)),
         r"\bottomrule",
@@ -99,11 +103,15 @@ def _cells(frame: pd.DataFrame, decimals: int) -> list[list[str]]:
 def _cell(value: object, decimals: int) -> str:
     if value is None or value != value:
         return ""
-    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
+    return f"{value:.{decimals}f}" if isinstance(value, float) else printable(value)
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [printable(column) for column in frame.columns]
 
 
 def _row(cells: list[str]) -> str:
-    escaped = (cell.replace("|", "\\|") for cell in cells)
+    escaped = (_MARKUP.sub(r"\\\g<0>", cell) for cell in cells)
     return "| " + " | ".join(escaped) + " |"
 
 

@@ -88,7 +88,7 @@ class GalleryIndex:
         except RuntimeError as error:
             reason = str(error).splitlines()[0][:120]
             raise IspError(
-                f"{file} is not an index that can be read ({reason}): remove it, to build it again"
+                f"{file} is not an index that can be read ({reason}): give another name, or remove it if it was one"
             ) from error
         width = gallery.global_.shape[1] + gallery.foreground.shape[1]
         if (index.ntotal, index.d) != (len(gallery), width):

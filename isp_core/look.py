@@ -25,6 +25,7 @@ from isp_core.assignment import ONE_TO_ONE
 from isp_core.data import DataSet, PictureError, read_picture, resize_picture
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Reading, chunks, join, read
+from isp_core.json_text import json_text
 from isp_core.matching import Calibration, Embeddings
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.noted_parts import DOCUMENT, noted_at, read_document
@@ -32,7 +33,7 @@ from isp_core.parser import HumanParser
 from isp_core.progress import progress_bar
 from isp_core.runs import DataInfo, Run, RunError, RunWriter, SplitCount, open_run, schema
 from isp_core.runs.checksums import sha256
-from isp_core.runs.files import atomic, json_text, remove
+from isp_core.runs.files import atomic, remove
 from isp_core.runs.schema import TEST, Split
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.tensor_files import read_tensor_file

@@ -1,7 +1,9 @@
-"""The one way from text to a path, and from a recorded path to where its files are now."""
+"""The one way from text to a path, from a recorded path to where its files are now, and to a place to write to."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from isp_core.text_files import shown
 
 
 class PathError(IspError):
-    """Text that is no path."""
+    """Text that is no path, or a place that nothing can be written to."""
 
 
 def as_path(text: str | Path) -> Path:
@@ -28,6 +30,53 @@ def as_path(text: str | Path) -> Path:
 def absolute(text: str | Path) -> Path:
     """The path to record: it means the same from every working directory."""
     return as_path(text).absolute()
+
+
+def writable_file(path: Path, suffix: str, option: str = "--out") -> Path:
+    """`path`, where a command may write one file; asked before minutes are spent on what is to be written.
+
+    Args:
+        path: may exist, as a regular file that is then replaced; its folder need not exist.
+        suffix: what its name must end with, in any case; "" for anything.
+        option: the option that the user gave it by.
+
+    Raises:
+        PathError: another ending, a folder, a pipe or a device, or a folder that cannot be made or written to.
+    """
+    if not path.name.lower().endswith(suffix):
+        raise PathError(f"{option} {shown(path)}: the name must end with {suffix}")
+    if os.path.lexists(path) and not path.is_file():
+        raise PathError(f"{option} {shown(path)} exists and is not a file: give another name")
+    _check_place(path, path.parent, f"{option} {shown(path)}")
+    return path
+
+
+def writable_folder(path: Path, option: str = "--out") -> Path:
+    """`path`, where a command may write a folder of files; asked before minutes are spent on them.
+
+    Raises:
+        PathError: a file, a run (its files are its own), or a place that cannot be made or written to.
+    """
+    named = f"{option} {shown(path)}"
+    if os.path.lexists(path) and not path.is_dir():
+        raise PathError(f"{named} exists and is not a folder: give another one")
+    if os.path.lexists(path / "run.json"):
+        raise PathError(f"{named} is a run, whose files are its own: give another folder")
+    _check_place(path, path, named)
+    return path
+
+
+def _check_place(path: Path, folder: Path, named: str) -> None:
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # says so where the name is too long
+        above = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    except OSError as error:
+        raise PathError(f"{named[:200]} cannot be written: {error.strerror or error}") from None
+    if not above.is_dir():
+        raise PathError(f"{named} cannot be written: {shown(above)} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PathError(f"{named} cannot be written: {shown(above)} may not be written to")
 
 
 def find_moved(recorded: Path, near: Iterable[Path]) -> Path:

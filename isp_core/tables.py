@@ -72,11 +72,11 @@ def to_csv(table: pd.DataFrame) -> bytes:
         column if pd.api.types.is_numeric_dtype(column) else column.map(quote, na_action="ignore")
         for _, column in table.items()
     ]
-    safe = pd.concat(columns, axis=1) if columns else pd.DataFrame()
+    safe = pd.concat(columns, axis=1, keys=range(len(columns))) if columns else pd.DataFrame()
     safe.columns = pd.Index([quote(str(name)) for name in table.columns])
     buffer = io.StringIO()
     safe.to_csv(buffer, index=False, lineterminator="\r\n")
-    return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8", "backslashreplace")
+    return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8")
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> Path:
@@ -94,12 +94,16 @@ def write_csv(table: pd.DataFrame, file: Path) -> Path:
 
 
 def quote(value: object) -> object:
-    """A text that starts with = + - @ (or a tab) gets an apostrophe in front; numbers are left alone.
+    """A text that starts with = + - @ (or a tab) gets an apostrophe in front, and bytes that are not UTF-8 become
+    escapes; numbers are left alone.
 
     >>> quote("=1+1"), quote(-3.5), quote("0002_c1.jpg")
     ("'=1+1", -3.5, '0002_c1.jpg')
     """
-    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = shown(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def unquote(cell: str) -> str:

@@ -48,7 +48,7 @@ def decode_text(content: bytes, where: str) -> str:
 
 
 def shown(path: object) -> str:
-    r"""A path, or any name from a disk, as printable text: bytes that are not UTF-8 are shown as escapes.
+    r"""A path, or any name from a disk, as text that UTF-8 can hold: other bytes are shown as escapes.
 
     >>> shown(b"\xd5\xd5\xc6\xac/1.jpg".decode("utf-8", "surrogateescape"))
     '\\xd5\\xd5Ƭ/1.jpg'
@@ -57,5 +57,17 @@ def shown(path: object) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        try:
+            return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        except UnicodeEncodeError:  # half a character, as JSON and YAML can spell it
+            return text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text
+
+
+def printable(text: object) -> str:
+    """Text from a run or a file name as one line for a terminal: control characters are written as escapes.
+
+    >>> printable("a\\x1b[31mred\\n")
+    'a\\\\x1b[31mred\\\\n'
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(text))

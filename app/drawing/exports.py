@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
@@ -12,6 +11,7 @@ import pandas as pd
 from PIL import Image, PngImagePlugin
 
 from isp_app.drawing.encode import Pixels
+from isp_core.json_text import json_text
 from isp_core.runs import Run
 from isp_core.runs.checksums import sha256
 from isp_core.runs.schema import WEIGHTS_FILE
@@ -62,7 +62,7 @@ def csv(table: pd.DataFrame, source: Provenance | Sequence[Provenance], rule: st
 def document(content: dict[str, object], source: Provenance, rule: str = "") -> bytes:
     """A JSON document with its provenance."""
     whole = {"source": asdict(source), **({"rule": rule} if rule else {}), **content}
-    return json.dumps(whole, indent=1, ensure_ascii=False, default=_plain).encode("utf-8")
+    return json_text(whole, indent=1).encode("utf-8")
 
 
 def picture(pixels: Pixels, source: Provenance, title: str) -> bytes:
@@ -86,12 +86,3 @@ def _png(image: Image.Image, source: Provenance, title: str) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=notes)
     return buffer.getvalue()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        number = value.item()
-        return None if isinstance(number, float) and number != number else number
-    return str(value)

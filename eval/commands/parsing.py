@@ -10,6 +10,7 @@ import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
 from isp_core.metrics.spaces import load_space, space_names
+from isp_core.paths import writable_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,8 @@ def judge_parsing(
     from isp_eval.tables import text, write_csv, write_table
     from isp_eval.yardsticks import YARDSTICKS
 
+    if out is not None:
+        writable_folder(out)
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     if pictures is not None:
         maps = maps_of_pictures(opened, pictures, epoch, progress)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
+from isp_core.paths import writable_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,8 @@ def judge_retrieval(
     from isp_eval.storing import keep, summary
     from isp_eval.tables import text, write_table
 
+    if out is not None:
+        writable_folder(out)
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     if visibility is not None and (visible_from or visible_probability):
         raise IspError("--visibility, --visible-from and --visible-probability exclude each other: give one of them")

@@ -11,6 +11,7 @@ import typer
 
 from isp_core.commands.options import JsonOption, print_json
 from isp_core.errors import IspError
+from isp_core.paths import writable_folder
 
 if TYPE_CHECKING:
     from isp_eval.truth import Source, TruthReport
@@ -62,6 +63,7 @@ def write_truth(
     folder = images or data
     if folder is None or out is None:
         raise typer.BadParameter("name a folder of images and --out, such as: isp truth IMAGES --out MAPS")
+    writable_folder(out)
     source = _source(folder, split or ())
     ready = open_parser(parser, ParserFiles(onnx, pose, threads))
     report = make_truth(ready, source, out, progress=not as_json)

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import typer
 
-from isp_core.commands.options import printable
 from isp_core.errors import IspError
 from isp_core.paths import as_path
-from isp_core.text_files import shown
+from isp_core.text_files import printable, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -10,6 +10,7 @@ import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
 from isp_core.errors import IspError
+from isp_core.paths import writable_file
 
 
 def export_network(
@@ -38,6 +39,8 @@ def export_network(
     from isp_core.runs import open_run
     from isp_core.runs.schema import epoch_name
 
+    if out is not None:
+        writable_file(out, SUFFIX)
     opened = open_run(run)
     chosen = max(opened.weight_epochs(), default=None) if epoch is None else epoch
     images = _images(int8) if int8 is not None else []

@@ -10,6 +10,7 @@ import typer
 from isp_core.commands.options import EpochOption, JsonOption, VisibilityOption, print_json
 from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
+from isp_core.paths import writable_file
 
 
 def match_images(
@@ -32,8 +33,7 @@ def match_images(
     from isp_core.pair_sheet import pair_sheet, terms_of
 
     target = out or Path(f"{first.stem}-{second.stem}.png")
-    if target.suffix.lower() != ".png":
-        raise IspError(f"--out {target}: the sheet is a PNG, so its name must end with .png")
+    writable_file(target, ".png")
     if target.exists() and target.resolve() in (first.resolve(), second.resolve()):
         raise IspError(f"--out {target} is one of the two images: give another name")
     parser, palette = open_reader(run, epoch, visibility)

@@ -21,6 +21,7 @@ from isp_core.commands.options import (
 )
 from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
+from isp_core.paths import writable_folder
 from isp_core.progress import counted
 from isp_core.text_files import shown
 
@@ -37,6 +38,7 @@ def label_pictures(
     from isp_core.drawing import run_palette, save_label_map
     from isp_core.extraction import label_data
 
+    writable_folder(out)
     palette, count = run_palette(run), 0
     for path, labels in label_data(run, epoch, data):
         save_label_map(labels, (out / path).with_suffix(".png"), palette)
@@ -58,11 +60,12 @@ def parse_pictures(
     Images that cannot be read are named at the end, all others are written; the exit status is then 1.
     """
     from isp_core.drawing import overlay, save_label_map
+    from isp_core.json_text import json_text
     from isp_core.matching import describe_rule
-    from isp_core.runs.files import json_text
     from isp_core.tables import write_csv
 
     files = _picture_files(pictures)
+    writable_folder(out)
     parser, palette = open_reader(run, epoch, visibility)
     columns = {
         part.index: f"{part.index}_{part.body_part}" if part.body_part else f"{part.index}" for part in palette.parts

@@ -10,10 +10,11 @@ import typer
 
 from isp_core.commands.application import Application
 from isp_core.commands.imports import import_results
-from isp_core.commands.options import JsonOption, print_json, printable
+from isp_core.commands.options import JsonOption, print_json
 from isp_core.progress import counted
 from isp_core.runs import RunSummary, list_runs, open_run
 from isp_core.runs.maintenance import Keep, notes, prune, verify
+from isp_core.text_files import printable
 
 app = Application(help="Manage run directories.", no_args_is_help=True)
 app.command("import")(import_results)

@@ -9,6 +9,7 @@ import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
 from isp_core.errors import IspError
+from isp_core.paths import writable_file
 
 if TYPE_CHECKING:
     from isp_core.prediction import ImageParser
@@ -46,6 +47,8 @@ def search_gallery(
     missing = [str(picture) for picture in pictures if not picture.is_file()]
     if missing:
         raise IspError(f"{missing[0]}: no such image" + (f", nor {len(missing) - 1} more" if missing[1:] else ""))
+    if index is not None:
+        writable_file(index, "", "--index")
     opened = open_run(run)
     parser, epoch = _reader(opened, epoch, onnx, visibility)
     gallery = opened.embeddings("gallery", epoch, visibility)

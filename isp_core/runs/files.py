@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from isp_core.runs.errors import WriteError
 
@@ -87,20 +85,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def json_text(document: dict[str, Any]) -> str:
-    """One JSON document; NaN is written as null, since JSON has none."""
-    return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if hasattr(value, "item") and not hasattr(value, "__len__"):  # a NumPy scalar
-        value = value.item()
-    if isinstance(value, float) and value != value:
-        return None
-    return value

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from isp_core.json_text import json_text
 from isp_core.runs import checksums, schema
 from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
 from isp_core.runs.errors import RunError, WriteError
-from isp_core.runs.files import json_text, remove
+from isp_core.runs.files import remove
 from isp_core.runs.frames import read_metrics
 from isp_core.runs.maps import Maps, write_maps
 from isp_core.runs.order import order_of

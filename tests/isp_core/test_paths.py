@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from isp_core.errors import IspError
 from isp_core.models.weights import NAMED_SOURCES
-from isp_core.paths import PathError, absolute, as_path, find_moved
+from isp_core.paths import PathError, absolute, as_path, find_moved, writable_file, writable_folder
 from isp_core.runs import open_run
 from tests.isp_core.test_commands import TINY, isp
 
@@ -144,3 +146,92 @@ def test_weights_that_are_not_there_leave_no_run_behind(begun: Path) -> None:
 
 def test_errors_of_paths_are_errors_of_ours() -> None:
     assert issubclass(PathError, IspError)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Path:
+    """Places of every kind that something may be asked to be written to."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", ["folder", "folder/new", "new", "new/deep/er"])
+def test_a_folder_that_can_be_made_or_filled_is_taken(places: Path, place: str) -> None:
+    assert writable_folder(places / place) == places / place
+    assert not (places / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file", "exists and is not a folder"),
+        ("pipe", "exists and is not a folder"),
+        ("loop", "exists and is not a folder"),
+        ("dangling", "exists and is not a folder"),
+        ("run", "is a run"),
+        ("file/new", "file is not a folder"),
+        ("file/new/deep", "file is not a folder"),
+        ("loop/new", "symbolic links"),
+        ("n" * 300, "name too long"),
+    ],
+)
+def test_a_folder_that_nothing_can_be_written_to_is_named_before(places: Path, place: str, reason: str) -> None:
+    with pytest.raises(PathError, match=f"(?i)--out .*{reason}"):
+        writable_folder(places / place)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("a.onnx.txt", "must end with .onnx"),
+        ("a", "must end with .onnx"),
+        ("folder.onnx", "not a file"),
+        ("pipe.onnx", "not a file"),
+        ("loop.onnx", "not a file"),
+        ("file/a.onnx", "file is not a folder"),
+        ("n" * 300 + ".onnx", "name too long"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named_before(places: Path, place: str, reason: str) -> None:
+    for kind in ("folder", "pipe", "loop"):
+        (places / kind).rename(places / f"{kind}.onnx")
+    with pytest.raises(PathError, match=f"(?i)--out .*{reason}"):
+        writable_file(places / place, ".onnx")
+
+
+def test_a_file_may_be_new_or_replaced(places: Path) -> None:
+    (places / "old.ONNX").touch()
+    for name in ("old.ONNX", "new.onnx", "new/folder/a.onnx"):
+        assert writable_file(places / name, ".onnx") == places / name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "parse IMAGE --out FILE/x",
+        "parse IMAGE --out RUN",
+        "label --data DATA --out FILE/x",
+        "label --data DATA --out RUN",
+        "export --out FILE/x.onnx",
+        "export --out x.pt",
+        "match IMAGE IMAGE --out FILE/x.png",
+        "search IMAGE --index FILE/x",
+        "eval retrieval --out FILE/x",
+        "eval parsing --truth DATA --space lip --out RUN",
+    ],
+)
+def test_every_command_asks_where_it_writes_before_it_reads_the_run(places: Path, command: str) -> None:
+    """The run cannot be read, which each command would say as soon as it opened it."""
+    (places / "a.png").touch()
+    named = {"FILE": "file", "RUN": "run", "DATA": "folder", "IMAGE": "a.png"}
+    words = [str(places / named[word]) if word in named else word for word in command.split()]
+    words = [word.replace("FILE", str(places / "file")) for word in words]
+    result = isp(*words, "--run", places / "run", check=False)
+    assert result.returncode == 1
+    assert re.search(r"--(out|index) .*(folder|end with)", result.stderr), result.stderr

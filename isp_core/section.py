@@ -1,4 +1,4 @@
-"""What every section of the configuration is made of; apart from config.py, so that label sources can bring theirs."""
+"""What every section of the configuration is made of; below isp_core.config, so that label sources can bring theirs."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from pytorch_metric_learning.reducers import MeanReducer
 from torch import nn
 from torch.nn import functional as F
 
+from isp_core.losses.part_triplet import part_triplet_loss
 from isp_core.models import Output
-from isp_core.part_triplet import part_triplet_loss
 
 TripletOf = Literal["groups", "parts", "both"]
 IGNORED = 255
@@ -95,7 +95,7 @@ class Objective(nn.Module):
     alpha times the parsing loss; `centers`: none, or a centre loss for each group.
 
     triplet_of: what the triplet loss looks at: each of the groups ("groups", the paper), the distance averaged over
-    visible parts ("parts", see isp_core.part_triplet), or "both", added up. The baseline has groups alone.
+    visible parts ("parts", see isp_core.losses.part_triplet), or "both", added up. The baseline has groups alone.
     """
 
     def __init__(

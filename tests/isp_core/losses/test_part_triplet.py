@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from isp_core.losses import Objective
-from isp_core.models import Output, Representations
-from isp_core.models.network import weighted_pooling
-from isp_core.part_triplet import (
+from isp_core.losses.part_triplet import (
     hardest_triplets,
     part_distances,
     part_means,
     part_triplet_loss,
     visible_parts,
 )
+from isp_core.models import Output, Representations
+from isp_core.models.network import weighted_pooling
 
 IDENTITIES = torch.tensor([0, 0, 1, 1])
 

@@ -69,7 +69,7 @@ def by_an_upload(path: Path) -> np.ndarray:
 
 def by_the_app(path: Path) -> np.ndarray:
     height, width = by_training(path).shape[:2]
-    found = app_pictures.read(path.parent, path.name, width, height)
+    found = app_pictures.read(app_pictures.ImageFolder(path.parent, ()), path.name, width, height)
     assert found is not None
     return found
 

@@ -230,7 +230,7 @@ def class_palette(names: Mapping[int, str]) -> Palette:
     parts = tuple(
         Part(k, name, *slots.get(name, (UNKNOWN, UNKNOWN_CODE)), name) for k, name in sorted(names.items()) if k > 0
     )
-    return Palette(parts, "Colours of the truth's own classes.")
+    return Palette(parts, "Colours of the ground truth's own classes.")
 
 
 def alike(palettes: Sequence[Palette]) -> list[Palette]:

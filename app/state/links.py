@@ -28,7 +28,8 @@ def go(page: str) -> None:
     """Opens another page at once; what is chosen stays chosen (no parameter: widgets are bound to them)."""
     target = st.session_state.get(_KEY, {}).get(page)
     if target is not None:
-        st.switch_page(target)
+        # without this argument Streamlit refuses to leave a page some of whose parameters are bound to widgets
+        st.switch_page(target, query_params={})
 
 
 def _params(query: Mapping[str, object]) -> dict[str, str | list[str]]:

@@ -310,7 +310,7 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
         for name, stored in found:
             line.append(None if stored is None else overlay(image, stored[1], colours[name], strength, size))
         lines.append(line)
-    titles = ["input", "truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
+    titles = ["input", "ground truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
     everything = union([*own.values(), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
     names = (f"{n}: {name}" + (f" ({variant(r)})" if variant(r) else "") for n, (name, r) in enumerate(runs.items(), 1))

@@ -181,8 +181,10 @@ def _figures(side: Side, table: pd.DataFrame) -> None:
                 if words
                 else None,
             )
-        st.metric("queries judged", f"{len(judged)}", width=150, help="Queries with a true match; the figures' n")
-        st.metric("without a match", f"{len(table) - len(judged)}", width=150, help="Count in no figure")
+        st.metric(
+            "queries evaluated", f"{len(judged)}", width=150, help="Queries with a true match: the n of R-1 and mAP"
+        )
+        st.metric("without a match", f"{len(table) - len(judged)}", width=150, help="Counted in no metric")
 
 
 def _list(
@@ -339,10 +341,10 @@ def _any_picture(side: Side) -> None:
         elif name:
             st.session_state["no-picture"] = name
 
-    st.text_input("Compare with any gallery picture, by its file name", key="any-picture", on_change=chosen)
+    st.text_input("Compare with any gallery image, by its file name", key="any-picture", on_change=chosen)
     missing = st.session_state.pop("no-picture", None)
     if missing:
-        st.caption(f"The gallery has no picture {plain(str(missing)[:80])}.")
+        st.caption(f"The gallery has no image {plain(str(missing)[:80])}.")
 
 
 def _downloads(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -41,7 +42,8 @@ USUAL = Limits()
 def column_names(path: Path) -> list[str]:
     """The names of a table's columns; ParquetError where it is no Parquet table."""
     try:
-        return [str(name) for name in pq.read_schema(path).names]
+        with _opened(path) as file:
+            return [str(name) for name in pq.read_schema(file).names]
     except Exception as error:  # broken files raise many kinds
         raise _unreadable(path, error) from None
 
@@ -69,16 +71,31 @@ def read_parquet(
         ParquetError: missing, broken, too large, or a column that holds neither numbers nor texts.
     """
     try:
-        return _table(path, columns, lists, skip, limits)
+        with _opened(path) as file:
+            return _table(file, shown(path), columns, lists, skip, limits)
     except ParquetError:
         raise
     except Exception as error:  # broken files raise many kinds
         raise _unreadable(path, error) from None
 
 
-def _table(path: Path, columns: Sequence[str] | None, lists: Sequence[str], skip: bool, limits: Limits) -> pd.DataFrame:
-    where = shown(path)
-    with pq.ParquetFile(path) as opened:
+def write_parquet(table: pd.DataFrame, path: Path, *, index: bool = False) -> None:
+    """Writes a table, with its index or without, to a path of any name; OSError where it cannot be written."""
+    with path.open("wb") as file:
+        table.to_parquet(file, index=index)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, for pyarrow: of paths it takes only those in UTF-8."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")
+    return path.open("rb")
+
+
+def _table(
+    file: BinaryIO, where: str, columns: Sequence[str] | None, lists: Sequence[str], skip: bool, limits: Limits
+) -> pd.DataFrame:
+    with pq.ParquetFile(file) as opened:
         schema, metadata = opened.schema_arrow, opened.metadata
     names = [name for name in schema.names if columns is None or name in columns]
     if metadata.num_rows > limits.rows:
@@ -101,7 +118,7 @@ def _table(path: Path, columns: Sequence[str] | None, lists: Sequence[str], skip
     names = [name for name in names if kinds[name] is not None]
     texts = [name for name in names if kinds[name] == "text"]
     # texts are read as dictionaries: one long text repeated in every row is measured before it is unfolded
-    with pq.ParquetFile(path, read_dictionary=texts) as opened:
+    with pq.ParquetFile(file, read_dictionary=texts) as opened:
         table = opened.read(columns=names)
     for name in texts:
         column = _texts(where, name, table.column(name), limits.bytes)

@@ -24,7 +24,7 @@ from isp_core.runs.maps import Maps, read_history, read_maps
 from isp_core.runs.order import order_of
 from isp_core.runs.parquet import read_table
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, epoch_of, evaluation_file, read_info
-from isp_core.runs.untrusted import is_regular, read_json, regular_file
+from isp_core.runs.untrusted import check_run_path, is_regular, read_json, regular_file
 
 if TYPE_CHECKING:
     from isp_core.matching import Calibration, Embeddings
@@ -272,6 +272,7 @@ def open_run(path: str | Path) -> Run:
     if not there:
         what = "is not a folder" if os.path.lexists(folder) else "does not exist"
         raise RunError(f"{folder} {what}. `isp runs list DIR` shows the runs of a folder")
+    check_run_path(folder)
     return Run(folder, read_info(folder))
 
 

@@ -9,11 +9,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from isp_core.runs.errors import RunError as RunError
 from isp_core.runs.migration import migrate
 from isp_core.runs.untrusted import MAX_ROWS, read_checked
+from isp_core.text_files import shown
 
 SCHEMA = "isp-run/2"
 
@@ -72,7 +73,7 @@ class DataInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Text
+    name: Annotated[Text, BeforeValidator(lambda name: shown(name) if isinstance(name, str) else name)]
     fingerprint: Text
     splits: dict[Text, SplitCount] = Field(max_length=100)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from isp_core.runs.errors import RunError
+from isp_core.text_files import shown
 
 Content = TypeVar("Content")
 
@@ -88,3 +89,9 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+
+
+def check_run_path(path: Path) -> None:
+    """RunError where a run's path is not UTF-8: the libraries of weights and tables open no such file."""
+    if not str(path).isascii() and shown(path) != str(path):
+        raise RunError(f"{shown(path)}: the path of a run must be UTF-8; rename the folder, or choose another one")

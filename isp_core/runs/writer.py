@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.json_text import json_text
+from isp_core.parquet_files import write_parquet
 from isp_core.runs import checksums, schema
 from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
@@ -26,6 +27,7 @@ from isp_core.runs.maps import Maps, write_maps
 from isp_core.runs.order import order_of
 from isp_core.runs.protection import require_unprotected
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, evaluation_file
+from isp_core.runs.untrusted import check_run_path
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
     import torch
@@ -51,6 +53,7 @@ class RunWriter:
         held: takes the run's lock, so that no other process writes into it until the stack is closed; without one, the
         lock is held while the run is created. What a creation that was killed left behind is no obstacle.
         """
+        check_run_path(path)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file: choose another --out")
         _require_empty(path)  # first without the lock, which would leave a file in the folder
@@ -59,7 +62,7 @@ class RunWriter:
             _require_empty(path)  # as it is now that no other process creates a run here
             writer = cls(path)
             with recorded(path / schema.RECORDS_FILE, path) as file:
-                records.to_parquet(file, index=False)
+                write_parquet(records, file)
             writer.write_info(info.model_copy(update={"order": order_of(records)}))  # last: now it is a run
         return writer
 
@@ -73,7 +76,7 @@ class RunWriter:
         whole = own.merge(given, on="path", how="left", validate="many_to_one")
         whole = whole.assign(**{n: whole[n].fillna("") for n in lacking if not pd.api.types.is_numeric_dtype(given[n])})
         with recorded(self.path / schema.RECORDS_FILE, self.path) as file:
-            whole.to_parquet(file, index=False)
+            write_parquet(whole, file)
 
     def write_info(self, info: RunInfo) -> None:
         """Writes run.json."""
@@ -132,7 +135,7 @@ class RunWriter:
         if len(old):
             new = pd.concat([old[old.index < epoch], new])
         with recorded(self.path / schema.METRICS_FILE, self.path) as file:
-            new.to_parquet(file, index=True)
+            write_parquet(new, file, index=True)
 
     def keep_states(self, epoch: int) -> None:
         """Drops the resume state of all but the last two epochs up to `epoch`."""

@@ -235,3 +235,47 @@ def test_every_command_asks_where_it_writes_before_it_reads_the_run(places: Path
     result = isp(*words, "--run", places / "run", check=False)
     assert result.returncode == 1
     assert re.search(r"--(out|index) .*(folder|end with)", result.stderr), result.stderr
+
+
+def tiny(folder: Path) -> Path:
+    """A configuration that trains in seconds."""
+    file = folder / "tiny.yaml"
+    file.write_text(yaml.safe_dump(TINY))
+    return file
+
+
+def test_a_folder_of_images_whose_name_is_not_utf8_is_trained_on(people: Path, tmp_path: Path) -> None:
+    data = tmp_path / os.fsdecode(b"\xd5\xc6")
+    shutil.copytree(people, data)
+    isp(
+        "train",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "run",
+        "--config",
+        tiny(tmp_path),
+        "--labels",
+        "none",
+        "--epochs",
+        1,
+    )
+    assert open_run(tmp_path / "run").info.data.name == "\\xd5\\xc6"
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "list"])
+def test_a_run_whose_path_is_not_utf8_is_named(command: str, tmp_path: Path) -> None:
+    """Libraries of weights and tables cannot open its files."""
+    run = tmp_path / os.fsdecode(b"\xd5\xc6")
+    shutil.copytree(Path(__file__).parents[2] / "assets" / "runs" / "baseline", run)
+    said = isp("runs", command, tmp_path if command == "list" else run, check=False)
+    assert said.returncode == (0 if command == "list" else 1)
+    assert "the path of a run must be UTF-8; rename the folder" in said.stdout + said.stderr
+
+
+def test_no_run_is_made_at_a_path_that_is_not_utf8(people: Path, tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"\xd5\xc6")
+    said = isp("train", "--data", people, "--out", out, "--config", tiny(tmp_path), "--labels", "none", check=False)
+    assert said.returncode == 1
+    assert "must be UTF-8" in said.stderr
+    assert not out.exists()

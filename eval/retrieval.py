@@ -154,6 +154,11 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
         )
     ranking = _rank(source, rule, progress)
     if ranking.n_without_match == ranking.n_queries:
+        if _each_its_own_person(source):
+            raise IspError(
+                f"{source.data}: no identities are known (each image counts as another person), so R-1 and mAP cannot "
+                "be measured; put the images into one folder per person, or use a CSV"
+            )
         raise IspError(
             f"none of the {ranking.n_queries} queries of {source.data} has a match in the gallery once its own camera "
             "is removed: nothing can be measured"
@@ -163,6 +168,8 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
             f"{ranking.n_without_match} of {ranking.n_queries} queries have no true match in the gallery; "
             "no metric includes them"
         )
+    if len(set(source.gallery.identity) - {-1}) == 1:
+        notes.append("only 1 test person: nobody else can be ranked before them, so these figures say nothing")
     groups, values = rule.groups(source.query), per_query(ranking)
     figures = {name: bootstrap_interval(values[name], groups, level=rule.level) for name in values}
     return Retrieval(source, rule, ranking, figures, tuple(notes))
@@ -170,7 +177,8 @@ def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrie
 
 def resampled_words(rule: Rule, interval: Interval) -> str:
     """ "95 % intervals resample 40 identities"."""
-    return f"{rule.level:.0%} intervals resample {interval.units} {rule.resample}".replace("%", " %", 1)
+    units = {IDENTITIES: "identity", QUERIES: "query"}[rule.resample] if interval.units == 1 else rule.resample
+    return f"{rule.level:.0%} intervals resample {interval.units} {units}".replace("%", " %", 1)
 
 
 def per_query(ranking: Ranking) -> dict[str, npt.NDArray[np.float64]]:
@@ -197,6 +205,12 @@ def evaluate_run(run: Run, source: RetrievalSet, rule: Rule, progress: bool = Fa
     """`evaluate`, and the document kept in the run where `keep` allows it."""
     found = evaluate(source, rule, progress)
     return replace(found, kept=keep(run, found.name, found.document()))
+
+
+def _each_its_own_person(source: RetrievalSet) -> bool:
+    """Whether no two images are of one person, as where `isp look` numbers images whose people are unknown."""
+    images = pd.concat([source.query, source.gallery]).drop_duplicates("path")
+    return bool(images.identity[images.identity > 0].is_unique)
 
 
 def _rank(source: RetrievalSet, rule: Rule, progress: bool) -> Ranking:

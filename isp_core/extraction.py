@@ -20,6 +20,7 @@ from isp_core.models import normalisation
 from isp_core.parser import HumanParser
 from isp_core.progress import counted
 from isp_core.runs import Run, RunWriter, open_run
+from isp_core.runs.listing import why_no_weights
 from isp_core.runs.schema import Split
 from isp_core.runs.writer import sole_writer
 
@@ -95,7 +96,7 @@ def _first_labels(run: Run, epoch: int, data: DataSet) -> Labels | None:
 def _epoch(run: Run, epoch: int | None) -> int:
     epochs = run.weight_epochs()
     if not epochs:
-        raise IspError(f"{run.path} holds no weights: it was imported, or they were pruned")
+        raise IspError(why_no_weights(run))
     return epochs[-1] if epoch is None else epoch
 
 

@@ -30,6 +30,7 @@ from isp_core.prediction import Prediction as Prediction
 from isp_core.runs import Run, open_run
 from isp_core.runs import schema as run_schema
 from isp_core.runs.checksums import require_unchanged
+from isp_core.runs.listing import why_no_weights
 from isp_core.runs.untrusted import regular_file
 
 
@@ -71,7 +72,7 @@ class HumanParser(ImageParser):
         run = run if isinstance(run, Run) else open_run(run)
         epochs = run.weight_epochs()
         if not epochs:
-            raise IspError(f"{run.path} holds no weights: it was imported, or they were pruned")
+            raise IspError(why_no_weights(run))
         epoch = epochs[-1] if epoch is None else epoch
         folder = run.checkpoint(epoch)
         if folder is None:

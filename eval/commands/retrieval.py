@@ -116,6 +116,7 @@ def judge_retrieval(
         for each in _matchings(matching, parts)
     ]
     found = [evaluate_run(opened, source, rule, progress) for rule in rules]
+    read = () if data_set is None else data_set.notes
     documents, kept = [each.document() for each in found], [each.kept for each in found]
     caption = f"{found[0].source.run} on {found[0].source.data}, {found[0].source.origin}"
     frame = found[0].table() if len(found) == 1 else _by_rule(found)
@@ -145,13 +146,11 @@ def judge_retrieval(
         return
     typer.echo(caption)
     first = found[0]
+    asked = f"{first.ranking.n_queries} {'query' if first.ranking.n_queries == 1 else 'queries'}"
     rule_name = first.rule.name if len(found) == 1 else first.rule.name.removeprefix(f"{first.rule.matching}-")
-    typer.echo(
-        f"{first.ranking.n_queries} queries, {len(first.source.gallery)} gallery images, {rule_name}; "
-        f"visible parts: {first.visibility}\n"
-    )
+    typer.echo(f"{asked}, {len(first.source.gallery)} gallery images, {rule_name}; visible parts: {first.visibility}\n")
     typer.echo(text(frame if len(found) == 1 else frame[_SHOWN]))
-    for note in notes:
+    for note in (*read, *notes):
         typer.echo(f"note: {note}")
     typer.echo(summary(opened, kept))
 

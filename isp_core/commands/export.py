@@ -47,6 +47,7 @@ def export_network(
     parser = HumanParser.load(opened, chosen, device="cpu")
     if out is None:
         out = opened.path / FOLDER / f"{epoch_name(chosen or 0)}{SUFFIX}"
+    typer.echo(f"writing {out} and comparing it with PyTorch; this may take some minutes", err=True)
     written = export_onnx(parser, out, run=opened, epoch=chosen)
     small = quantise(out, out.with_name(f"{out.stem}-int8.onnx"), images) if int8 is not None else None
     if as_json:

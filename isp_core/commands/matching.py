@@ -32,6 +32,11 @@ def match_images(
     from isp_core.matching import describe_rule
     from isp_core.pair_sheet import pair_sheet, terms_of
 
+    for image in (first, second):
+        if image.is_dir():
+            raise IspError(
+                f"{image} is a folder; match compares two images: use `isp parse` or `isp search` for folders"
+            )
     target = out or Path(f"{first.stem}-{second.stem}.png")
     writable_file(target, ".png")
     if target.exists() and target.resolve() in (first.resolve(), second.resolve()):

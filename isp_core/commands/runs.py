@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from isp_core.commands.application import Application
@@ -20,11 +22,16 @@ app = Application(help="Manage run directories.", no_args_is_help=True)
 app.command("import")(import_results)
 _MAIN = ("epoch", "loss_total", "churn", "train_iou_foreground", "test_iou_foreground", "R-1", "R-5", "mAP", "mINP")
 """What `isp runs show` prints: it fits into a terminal of 100 columns."""
+_SHARE = re.compile(r"(^|_)(R-\d+|mAP|mINP|iou)(_|$)")
+"""Metrics that are stored as fractions and shown in per cent."""
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 
 
 @app.command("list")
-def list_folder(folder: Annotated[Path, typer.Argument(help="A folder of runs.")], as_json: JsonOption = False) -> None:
+def list_folder(
+    folder: Annotated[Path, typer.Argument(help="A folder of runs (default: runs, in this folder).")] = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
     """List the runs in a folder; of broken ones, say what is wrong."""
     runs = list_runs(folder)
     if as_json:
@@ -82,8 +89,12 @@ def show_run(
         typer.echo(printable(line))
     known = [name for name in _MAIN if name in metrics and metrics[name].notna().any()]
     left_out = len(metrics.columns) - len(known)
-    shown = (metrics if every else metrics[known]).rename(columns=printable)
+    shown = metrics if every else metrics[known]
+    shares = [name for name in shown if _SHARE.search(str(name)) and pd.api.types.is_numeric_dtype(shown[name])]
+    shown = shown.assign(**{str(name): 100 * shown[name] for name in shares}).rename(columns=printable)
     typer.echo(shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep=""))
+    if shares:
+        typer.echo("R-k, mAP, mINP and IoU in per cent")
     if not every and left_out:
         typer.echo(f"{left_out} more metrics: --all shows them, --json prints them")
 

@@ -51,7 +51,13 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
             owner = f"source {others[0]}" if len(others) == 1 else f"sources {_words(others)}"
             return f"{key} belongs to {owner}; this run's source is {own}, which has {_words(known)}"
     near = difflib.get_close_matches(location[-1], known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    if not near:  # an option of a section, written without it
+        near = [
+            f"{name}.{location[-1]}"
+            for name, field in Config.model_fields.items()
+            if len(location) == 1 and location[0] in getattr(field.annotation, "model_fields", {})
+        ]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {_words(known)}"
 
 

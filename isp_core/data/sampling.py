@@ -68,9 +68,10 @@ class IdentityBatches:
         if p < 1 or k < 1:
             raise SamplingError(f"batches of {p} identities x {k} images: both numbers must be at least 1")
         if len(people) < p:
+            option = f" (--set data.identities_per_batch={len(people)})" if len(people) else ""
             raise SamplingError(
                 f"batches of {p} identities from {len(people)} training identities: "
-                f"ask for at most {len(people)} identities a batch, or train on more people"
+                f"ask for at most {len(people)} identities a batch{option}, or train on more people"
             )
         if not 0 <= rank < world_size:
             raise SamplingError(f"rank {rank} of {world_size} processes: ranks count from 0 to {world_size - 1}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isp_core.runs import schema
 from isp_core.runs.errors import RunError
-from isp_core.runs.reader import open_run
+from isp_core.runs.reader import Run, open_run
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,17 @@ def summarise(path: Path) -> RunSummary:
 def list_runs(root: str | Path) -> list[RunSummary]:
     """The runs directly in `root` (or `root` itself where it is one), by name; broken ones with their problem."""
     return [summarise(entry) for entry in run_folders(root)]
+
+
+def why_no_weights(run: Run) -> str:
+    """What to say where a run holds no weights: why, and which runs beside it do hold some."""
+    try:
+        beside = [each.name for each in list_runs(run.path.absolute().parent) if each.weights]
+    except RunError:
+        beside = []
+    why = "it was imported" if run.info.imported else "they were pruned, or not published with it"
+    others = f"; beside it {', '.join(beside[:5])} {'has' if len(beside) == 1 else 'have'} weights" if beside else ""
+    return f"{run.path} holds no weights: {why}{others}"
 
 
 def run_folders(root: str | Path) -> list[Path]:

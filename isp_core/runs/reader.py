@@ -113,6 +113,7 @@ class Run:
 
     def labels(self, kind: MapKind, epoch: int, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> Maps:
         """Maps (n, h, w) uint8: 0 background, 1..K-1 parts, 255 ignored. Rows are positions in the kind's records."""
+        self._require_labelled(kind, epoch)
         file = self._map_file(kind, epoch)
         maps = self._of_parts(file, read_maps(file, rows, self._pictures(kind)))
         self._require_order(kind)
@@ -174,6 +175,10 @@ class Run:
         """
         from isp_core.matching import judged
 
+        if split not in (*schema.TEST, schema.VALIDATION):
+            raise RunError(
+                f"{split!r} is no split that has embeddings; there are {', '.join((*schema.TEST, schema.VALIDATION))}"
+            )
         file = self._embeddings_file(split, epoch)
         if not os.path.lexists(file):
             raise RunError(
@@ -239,6 +244,14 @@ class Run:
 
     def _place(self, kind: MapKind, epoch: int) -> Path:
         return self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5"
+
+    def _require_labelled(self, kind: MapKind, epoch: int) -> None:
+        """RunError where there are no such maps; it names those that there are."""
+        if kind not in schema.MAP_KINDS:
+            raise RunError(f"{kind!r} is no kind of label maps; there are {', '.join(schema.MAP_KINDS)}")
+        if not os.path.lexists(self._place(kind, epoch)):
+            labelled = ", ".join(map(str, self.label_epochs(kind))) or "none"
+            raise RunError(f"{self.path} has no {kind} label maps of epoch {epoch}; it has those of epochs: {labelled}")
 
     def _map_file(self, kind: MapKind, epoch: int) -> Path:
         return regular_file(self._place(kind, epoch), self.path)

@@ -17,6 +17,7 @@ from isp_core.data.readers.files import name_some, subfolders
 from isp_core.data.readers.layout import Found, Reader
 from isp_core.data.readers.published import recognise
 from isp_core.data.records import DataError, DataSet
+from isp_core.images import has_images
 
 __all__ = ["READERS", "load"]
 
@@ -49,7 +50,8 @@ def load(root: Path, name: str | None = None) -> DataSet:
     """
     root = Path(root).expanduser()
     if not root.exists():
-        raise DataError(f"{root}: no such folder; give the folder of a data set")
+        what = "file; give a .csv or the folder" if root.suffix else "folder; give the folder"
+        raise DataError(f"{root}: no such {what} of a data set")
     if root.is_file():
         return _load_file(root, name)
     if (root / "run.json").is_file():
@@ -109,6 +111,7 @@ def _search(root: Path) -> tuple[Path, Reader]:
     raise DataError(
         f"{root}: no known layout (it holds {held}). Known: {'; '.join(reader.looks_like for reader in READERS)}. "
         + (f"Images with identities in their names lie in {loose}: give that folder itself. " if loose else "")
+        + (f"`isp look {root}` takes these images as they are. " if _holds_images(root) else "")
         + "Anything else works through a CSV (path, identity)."
     )
 
@@ -119,6 +122,14 @@ def _whole_layout(folder: Path) -> Reader | None:
         return next((reader for reader in READERS[:-_LOOSE] if reader.recognises(folder)), None)
     except OSError:
         return None
+
+
+def _holds_images(folder: Path) -> bool:
+    """Whether images lie in the folder or in one directly below."""
+    try:
+        return any(map(has_images, (folder, *_readable_subfolders(folder))))
+    except OSError:
+        return False
 
 
 def _loose_layout(folder: Path) -> bool:

@@ -114,7 +114,7 @@ def load_space(name_or_path: str | Path) -> LabelSpace:
         if not path.exists():
             raise IspError(
                 f"label space {str(name_or_path)!r} is unknown; known: {', '.join(space_names())}, "
-                "or a YAML file of one's own"
+                "or your own YAML file"
             )
     return _read(path, state_of(path))
 

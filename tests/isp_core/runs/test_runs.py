@@ -208,7 +208,7 @@ def test_missing_things_say_how_to_get_them(path: Path, tmp_path: Path) -> None:
     run = open_run(path)
     with pytest.raises(RunError, match="isp extract"):
         run.embeddings("query", 9)
-    with pytest.raises(RunError, match=r"epoch_0009.h5 is missing"):
+    with pytest.raises(RunError, match=r"no train label maps of epoch 9; it has those of epochs"):
         run.labels("train", 9)
     with pytest.raises(RunError, match="asked for row 40"):
         run.labels("train", 1, [40])

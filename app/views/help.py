@@ -37,7 +37,7 @@ MEASURES = {
     "does not have the class.",
     "mean of class and complement IoU": "What the authors' script prints as IoU; higher for small parts.",
     "constant mask": explain.CONSTANT_MASK,
-    "ambiguous pixels": "Foreground in 20 to 80 % of the training ground truth: a constant mask cannot tell them.",
+    "ambiguous pixels": "Foreground in 20 to 80 % of the training ground truth: a constant mask cannot decide them.",
     "AUC": "Probability that a person's pixel scores higher than one of the background.",
     "labels changed": "Share of pixels whose pseudo-label differs from the round before.",
     "purity": "Share of a part's pixels in its most common class, over all people (across) or within each person.",

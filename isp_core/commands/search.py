@@ -38,7 +38,8 @@ def search_gallery(
 ) -> None:
     """Find the gallery images of a run that are nearest to your own images (Eq. 10).
 
-    Someone is always nearest, even when the person is not in the gallery: a rank is not an identification.
+    Someone is always nearest, even when the person is not in the gallery: a rank is not an identification. An image
+    that is itself in the gallery comes first, with distance 0; its next rank is the nearest other image.
     """
     # imported here: --help need not wait for torch
     from isp_core.gallery import GalleryIndex

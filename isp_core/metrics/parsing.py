@@ -193,7 +193,7 @@ class ConstantMasks:
 
     @property
     def ambiguous(self) -> Flags:
-        """(H, W): pixels that are foreground in 20 to 80 % of the training images; a constant cannot tell them."""
+        """(H, W): pixels that are foreground in 20 to 80 % of the training images; a constant cannot decide them."""
         return (self.frequency >= 0.2) & (self.frequency <= 0.8)
 
     def counts(self, targets: Labels, target: str) -> BinaryCounts:

@@ -57,7 +57,7 @@ def notes(run: Run) -> list[str]:
     """What `verify` could not check, in sentences: files without a noted checksum."""
     sums = checksums.read_sums(run.path)
     if not sums:
-        return ["no checksums recorded: an older or foreign run, of which changed bytes that still read go unnoticed"]
+        return ["no checksums recorded (an older or imported run): a changed file that still opens is not noticed"]
     without = [name for name in _own_files(run) if name not in sums]
     if not without:
         return []

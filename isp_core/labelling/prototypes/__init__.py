@@ -17,13 +17,13 @@ class PrototypeSource(Source[PrototypeOptions]):
 
     name = "prototypes"
     role = Role.LEARNED
-    uses = (Use.POSITION, Use.IDENTITIES)
+    uses = (Use.POSITION, Use.IDENTITIES, Use.TUNING)
     algorithm = 1
     description = (
         "A person is taken to fill the middle of the image at first; prototypes of the background and of body parts, "
         "shared by all people, then replace that guess, and GrabCut draws the masks. Identity labels tell where "
-        "garments change and what one person carries; cameras are not used, and the options were chosen on rendered "
-        "people of another seed than any reported data set."
+        "garments change and what one person carries; cameras are not used, and the options were chosen with ground "
+        "truth of rendered people of another seed than any reported data set."
     )
     empty_parts = "no mask reaches it: lower --parts, or enlarge --size"
 

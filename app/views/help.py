@@ -15,7 +15,8 @@ from isp_core.palette import SLOTS, Slot
 
 WORDS = {
     "identity": "Who an image shows: the only label that the paper's method learns from.",
-    "query, gallery": "What is searched for, and what is searched in. A query's own camera is left out of its ranking.",
+    "query, gallery": "What is searched for, and what is searched in. Gallery images of the query's own "
+    "identity and camera are left out of its ranking.",
     "pseudo-label": "The part that the source of labels gives to a pixel of a training image (the paper: by "
     "clustering, Eq. 3-4); made again in each labelling round.",
     "prediction": "The part that the classifier gives to a pixel (argmax of Eq. 5); never mixed with pseudo-labels.",

@@ -129,7 +129,10 @@ def _about(table: pd.DataFrame, reference: str, names: list[str], opened: Sequen
     if reference != NOTHING:
         others = len(names) - len(run_rows.on_the_same_images(opened, reference))
         words += f" Δ: difference to {plain(reference)}, in points."
-        words += " Each row is one training: another seed moves these numbers too, so compare Δ with the interval."
+        words += (
+            " Each row is one training; another seed gives other numbers. The interval is of the run's own mAP, not "
+            "of Δ: `isp eval retrieval --against` gives the interval of a difference."
+        )
         if others:
             words += f" {others} run{'s' if others > 1 else ''} tested on other images: no difference."
     st.caption(words)

@@ -23,8 +23,8 @@ class Provenance:
     """Where a figure comes from. checkpoint: SHA-256 of the epoch's weights, "" where they were not kept."""
 
     run: str
-    epoch: int | None
-    K: int
+    epoch: int | str | None  # words where it is that of a difference
+    K: int | str
     split: str
     checkpoint: str
     schema: str
@@ -47,16 +47,22 @@ def provenance(run: Run, epoch: int | None, split: str) -> Provenance:
     return Provenance(run.name, epoch, info.parts, split, checkpoint, info.schema_version, info.data.fingerprint)
 
 
-def csv(table: pd.DataFrame, source: Provenance | Sequence[Provenance], rule: str = "") -> bytes:
+def difference(one: Provenance, other: Provenance) -> Provenance:
+    """Where the difference of two figures comes from: what both share, else both, as "one - other"."""
+    pairs = {field.name: (getattr(one, field.name), getattr(other, field.name)) for field in fields(Provenance)}
+    return Provenance(**{name: a if a == b else f"{a} - {b}" for name, (a, b) in pairs.items()})
+
+
+def csv(table: pd.DataFrame, source: Provenance | Sequence[Provenance], rule: str | Sequence[str] = "") -> bytes:
     """The table with its provenance in columns of every row, so that rows of several files can be put together.
 
-    source: one for all rows, or one per row where rows come from several runs, epochs or splits.
+    source, rule: one for all rows, or one per row where rows come from several runs, epochs or splits.
     """
     sources = [source] * len(table) if isinstance(source, Provenance) else list(source)
     if len(sources) != len(table):
         raise ValueError(f"{len(sources)} provenances for {len(table)} rows")
     columns = {field.name: [getattr(one, field.name) for one in sources] for field in fields(Provenance)}
-    return to_csv(table.assign(**columns, **({"rule": rule} if rule else {})))
+    return to_csv(table.assign(**columns, **({"rule": rule if isinstance(rule, str) else list(rule)} if rule else {})))
 
 
 def document(content: dict[str, object], source: Provenance, rule: str = "") -> bytes:

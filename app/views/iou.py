@@ -22,6 +22,7 @@ from isp_core.runs import Run
 
 FORMS = {"class IoU": "iou", "mean of class and complement IoU": "mean_iou"}
 NOTHING = "nothing"
+SIDES = "sides"  # what a row of the table was made from: one Scored, or the two of a difference
 
 
 def show(selection: Selection) -> None:
@@ -61,7 +62,7 @@ def show(selection: Selection) -> None:
         help="The authors' script prints the mean of class and complement IoU, which is higher for small parts",
     )
     st.dataframe(
-        aggregate[aggregate["form"] == form].drop(columns=["form", "run"]),
+        aggregate[aggregate["form"] == form].drop(columns=["form", "run", SIDES]),
         hide_index=True,
         alt="IoU by class in percent",
         column_config=iou_images.percent((*TARGETS, *parsing.AGREEMENT)),
@@ -140,6 +141,7 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
         level = parsing.constant_agreement(own.run, selection.settings, split, found.epoch)
         for words, form in FORMS.items():
             head = {"images": SPLIT_NAMES[split], "epoch": found.epoch, "n": len(found.judged.rows), "form": words}
+            head[SIDES] = (found,)
             values = found.overall(form)
             rows.append({**head, "run": own.name, "maps": own.name, **values, **agreed})
             constant = found.constant(selection.settings, form)
@@ -152,30 +154,44 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
             if other is not None and split == own.split:
                 theirs = other.overall(form)
                 head |= {"images": SPLIT_NAMES[other.split], "epoch": other.epoch, "n": len(other.judged.rows)}
+                head[SIDES] = (other,)
                 shared = parsing.agreement(other.run, other.split, other.judged)
                 rows.append({**head, "run": other.name, "maps": other.label, **theirs, **shared})
                 difference = {name: values[name] - theirs[name] for name in TARGETS}
                 difference |= {name: agreed[name] - shared[name] for name in parsing.AGREEMENT}
-                rows.append({**head, "run": own.name, "maps": "difference", "n": None, "epoch": None, **difference})
-    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS, *parsing.AGREEMENT, parsing.INTERVAL]
+                head |= {"n": None, "epoch": None, SIDES: (own, other)}
+                rows.append({**head, "run": f"{own.name} - {other.name}", "maps": "difference", **difference})
+    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS, *parsing.AGREEMENT, parsing.INTERVAL, SIDES]
     table = pd.DataFrame(rows).reindex(columns=order).sort_values(["form"], kind="stable")
     table.loc[table["form"] != "class IoU", parsing.INTERVAL] = ""  # it is that of the class IoU
     table[parsing.INTERVAL] = table[parsing.INTERVAL].fillna("")
     return table.astype({"epoch": "Int64", "n": "Int64"})
 
 
+def _source(sides: tuple[Scored, ...]) -> exports.Provenance:
+    """Where a row comes from; a difference names both."""
+    made = [exports.provenance(side.run, side.epoch, side.split) for side in sides]
+    return made[0] if len(made) == 1 else exports.difference(*made)
+
+
+def _rule(sides: tuple[Scored, ...]) -> str:
+    """The part-to-class assignment of a row; a difference says both where they differ."""
+    return " - ".join(dict.fromkeys(rule_sentence(side.run, side.matched) for side in sides))
+
+
 def _downloads(own: Scored, aggregate: pd.DataFrame, kept: pd.DataFrame, sentence: str) -> None:
     run = own.run
     source = exports.provenance(run, own.epoch, own.split)
-    by_words = {words: split for split, words in SPLIT_NAMES.items()}
-    rows = [
-        exports.provenance(run, own.epoch if pd.isna(epoch) else int(epoch), by_words[images])
-        for images, epoch in zip(aggregate["images"], aggregate["epoch"], strict=True)
-    ]
+    sides = list(aggregate[SIDES])
+    aggregate = aggregate.drop(columns=SIDES)
     with st.container(horizontal=True):
         st.download_button(
             "Table 3 (CSV)",
-            lambda: exports.csv(aggregate.drop(columns=["run", "epoch"]), rows, sentence),
+            lambda: exports.csv(
+                aggregate.drop(columns=["run", "epoch"]),
+                [_source(each) for each in sides],
+                [_rule(each) for each in sides],
+            ),
             f"{source.stem}_iou.csv",
             "text/csv",
             on_click="ignore",

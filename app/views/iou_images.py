@@ -67,7 +67,11 @@ def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFram
     with right:
         _image(selection, own, other if comparable else None, kept.iloc[position], part)
     _histogram(defined[part], part)
-    return kept.rename(columns={CONSTANT: f"{part}, constant mask", "split": "record_split"})
+    kept = kept.rename(columns={CONSTANT: f"{part}, constant mask", "split": "record_split"})
+    if other is None or not comparable:
+        return kept
+    kept = kept.rename(columns={OTHER: f"{part}, compared", DIFFERENCE: f"{part}, difference"})
+    return kept.assign(compared_run=other.run.name, compared_epoch=other.epoch, compared_split=other.split)
 
 
 def _table(selection: Selection, own: Scored, other: Scored | None, part: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import segmentation_models_pytorch as smp
 import timm
@@ -202,6 +202,7 @@ def _known(name: str) -> str:
     bare = name.removeprefix("tu-")
     if ":" not in name and "/" not in name:
         if timm.is_model(bare):
+            _pretrained(bare)
             return f"tu-{bare}"
         if name in smp.encoders.get_encoder_names():
             return name
@@ -212,13 +213,23 @@ def _known(name: str) -> str:
     )
 
 
+def _pretrained(name: str) -> Any:
+    """What timm knows of the weights of model `name`, which may end in their tag; None where it has none."""
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError:  # timm's for a tag that it does not have
+        model, _, tag = name.partition(".")
+        tags = ", ".join(each.partition(".")[2] for each in timm.list_pretrained(f"{model}.*")[:8])
+        raise IspError(f"backbone {model} has no weights called {tag[:80]!r}; it has {tags or 'none'}") from None
+
+
 def normalisation(name: str) -> Normalisation:
     """How images are to be normalised for the weights of backbone `name` (as for ImageNet where that is unknown)."""
     own = own_backbone(name)
     if own is not None:
         return own.normalisation
     if timm.is_model(name):
-        known = timm.get_pretrained_cfg(name)
+        known = _pretrained(name)
         if known is not None:
             return Normalisation(tuple(known.mean), tuple(known.std))
     return IMAGENET

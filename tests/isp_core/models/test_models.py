@@ -225,6 +225,7 @@ def test_wrong_weights_are_explained(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"backbone": "resnet9000"}, "no backbone is called 'resnet9000'"),
+        ({"backbone": "resnet50.nope"}, "backbone resnet50 has no weights called 'nope'; it has a1_in1k, "),
         ({"backbone": "test_mambaout", "output_stride": 16}, "does not allow output stride 16"),
         ({"stages": (6,)}, "has the stages 1 to 5"),
     ],

@@ -27,13 +27,16 @@ PAGES = {
     "help": ("Help", "help"),
 }
 
-# Streamlit's captions, keys and code colours have a contrast of 2.6 to 3.9: too little to read
+# Streamlit's captions, keys and code colours have a contrast of 2.6 to 3.9, and white on the dark theme's primary
+# colour has 2.3: too little to read
 STYLE = """<style>
 [data-testid=stMainBlockContainer] {padding-top: 3.5rem}
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] * {opacity: 1 !important}
 [data-testid=stCaptionContainer] {opacity: 0.82 !important}
 [data-testid=stApp] kbd {opacity: 0.82 !important}
 [data-testid=stCode] .token {color: inherit !important}
+[data-testid=stMultiSelectTagsContainer] [data-tag], [data-testid=stBaseButton-primary]:enabled
+  {background: #0072B2; color: #FFFFFF}
 </style>"""
 
 st.set_page_config(page_title="ISP: what identity labels teach", page_icon=page_icon(), layout="wide")

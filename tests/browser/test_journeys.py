@@ -59,7 +59,7 @@ def test_scrubbing_with_the_keyboard_reaches_the_address(tab: Tab) -> None:
     tab.open("evolution?run=k6&img=0003_c2s1_000001_00.jpg&epoch=5&op=80&hide=5")
     box = component(tab)
     expect(box).to_have_attribute("data-epoch", "5")
-    assert box.locator(".legend button[aria-pressed=false]").count() == 1
+    expect(box.locator(".legend button[aria-pressed=false]")).to_have_count(1)
     box.focus()
     tab.page.keyboard.press("ArrowLeft")
     tab.page.keyboard.press("ArrowLeft")
@@ -104,9 +104,9 @@ def test_masks_are_looked_at_closely(tab: Tab) -> None:
     tab.page.keyboard.press("+")
     expect(box.locator(".zoom")).to_have_text("1.5×")
     tab.page.keyboard.press("1")
-    assert box.locator(".legend button[aria-pressed=false]").count() == 1
+    expect(box.locator(".legend button[aria-pressed=false]")).to_have_count(1)
     tab.page.keyboard.press("Shift+Digit2")
-    assert box.locator(".legend button[aria-pressed=true]").count() == 1
+    expect(box.locator(".legend button[aria-pressed=true]")).to_have_count(1)
     tab.page.keyboard.press("o")
     tab.page.wait_for_function("location.href.includes('line=1')")
     name, data = download(tab, "Figure 4")
@@ -219,7 +219,7 @@ def test_fifty_uploads_at_once(tab: Tab, tmp_path: Path) -> None:
     tab.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(sorted(tmp_path.glob("*.png")))
     expect(tab.page.get_by_text("50 images were uploaded; the first 16 are parsed.")).to_be_visible(timeout=60_000)
     tab.settle()
-    assert component(tab).locator(".grid canvas").count() == 16
+    expect(component(tab).locator(".grid canvas")).to_have_count(16)
 
 
 def test_aligned_matching_switched_off_changes_the_list(tab: Tab) -> None:

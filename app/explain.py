@@ -38,6 +38,8 @@ def about(source: Source[Any]) -> str:
 
 def labels(run: Run) -> str:
     """The run's source of pseudo-labels: how they are made, and what they use."""
+    if run.info.parent is not None:
+        return f"Nothing was trained on these images: the network of {run.info.parent} parsed them."
     source = SOURCES.get(run.info.labels)
     if source is None:
         return f"The run says {run.info.labels or 'nothing'} about the source of its labels, which is not one of ours."

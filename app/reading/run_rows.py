@@ -24,7 +24,7 @@ _NONE = float("nan")
 
 def family(item: Listed) -> Family:
     """The group of a run in the list."""
-    return family_of(item.summary.labels, item.summary.parts)
+    return Family.PARSED if item.summary.parent else family_of(item.summary.labels, item.summary.parts)
 
 
 @dataclass(frozen=True)

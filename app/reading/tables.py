@@ -167,8 +167,10 @@ def build(which: str, runs: Sequence[tuple[str, Run]], left_out: dict[str, str] 
 
 
 def _rows(which: str, identifier: str, run: Run) -> list[dict[str, Any]]:
+    if not belongs(which, run):
+        return []
     if which == "Table 3":
-        return parsing_rows(identifier, run) if run.info.parts else []
+        return parsing_rows(identifier, run)
     head = _head(which, run)
     if head is None:
         return []
@@ -181,7 +183,9 @@ def _rows(which: str, identifier: str, run: Run) -> list[dict[str, Any]]:
 
 
 def belongs(which: str, run: Run) -> bool:
-    """Whether a run has a row in one of TABLES, measured or not."""
+    """Whether a run has a row in one of TABLES, measured or not: a look at own images (`isp look`) has none."""
+    if run.info.parent is not None:
+        return False
     return bool(run.info.parts) if which == "Table 3" else _head(which, run) is not None
 
 

@@ -106,14 +106,14 @@ def person_and_picture(run: Run, split: Split, *, people: bool = False) -> int:
     people: distractors and junk are not offered; there is an image of a person.
     """
     table = runs_access.records(run, split)
-    row, everybody = chosen(table), table["identity"]
-    if people and everybody.iloc[row] <= 0:
-        instead = int(np.flatnonzero((everybody > 0).to_numpy())[0])
+    row, identities = chosen(table), table["identity"]
+    if people and identities.iloc[row] <= 0:
+        instead = int(np.flatnonzero((identities > 0).to_numpy())[0])
         if kept(table) == row or st.query_params.get(PICTURE):
-            st.info(f"It is not known who is in {plain(names(table)[row])}; showing person {everybody.iloc[instead]}.")
+            st.info(f"It is not known who is in {plain(names(table)[row])}; showing person {identities.iloc[instead]}.")
         row = instead
     identity, name = str(table["identity"].iloc[row]), names(table)[row]
-    everyone = [str(one) for one in sorted(everybody[everybody > 0].unique() if people else everybody.unique())]
+    everyone = [str(one) for one in sorted(identities[identities > 0].unique() if people else identities.unique())]
     own = table[table["identity"] == int(identity)]
     options = names(own)
     st.session_state[PERSON], st.session_state[PICTURE] = identity, name

@@ -125,7 +125,7 @@ def _card(run: Run, chosen: Listed) -> None:
         info.backbone or "backbone unknown",
         f"{info.size[0]} × {info.size[1]}",
         f"epoch {chosen.summary.epochs}",
-        f"labels: {info.labels or 'unknown'}",
+        f"labels: {info.labels or 'unknown'}" if info.parent is None else f"parsed by {info.parent}",
     ]
     if info.imported:
         facts.append("imported")

@@ -61,7 +61,7 @@ def show(selection: Selection) -> None:
         st.caption(f"The first {MOST_RUNS} of {len(by_k)} runs; choose others above.")
     elif not wanted and len(by_k) < len(candidates):
         st.caption(
-            f"{len(by_k)} of {len(candidates)} runs: the cascade by K, with the labels and the backbone of "
+            f"{len(by_k)} of {len(candidates)} runs, by K: those with the labels and the backbone of "
             f"{plain(run.name)}, as in Figure 4. Choose others above."
         )
     _missing(selection, list(candidates.values()))

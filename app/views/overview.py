@@ -170,7 +170,8 @@ def _cards(listed: list[Listed]) -> None:
     for family, group in itertools.groupby(here, key=run_rows.family):
         items = list(group)
         st.markdown(f"**{family.value[0].upper()}{family.value[1:]}**")
-        explain.sources(item.summary.labels for item in items)
+        if family is not Family.PARSED:
+            explain.sources(item.summary.labels for item in items)
         grid = st.grid(columns="auto", min_column_width=320, gap="small")
         for item in items:
             with grid, st.container(border=True, gap="small"):
@@ -193,8 +194,11 @@ def _card(item: Listed, run: Run) -> None:
     info, table = run.info, runs_access.metrics(run)
     st.markdown(f"**{plain(item.id)}**")
     kind = f"K = {info.parts}" if info.parts else "no parts (baseline)"
-    epochs = f"{item.summary.epochs} epoch" + ("" if item.summary.epochs == 1 else "s")
-    labels = f"labels: {info.labels}" if info.labels else ""
+    if info.parent is None:
+        epochs = f"{item.summary.epochs} epoch" + ("" if item.summary.epochs == 1 else "s")
+        labels = f"labels: {info.labels}" if info.labels else ""
+    else:
+        epochs, labels = "", f"parsed by {info.parent}, epoch {item.summary.epochs}"
     facts = [kind, tables.variant(run), info.backbone, epochs, info.data.name, labels]
     facts += ["imported"] if info.imported else []
     st.caption(" · ".join(plain(fact) for fact in facts if fact))

@@ -28,18 +28,19 @@ _COUNTS = "✓ yes"
 
 
 def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsewhere: list[str]) -> None:
-    """The pair's masks, its terms and their sum. elsewhere: what other lists say of the same picture."""
+    """The pair's masks, its terms and their sum. elsewhere: what other lists say of the same image."""
     run, epoch = side.run, side.epoch
     query, gallery = runs_access.records(run, "query"), runs_access.records(run, "gallery")
     same = query["identity"].iloc[q] == gallery["identity"].iloc[g]
-    who = "the same person" if same else "two people"
+    known = runs_access.knows_people(run)
+    who = f": {'the same person' if same else 'two people'};" if known else ":"
     rank = ranked.rank_of(g)
     place = (
         "removed from the list: its own camera, or junk" if rank is None else f"rank {rank} of {len(ranked.gallery)}"
     )
     st.caption(
-        f"{plain(names(query)[q])} and {plain(names(gallery)[g])}: {who}; {plain(place)} in {plain(side.name)}. "
-        f"{plain(' '.join(elsewhere))} Open another picture of a list to compare it."
+        f"{plain(names(query)[q])} and {plain(names(gallery)[g])}{who} {plain(place)} in {plain(side.name)}. "
+        f"{plain(' '.join(elsewhere))} Open another image of a list to compare it."
     )
     _masks(selection, run, epoch, q, g)
     finder.doors(run, "gallery", g, here="ranking")
@@ -53,7 +54,7 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         terms = ranking.take_apart(run, epoch, q, g)
         table = term_table(run, epoch, q, g, terms)
         st.markdown(_as_markdown(table))
-        st.caption("adds: what the term adds to d; pixels: the part's share of the query / the gallery picture, in %")
+        st.caption("adds: what the term adds to d; pixels: the part's share of the query / the gallery image, in %")
         if run.info.parts and side.rule != "global":
             one, other = runs_access.embeddings(run, "query", epoch), runs_access.embeddings(run, "gallery", epoch)
             explain.visibility(

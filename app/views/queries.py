@@ -48,7 +48,7 @@ def choose(selection: Selection, side: Side, table: pd.DataFrame, epoch: int | N
     wanted = _wanted_query(table, kept)
     pick.keep(table, wanted)
     scored = bool(table["AP"].notna().any())
-    st.caption(f"{len(kept)} queries, {order if scored else 'in the order of the records, not ranked yet'}")
+    st.caption(f"{len(kept)} queries, {order if scored else 'in the order of the records'}")
     finder.steps(everything, kept["row"].to_numpy())
     with st.container():
         pages = -(-len(kept) // PER_PAGE)

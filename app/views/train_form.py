@@ -23,6 +23,7 @@ from isp_core.errors import IspError
 from isp_core.labelling.source import Source
 from isp_core.labelling.sources import SOURCES
 from isp_core.metrics.spaces import space_names
+from isp_core.runs.schema import RUN_FILE
 
 NO_TRUTH = "none"
 DEPTH = 3  # how far below a configured folder a data set may lie, as for images
@@ -39,7 +40,7 @@ def _data_sets(roots: tuple[Path, ...]) -> dict[str, Path]:
     for root in roots:
         level = [root] if root.is_dir() else []
         for _ in range(DEPTH + 1):
-            known = [folder for folder in level if _looks_like_data(folder)]
+            known = [folder for folder in level if not _is_run(folder) and _looks_like_data(folder)]
             found += [folder for folder in known if folder not in found]
             level = [entry for folder in level if folder not in known for entry in _folders(folder)]
     shown = found[:MOST_DATA]
@@ -53,9 +54,16 @@ def _looks_like_data(folder: Path) -> bool:
         return False
 
 
+def _is_run(folder: Path) -> bool:
+    """A run's label maps and records are none of a data set's."""
+    return (folder / RUN_FILE).exists()
+
+
 def _folders(folder: Path) -> list[Path]:
     try:
-        return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))[:64]
+        return sorted(
+            p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")) and not _is_run(p)
+        )[:64]
     except OSError:
         return []
 

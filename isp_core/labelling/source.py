@@ -33,6 +33,7 @@ class Family(StrEnum):
     OURS = "ours"
     EXTRA = "extra semantics"
     BASELINE = "baseline"
+    PARSED = "own images, parsed without training"
 
 
 class Use(StrEnum):

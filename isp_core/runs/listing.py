@@ -14,7 +14,7 @@ from isp_core.runs.reader import Run, open_run
 @dataclass(frozen=True)
 class RunSummary:
     """A row of `isp runs list`; of a broken run only name, path and the problem are known. weights: epochs that have
-    any."""
+    any; parent: the run whose network parsed these images, where nothing was trained on them."""
 
     name: str
     path: str
@@ -25,6 +25,7 @@ class RunSummary:
     labels: str = ""
     weights: int = 0
     imported: bool = False
+    parent: str | None = None
     problem: str | None = None
 
 
@@ -52,6 +53,7 @@ def summarise(path: Path) -> RunSummary:
         labels=info.labels,
         weights=len(run.weight_epochs()),
         imported=info.imported,
+        parent=info.parent,
     )
 
 

@@ -102,7 +102,9 @@ class RunInfo(BaseModel):
     weights: Text = Field(default="", description="where the initial weights came from")
     versions: dict[Text, Text] = Field(default={}, max_length=500)
     imported: bool = False
-    parent: Text | None = None
+    parent: Text | None = Field(
+        default=None, description="of a look (isp look): the run whose network parsed the images; nothing was trained"
+    )
     order: dict[Text, Text] = Field(
         default={}, max_length=100, description="the images' order in each split (isp_core.runs.order); {} if older"
     )

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import isp_assets
 from isp_app.look import score_maps
+from isp_app.views import train_form
 from isp_core.data.crops import read_crops
 from isp_core.look import look
 from isp_core.runs import open_run
@@ -77,7 +78,23 @@ def test_look_alikes_are_not_called_wrong_where_nobody_says_who_is_who(open_page
     said = words(opened(open_page, looked, "ranking", run="unknown", split="query"))
     assert "look-alikes, nearest first; 23 ranked" in said
     assert "show the same person" not in said
+    assert "two people" not in said
+    assert "queries, in the order of the records" in said
     assert "show the same person" in words(opened(open_page, looked, "ranking", run="known", split="query"))
+
+
+def test_a_look_is_no_training_in_cards_and_tables_of_the_paper(open_page: Open, looked: Path) -> None:
+    said = words(opened(open_page, looked, "overview"))
+    assert "Own images, parsed without training" in said
+    assert "parsed by contrast" in said.replace("\\", "")
+    assert "labels: position" not in said.replace("\\", "")
+    assert "no run here belongs into it" in said
+
+
+def test_runs_are_not_offered_as_data_sets_to_train_on(looked: Path) -> None:
+    runs = WALKERS.parent
+    assert list(train_form._data_sets((runs,)).values()) == [WALKERS]
+    assert looked / "runs" not in train_form._data_sets((looked,)).values()
 
 
 def test_others_on_the_network_do_not_see_the_ground_truth(

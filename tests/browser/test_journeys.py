@@ -93,7 +93,7 @@ def test_figure_6_and_a_map_are_saved_with_their_origin(tab: Tab, site: Site) ->
 
 
 def test_masks_are_looked_at_closely(tab: Tab) -> None:
-    tab.open("k_compare?run=k6&split=query")
+    tab.open("k_compare?run=k6&split=query&ks=k4&ks=k6")
     box = component(tab)
     canvases = box.locator(".grid canvas")
     assert canvases.count() >= 4

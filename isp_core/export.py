@@ -24,8 +24,9 @@ from torch import nn
 from isp_core.data.pictures import Picture, as_image, resize_picture
 from isp_core.drawing import part_facts
 from isp_core.errors import IspError
-from isp_core.exported import FEATURES, INPUT, METADATA, Arrays, OnnxParser, output_names, require
+from isp_core.exported import FEATURES, INPUT, METADATA, Arrays, OnnxParser, output_names
 from isp_core.json_text import json_text
+from isp_core.onnx_files import require
 from isp_core.parser import HumanParser
 from isp_core.runs import Run
 from isp_core.runs.checksums import sha256

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from isp_core.data.pictures import Picture
 from isp_core.errors import IspError
 from isp_core.matching import Calibration, Embeddings, chosen_rule, judged
+from isp_core.onnx_files import open_session
 from isp_core.palette import Palette, assign
 from isp_core.prediction import ImageParser, Prediction
 from isp_core.runs import Run
@@ -71,20 +71,7 @@ class OnnxParser(ImageParser):
             IspError: no such file, not an export of ours, the rule lacks its thresholds, or the extra `onnx` is not
                 installed.
         """
-        require("onnxruntime")
-        import onnxruntime
-
-        if not path.is_file():
-            raise IspError(f"{shown(path)}: no such ONNX file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no public root
-            raise IspError(
-                f"{shown(path)} is not an ONNX file that can be opened: {str(error).splitlines()[0]}"
-            ) from error
+        self._session = open_session(path, threads)
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
         if text is None:
             raise IspError(f"{shown(path)} was not written by `isp export`: it has no metadata entry {METADATA!r}")
@@ -172,10 +159,3 @@ def exports_of(run: Run) -> list[tuple[int, str, Path]]:
         if epoch is not None and is_regular(file):
             found.append((epoch, variant, file))
     return sorted(found, key=lambda each: (-each[0], each[1]))
-
-
-def require(*modules: str) -> None:
-    """IspError where a library of the extra `onnx` is missing."""
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise IspError(f'{missing[0]} is not installed: pip install "isp-reid[onnx]"')

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
+from isp_core.onnx_files import open_session
 from isp_core.yaml_files import read_yaml
 from isp_eval.parsers.parsed import Parsed
 
@@ -92,17 +93,7 @@ def load_description(name_or_path: str | Path) -> ParserDescription:
 
 def open_onnx(file: Path, description: ParserDescription, threads: int = 0) -> Session:
     """An ONNX file as a Session. IspError where it cannot be opened or its input or outputs are called otherwise."""
-    import onnxruntime
-
-    if not file.is_file():
-        raise IspError(f"{file}: no such ONNX file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common root that it makes public
-        raise IspError(f"{file} is not an ONNX file that can be opened: {str(error).splitlines()[0]}") from error
+    session = open_session(file, threads)
     inputs, outputs = [i.name for i in session.get_inputs()], [o.name for o in session.get_outputs()]
     name = description.input.name or (inputs[0] if len(inputs) == 1 else None)
     if name not in inputs:

@@ -32,13 +32,10 @@ from isp_core.matching import Calibration
 from isp_core.metrics.labels import part_sizes
 from isp_core.metrics.parsing import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
-from isp_core.models.build import load_checkpoint, network_spec
+from isp_core.models.build import network_spec
 from isp_core.noted_parts import DOCUMENT, read_document
 from isp_core.progress import counted, progress_bar
 from isp_core.runs import Run, RunError, RunWriter, open_run
-from isp_core.runs import schema as run_schema
-from isp_core.runs.checksums import require_unchanged
-from isp_core.runs.untrusted import is_regular
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.training.averaging import WeightAverage
 from isp_core.training.description import (
@@ -58,6 +55,7 @@ from isp_core.training.processes import Processes, lost_peer
 from isp_core.training.resume import other_algorithm_line, require_same_maps, resumable
 from isp_core.training.sampling import augmentation, identity_batches
 from isp_core.training.schedule import learning_rate
+from isp_core.training.state import TrainingState, has_state
 from isp_core.training.watch import Row, TruthWatch, label_row
 
 Report = Callable[[str], None]
@@ -81,7 +79,7 @@ def train(
     IspError where data, configuration or disk do not allow it; nothing finished is ever lost.
     """
     keep_freed_memory()
-    config = relocated(config, (data.root, out), _has_state(out)) if resume else anchored(config)
+    config = relocated(config, (data.root, out), has_state(out)) if resume else anchored(config)
     if truth is None and config.run.truth is not None:
         truth = Path(config.run.truth), config.run.space
     try:
@@ -131,13 +129,14 @@ class _Training:
 
         torch.manual_seed(config.run.seed)
         # a checkpoint replaces them, so that a resumed run needs its initial weights no more
-        weights = "none" if resume and _has_state(out) else config.model.weights
+        weights = "none" if resume and has_state(out) else config.model.weights
         self.network = ISPNet(network_spec(config, len(self.people)), weights)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = config.optim.average
         self.average = WeightAverage(self.network, decay) if decay else None
         self.objective = objective_of(config, self.network, len(self.people), self.device)
         self.optimisation = Optimisation(self.network, self.objective, config, self.processes.accelerator)
+        self.state = TrainingState(self.network, self.average, self.objective, self.optimisation)
         training = TrainingPictures(
             self.pictures,
             list(train.path),
@@ -166,11 +165,6 @@ class _Training:
         self.writer = self._resume() if resume else self._create()
         self.events = held.enter_context(closing(Events(out, self.epoch + 1))) if events else None
         self.parallel = self.processes.accelerator.prepare_model(self.network)
-
-    @property
-    def finished(self) -> ISPNet:
-        """The network as an epoch leaves it, which labels, is measured and stored: the average where there is one."""
-        return self.network if self.average is None else self.average.network
 
     # ------------------------------------------------------------------------------------------------------ the loop
 
@@ -245,14 +239,7 @@ class _Training:
             row |= self._label(self.labeller, epoch)
         row |= self._evaluate(epoch)
         if self.main:
-            state = self.optimisation.state_dict() | {
-                "epoch": epoch,
-                "objective": self.objective.state_dict(),
-                "torch_rng": torch.get_rng_state(),
-            }
-            if self.average is not None:
-                state["average"] = self.average.state_dict()
-            self.writer.write_checkpoint(epoch, self.finished.state_dict(), state)
+            self.writer.write_checkpoint(epoch, self.state.finished.state_dict(), self.state.document(epoch))
             self.writer.finish_epoch(epoch, row)
             if self.events is not None:
                 self.events.write(epoch, row)
@@ -265,7 +252,7 @@ class _Training:
 
     def _label(self, labeller: Labeller, epoch: int) -> Row:
         stream = counted(
-            labeller.round(self.finished, epoch, self.first_labels),
+            labeller.round(self.state.finished, epoch, self.first_labels),
             f"labels {epoch}",
             self.own_pictures,
             lambda item: len(item.rows),
@@ -299,7 +286,7 @@ class _Training:
         calibration = self._calibrate(epoch) if due else None
         for what in due:
             row = self.evaluator.evaluate(
-                what, self.finished, epoch, self.writer, self.truth, self.assignment, calibration
+                what, self.state.finished, epoch, self.writer, self.truth, self.assignment, calibration
             )
             seconds = found.get("seconds_evaluation", 0.0) + row["seconds_evaluation"]
             found |= row | {"seconds_evaluation": seconds}
@@ -313,7 +300,7 @@ class _Training:
         if not labelled:
             return None
         found = calibrate(
-            self.finished,
+            self.state.finished,
             self.pictures,
             self.labels,
             self.by,
@@ -361,18 +348,7 @@ class _Training:
         self.processes.wait()
         if self.epoch < 0:
             return writer
-        folder = run.checkpoint(self.epoch)
-        if folder is None or not is_regular(folder / run_schema.STATE_FILE):
-            raise IspError(f"{self.out}: the state of epoch {self.epoch} was pruned; it cannot be resumed")
-        load_checkpoint(self.finished, folder / run_schema.WEIGHTS_FILE)
-        for name in (run_schema.WEIGHTS_FILE, run_schema.STATE_FILE):
-            require_unchanged(run.path, folder / name)
-        state = torch.load(folder / run_schema.STATE_FILE, weights_only=True, map_location=self.device)
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.optimisation.load_state_dict(state)
-        self.objective.load_state_dict(state["objective"])
-        torch.set_rng_state(state["torch_rng"].cpu())
+        self.state.restore(run, self.epoch, self.device)
         labelled = run.label_epochs("train")
         if labelled:
             self.first_labels, self.labels = run.labels("train", labelled[0]), run.labels("train", labelled[-1])
@@ -397,10 +373,5 @@ class _Training:
         self.writer.keep_weights(kept)
 
 
-def _has_state(out: Path) -> bool:
-    """Whether a run can be resumed from a checkpoint, rather than from its beginning."""
-    return any((out / run_schema.CHECKPOINTS).glob(f"epoch_*/{run_schema.STATE_FILE}"))
-
-
 def _silent(_: str) -> None:
-    """A report that nobody reads: only the main process speaks."""
+    """A no-op reporter: only the main process prints."""

@@ -60,13 +60,14 @@ def look_at_images(
     """
     # imported here: --help need not wait for torch
     from isp_core.data.crops import read_crops
+    from isp_core.data.label_files import require_label_folder
     from isp_core.look import look
     from isp_core.runs import open_run
 
     if truth is not None and space not in space_names():
         raise IspError(f"--space {space}: the app knows {', '.join(space_names())}")
-    if truth is not None and not truth.is_dir():
-        raise IspError(f"--truth {truth}: no such folder of label maps")
+    if truth is not None:
+        require_label_folder(truth)
     if app and not as_json:
         import streamlit  # noqa: F401  # a missing library is reported before the images are read
     data = read_crops(folder, names=not ignore_names)

@@ -1,7 +1,7 @@
 // The browser's history as a person expects it: one entry for what they did, so that one press of Back undoes it.
 //
 // Streamlit pushes an entry whenever parameters change. Two kinds are merged with the entry before: the page that follows the
-// parameters of a link to it (Streamlit pushes the new parameters on the old page first, which nobody has seen), and
+// parameters of a link to it (Streamlit first pushes the new parameters on the old page, an entry that never was on the screen), and
 // parameters that change without anything having been pressed (a page that fills in what it carries over).
 
 const SOON = 5000;  // milliseconds between the two halves of a link

@@ -86,6 +86,7 @@ def judge_parsing(
     """
     # imported here: --help need not wait for torch
     from isp_core.data import load
+    from isp_core.data.label_files import require_label_folder
     from isp_core.runs import open_run
     from isp_eval.label_maps import maps_of, maps_of_pictures
     from isp_eval.parsing import TrainingTruth, evaluate
@@ -95,6 +96,7 @@ def judge_parsing(
 
     if out is not None:
         writable_folder(out)
+    require_label_folder(truth)
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
     if pictures is not None:
         maps = maps_of_pictures(opened, pictures, epoch, progress)

@@ -16,6 +16,12 @@ SUFFIXES = (".png", ".npy")
 PARSER_FOLDER = "_parsing_pgt"  # SCHP's labels lie in bounding_box_train_parsing_pgt beside bounding_box_train
 
 
+def require_label_folder(folder: Path) -> None:
+    """DataError where there is no such folder: asked before anything is computed that label maps are compared with."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of label maps")
+
+
 def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
     """The label map of every record, None where there is none.
 
@@ -27,8 +33,7 @@ def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
     Raises:
         DataError: FOLDER does not exist, or holds the label map of no record.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of label maps")
+    require_label_folder(folder)
     listed, own = _listed(folder), _only_parsed(folder)
     found = [_find(folder, str(path), listed, own) for path in records["path"]]
     if len(found) and all(path is None for path in found):

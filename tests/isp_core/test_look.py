@@ -192,7 +192,7 @@ def test_the_command_scores_maps_where_ground_truth_is_given(
     ("arguments", "says"),
     [
         (["--space", "nonsense", "--truth", "."], "--space nonsense"),
-        (["--truth", "missing-maps"], "--truth missing-maps: no such folder"),
+        (["--truth", "missing-maps"], "missing-maps: no such folder"),
         (["--run", "missing-run"], "missing-run does not exist"),
         (["--epoch", "5"], "no weights of epoch 5"),
     ],

@@ -164,6 +164,9 @@ def _details(network: Network, seen: Seen) -> None:
         )
     st.html("<div style='display:flex;flex-wrap:wrap;gap:.5rem'>" + "".join(chips) + "</div>")
     st.caption(f"Visible parts, l_k, by {plain(seen.rule)}.")
+    if not visible.any():
+        st.info("No part of a person was found in this image.")
+        return
     likely, why = parse_upload.likely_belonging(network.run)
     if likely is not None:
         state = "visible here" if visible[likely - 1] else "not visible here"
@@ -200,7 +203,7 @@ def _downloads(network: Network, networks: list[Network], images: list[Given], w
 
 def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
     run, epoch = network.run, network.epoch
-    st.subheader("Nearest people in the gallery", anchor=False)
+    st.subheader(f"Nearest people in the gallery, by {plain(network.name)}", anchor=False)
     if epoch not in run.embedding_epochs():
         empty.say(
             f"{plain(run.name)} has no gallery embeddings at epoch {epoch}. Make them:",
@@ -222,8 +225,11 @@ def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
         words = f"rank {i}, distance {one.distance:.3f}: {pictures.describe(record)}, nearest of {one.pictures}"
         tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, who))
     ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")
+    how = "by the global feature, the only one of a network without parts. "
+    if run.info.parts:
+        how = "by Eq. 10 among candidates from an index of global and foreground features. "
     st.caption(
-        "One image per person, the nearest by Eq. 10 among candidates from an index of global and foreground features. "
+        f"One image per person, the nearest {how}"
         "Someone is always nearest, even when the person is not in the gallery: a rank is not an identification."
     )
     if root is None:

@@ -85,7 +85,7 @@ def test_figure_4_is_the_default_of_its_page(open_page: Open, own_runs: Path) ->
     for name, variant in (("one-step", "one-step"), ("k6-again", "cascade")):
         _copy(own_runs / "k6", own_runs / name, variant)
     said = words(open_page("k_compare", runs=own_runs, run="k6"))
-    assert "3 of 4 runs: the cascade by K" in said
+    assert "3 of 4 runs, by K: those with the labels and the backbone of k6" in said
 
 
 def test_rows_of_several_runs_carry_their_own_names(drawn: Path) -> None:

@@ -14,9 +14,12 @@ from PIL import Image
 
 from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
+from isp_core.exported import export_of, exports_of
+from isp_core.file_state import State, state_of
 from isp_core.gallery import CANDIDATES, GalleryIndex
 from isp_core.matching import Embeddings, describe_rule
 from isp_core.parser import HumanParser
+from isp_core.prediction import ImageParser
 from isp_core.runs import Run, open_run
 from isp_core.runs.maps import Maps
 
@@ -25,8 +28,9 @@ NEAREST = 12
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=6, show_spinner="Loading the network")
-def _parser(run: Run, epoch: int) -> HumanParser:
-    return HumanParser.load(run, epoch)
+def _parser(run: Run, epoch: int, export: Path | None, state: State | None) -> ImageParser:
+    """The network of a run, or its export; `state` of the export's file makes a new one of it another entry."""
+    return HumanParser.load(run, epoch) if export is None else export_of(run, export, epoch)
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,13 @@ class Seen:
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=128, max_size="64mb", show_spinner="Parsing", scope="session")
-def _see(run: Run, epoch: int, pixels: bytes, width: int, height: int) -> Seen:
-    return _read(run, epoch, Image.frombytes("RGB", (width, height), pixels))
+def _see(
+    run: Run, epoch: int, export: Path | None, state: State | None, pixels: bytes, width: int, height: int
+) -> Seen:
+    return _read(_parser(run, epoch, export, state), Image.frombytes("RGB", (width, height), pixels))
 
 
-def _read(run: Run, epoch: int, picture: Image.Image) -> Seen:
-    parser = _parser(run, epoch)
+def _read(parser: ImageParser, picture: Image.Image) -> Seen:
     with _ONE_AT_A_TIME, torch.inference_mode():
         found = parser.read(picture)
     return Seen(
@@ -52,26 +57,34 @@ def _read(run: Run, epoch: int, picture: Image.Image) -> Seen:
     )
 
 
-def see(run: Run, epoch: int, picture: Image.Image) -> Seen:
-    """Parts and features of one RGB picture."""
-    return _see(run, epoch, picture.tobytes(), picture.width, picture.height)
-
-
 @dataclass(frozen=True)
 class Network:
-    """The weights of a run at an epoch. name: the run's in the list, and the epoch."""
+    """The weights of a run at an epoch, or the file that `isp export` made of them. name: the run's in the list, the
+    epoch, and how it was exported."""
 
     name: str
     run: Run
     epoch: int
+    export: Path | None = None
+
+    def _parser(self) -> ImageParser:
+        return _parser(self.run, self.epoch, self.export, self._state())
+
+    def _state(self) -> State | None:
+        return None if self.export is None else state_of(self.export)
+
+    def require(self) -> None:
+        """IspError where the network cannot be opened, or the export is of other weights than the run's."""
+        self._parser()
 
     def see(self, picture: Image.Image) -> Seen:
-        """See `see`."""
-        return see(self.run, self.epoch, picture)
+        """Parts and features of one RGB image, kept for this session."""
+        pixels = picture.tobytes()
+        return _see(self.run, self.epoch, self.export, self._state(), pixels, picture.width, picture.height)
 
     def read(self, picture: Image.Image) -> Seen:
         """The same without the session's cache, which a download that is made when it is clicked cannot reach."""
-        return _read(self.run, self.epoch, picture)
+        return _read(self._parser(), picture)
 
     def trained_on(self) -> str:
         """What the network has seen, in a sentence, and what that means for other images."""
@@ -85,6 +98,18 @@ class Network:
             f"trained on {info.data.name}{kind}{many}, crops of one person at {height} × {width}{labels}. "
             "On images unlike these, expect worse results."
         )
+
+
+def networks_of(name: str, run: Run) -> list[Network]:
+    """The networks of a run that is called `name` in the list: epochs with weights, the last first, then its exports.
+
+    RunError where its folder cannot be read.
+    """
+    found = [Network(f"{name} epoch {epoch}", run, epoch) for epoch in run.weight_epochs()[::-1]]
+    for epoch, variant, file in exports_of(run):
+        how = f"ONNX {variant}" if variant else "ONNX"
+        found.append(Network(f"{name} epoch {epoch} ({how})", run, epoch, file))
+    return found
 
 
 def forget() -> None:

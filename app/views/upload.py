@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import streamlit as st
 
@@ -19,6 +21,7 @@ from isp_app.state.given import Given
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_app.views import upload_images
+from isp_core.errors import IspError
 from isp_core.palette import alike, union
 from isp_core.runs import RunError
 
@@ -39,6 +42,8 @@ def show(selection: Selection) -> None:
         "Upload images of people only if you have the right to."
     )
     networks = _choose(everything)
+    if not networks:
+        return
     images, which = upload_images.choose(selection, networks[0].run)
     if not images:
         return
@@ -60,20 +65,17 @@ def show(selection: Selection) -> None:
 
 
 def _networks(selection: Selection) -> dict[str, Network]:
-    """Runs and epochs that have weights: the sidebar's run first, its last epoch first."""
+    """Runs and epochs that have weights or exports: the sidebar's run first, its last epoch first."""
     found: dict[str, Network] = {}
     for item, run in selection.open_others():
-        try:
-            for epoch in run.weight_epochs()[::-1]:
-                name = f"{item.id} epoch {epoch}"
-                found[name] = Network(name, run, epoch)
-        except RunError:
-            continue
+        with suppress(RunError):
+            found |= {network.name: network for network in parse_upload.networks_of(item.id, run)}
     return found
 
 
 def _choose(everything: dict[str, Network]) -> list[Network]:
-    """One network, or several to compare on the same image; what each was trained on."""
+    """One network, or several to compare on the same image; what each was trained on. Those that cannot be opened are
+    left out, with the reason."""
     names = list(everything)
     all_found("ckpt", names, "Network")
     wanted = st.multiselect(
@@ -86,10 +88,18 @@ def _choose(everything: dict[str, Network]) -> list[Network]:
         args=("ckpt",),
         max_selections=MOST_NETWORKS,
         placeholder=names[0],
-        help="Runs and epochs whose weights are stored. Choose several to compare them on the same image.",
+        help="Runs and epochs whose weights are stored, and their ONNX files (`isp export`). Choose several to compare "
+        "them on the same image.",
     )
-    networks = [everything[name] for name in wanted or names[:1]]
-    for network in networks:
+    networks = []
+    for network in [everything[name] for name in wanted or names[:1]]:
+        try:
+            network.require()
+        except IspError as error:
+            st.warning(f"{plain(network.name)} cannot be opened.")
+            st.text(empty.short(error))
+            continue
+        networks.append(network)
         st.caption(f"{plain(network.name)}: {plain(network.trained_on())}")
     return networks
 

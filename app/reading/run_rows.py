@@ -14,6 +14,7 @@ from isp_core.labelling.source import Family
 from isp_core.labelling.sources import family_of
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
+from isp_eval.studies.rows import variant
 
 GROUP = "group"
 DIFFERENCE = ", difference"
@@ -53,7 +54,7 @@ def _row(item: Listed, run: Run) -> dict[str, object]:
         GROUP: family(item).value,
         "K": run.info.parts,
         "labels": run.info.labels,
-        "variant": tables.variant(run),
+        "variant": variant(run.info),
         **retrieval.values,
         "mAP, 95 % by identity": retrieval.interval,
         **{words: curve.last if curve else _NONE for words, curve in iou.items()},

@@ -1,6 +1,6 @@
-"""The paper's Tables 3-6 for the runs on the disk: one row a run, beside the paper's figures. In percent.
+"""The paper's Tables 3-6 for the runs on the disk: one row per run, beside the paper's numbers. In per cent.
 
-Figures are what training and `isp eval` stored with each run; nothing is computed here. No drawing.
+The metrics are what training and `isp eval` stored with each run; nothing is computed here, and nothing is drawn.
 """
 
 from __future__ import annotations
@@ -8,42 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from isp_app.reading import curves, runs_access
 from isp_core.labelling.source import Role
-from isp_core.labelling.sources import role_of
 from isp_core.metrics.bootstrap import Interval
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
 from isp_eval.retrieval import stored_interval
-from isp_eval.studies import paper
+from isp_eval.studies.rows import NONE, TABLES, belongs, classes, head, papers, percent
+from isp_eval.studies.table import Row
 from isp_eval.tables import range_words
 
-VARIANTS = {"cascade": "", "one-step": "Variant 1", "unnormalised": "Variant 2"}
-
-
-class Kind(NamedTuple):
-    """A table of the paper: its title in a few words, and what it shows."""
-
-    title: str
-    about: str
-
-
-TABLES = {
-    "Table 3": Kind(
-        "IoU of parts",
-        "How well the parts match the ground truth; pseudo-labels (train) and predictions (test) are kept apart.",
-    ),
-    "Table 4": Kind("number of parts", "How many parts? One row per run of the cascade, by K."),
-    "Table 5": Kind(
-        "extra semantics", "Learned parts (ISP), a parser's or ground-truth parts (+extra info), and none (baseline)."
-    ),
-    "Table 6": Kind("backbones", "Which backbone?"),
-}
-_NONE = float("nan")
+_FORMS = (
+    ("class IoU", "IoU", "constant"),
+    ("mean of class and complement IoU", "mean with complement", "constant mean"),
+)
 
 
 @dataclass(frozen=True)
@@ -56,18 +38,6 @@ class Figures:
     interval: str = ""
 
 
-def variant(run: Run) -> str:
-    """ "" for the cascade, else the variant of Figure 5."""
-    labels = run.info.config.get("labels")
-    name = labels.get("variant", "cascade") if isinstance(labels, dict) else "cascade"
-    return VARIANTS.get(str(name), str(name))
-
-
-def model(run: Run) -> Role:
-    """The row of Table 5 that a run belongs to."""
-    return role_of(run.info.labels, run.info.parts)
-
-
 def retrieval(run: Run) -> Figures:
     """The last stored evaluation of Eq. 10 (a baseline: of the global feature), else training's last figures."""
     rule = "aligned" if run.info.parts else "global"
@@ -78,15 +48,15 @@ def retrieval(run: Run) -> Figures:
         document = runs_access.evaluation(run, name)
         figures = document.get("figures")
         known = {k: v for k, v in figures.items() if isinstance(v, dict)} if isinstance(figures, dict) else {}
-        values = {k: _percent(known.get(k, {}).get("mean")) for k in curves.RETRIEVAL}
+        values = {k: percent(known.get(k, {}).get("mean")) for k in curves.RETRIEVAL}
         return Figures(epoch, values, _interval(stored_interval(document)))
     table = runs_access.metrics(run)
     stored = {name: curves.curve(table, name) for name in curves.RETRIEVAL}
     epochs = [curve.epochs[-1] for curve in stored.values() if curve]
     ends = [curves.curve(table, f"mAP_{end}") for end in ("low", "high")]
-    low, high = (end.last if end else _NONE for end in ends)
+    low, high = (end.last if end else NONE for end in ends)
     return Figures(
-        max(epochs, default=None), {k: c.last if c else _NONE for k, c in stored.items()}, range_words(low, high)
+        max(epochs, default=None), {k: c.last if c else NONE for k, c in stored.items()}, range_words(low, high)
     )
 
 
@@ -112,24 +82,17 @@ def parsing_rows(identifier: str, run: Run) -> list[dict[str, Any]]:
 
 
 def _judged(head: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The classes beside each other, a row for each rule and form of IoU."""
+    by_rule: dict[str, dict[str, Row]] = {}
+    for row in classes(document):
+        by_rule.setdefault(row["rule"], {})[row["class"]] = row
     rows = []
-    for rule in document.get("rules") or []:
-        scores = {score["target"]: score for score in rule.get("rows", [])}
-        for form, own, other in (
-            ("class IoU", "iou", "constant_iou"),
-            ("mean of class and complement IoU", "mean_iou", "constant_mean_iou"),
-        ):
-            row = {
-                **head,
-                "epoch": document.get("epoch"),
-                "n": document.get("n"),
-                "rule": rule.get("rule"),
-                "form": form,
-            }
+    for rule, found in by_rule.items():
+        for form, own, other in _FORMS:
+            row = {**head, "epoch": document.get("epoch"), "n": document.get("n"), "rule": rule, "form": form}
             for name in TARGETS:
-                score = scores.get(name, {})
-                row[name] = _percent(score.get(own)) if score.get("parts", True) else _NONE
-                row[f"{name}, constant"] = _percent(scores.get(name, {}).get(other))
+                row[name] = found.get(name, {}).get(own, NONE)
+                row[f"{name}, constant"] = found.get(name, {}).get(other, NONE)
             rows.append(row)
     return rows
 
@@ -146,8 +109,8 @@ def _noted(head: Mapping[str, Any], run: Run, kind: str) -> list[dict[str, Any]]
     n = sum(c.pictures for name, c in split.items() if (name == "train") == (kind == "train"))
     row = {**head, "epoch": max(epochs), "n": n, "rule": "one-to-one, in training", "form": "class IoU"}
     for name, curve in found.items():
-        row[name] = curve.last if curve else _NONE
-        row[f"{name}, constant"] = 100 * constant[name] if name in constant else _NONE
+        row[name] = curve.last if curve else NONE
+        row[f"{name}, constant"] = 100 * constant[name] if name in constant else NONE
     return [row]
 
 
@@ -167,54 +130,12 @@ def build(which: str, runs: Sequence[tuple[str, Run]], left_out: dict[str, str] 
 
 
 def _rows(which: str, identifier: str, run: Run) -> list[dict[str, Any]]:
-    if not belongs(which, run):
+    if not belongs(which, run.info):
         return []
     if which == "Table 3":
         return parsing_rows(identifier, run)
-    head = _head(which, run)
-    if head is None:
-        return []
-    found = retrieval(run)
-    row = {**head, "run": identifier, "data": run.info.data.name, "epoch": found.epoch, **found.values}
+    first = head(which, run.info)
+    found, data = retrieval(run), run.info.data.name
+    row = {**first, "run": identifier, "data": data, "epoch": found.epoch, **found.values}
     row["mAP, 95 % by identity"] = found.interval
-    column = paper.DUKE if which == "Table 6" else paper.column_for(run.info.data.name)
-    known = _papers(which, run, column)
-    return [row | {f"{name}, {paper.holds(column)}": known.get(name, _NONE) for name in curves.RETRIEVAL}]
-
-
-def belongs(which: str, run: Run) -> bool:
-    """Whether a run has a row in one of TABLES, measured or not: a look at own images (`isp look`) has none."""
-    if run.info.parent is not None:
-        return False
-    return bool(run.info.parts) if which == "Table 3" else _head(which, run) is not None
-
-
-def _head(which: str, run: Run) -> dict[str, Any] | None:
-    """The first columns of a run's row; None where the run does not belong into the table."""
-    info = run.info
-    if which == "Table 4":
-        learned = info.parts and not variant(run) and model(run) is Role.LEARNED
-        return {"K": info.parts, "labels": info.labels, "backbone": info.backbone} if learned else None
-    if which == "Table 5":
-        return None if variant(run) else {"model": model(run).value, "K": info.parts, "backbone": info.backbone}
-    if not info.parts or variant(run) or model(run) is not Role.LEARNED:
-        return None
-    return {"backbone": info.backbone, "parameters (M)": parameters(run), "K": info.parts}
-
-
-def _papers(which: str, run: Run, column: str) -> paper.Figures:
-    if which == "Table 4":
-        return paper.PARTS.get(column, {}).get(run.info.parts, {})
-    if which == "Table 5":
-        return paper.SEMANTICS.get(column, {}).get(model(run), {})
-    known = paper.BACKBONES.get(run.info.backbone)
-    return known.figures if known else {}
-
-
-def parameters(run: Run) -> float:
-    """Millions of numbers in the backbone, as the run says; NaN where it does not (an imported one)."""
-    return run.info.parameters.get("backbone", _NONE) / 1e6
-
-
-def _percent(value: object) -> float:
-    return 100 * float(value) if isinstance(value, int | float) else _NONE
+    return [row | papers(which, first[TABLES[which].head], data, curves.RETRIEVAL)]

@@ -12,7 +12,6 @@ from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
 from isp_app.reading import curves, paper, pictures, runs_access, truth
-from isp_app.reading.tables import variant
 from isp_app.safety.names import plain, slug
 from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
@@ -24,6 +23,7 @@ from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import Palette, alike, union
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
+from isp_eval.studies.rows import variant
 
 FIGURE_ROWS = 6
 MOST_RUNS = 12
@@ -110,8 +110,8 @@ def show(selection: Selection) -> None:
 def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Split, row: int, epoch: int | None) -> None:
     """Figure 4 (runs of the cascade by K) and Figure 5 (the cascade and its variants at one K)."""
     source = exports.provenance(run, None, split)
-    by_k = {name: other for name, other in runs.items() if not variant(other)}
-    variants = {name: other for name, other in runs.items() if variant(other)}
+    by_k = {name: other for name, other in runs.items() if not variant(other.info)}
+    variants = {name: other for name, other in runs.items() if variant(other.info)}
     alike = {(other.info.parts, other.info.labels) for other in variants.values()}
     cascades = {name: other for name, other in by_k.items() if (other.info.parts, other.info.labels) in alike}
     with st.container(horizontal=True):
@@ -143,7 +143,7 @@ def _candidates(selection: Selection, run: Run, split: Split) -> dict[str, Run]:
         for item, other in selection.open_others()
         if other.info.parts and runs_access.map_epochs(other, split) and runs_access.same_pictures(run, other, split)
     ]
-    found.sort(key=lambda pair: (variant(pair[1]) != "", pair[1].info.parts, pair[0]))
+    found.sort(key=lambda pair: (variant(pair[1].info) != "", pair[1].info.parts, pair[0]))
     return dict(found)
 
 
@@ -153,7 +153,9 @@ def _figure_4(run: Run, candidates: dict[str, Run]) -> list[str]:
         name
         for name, other in candidates.items()
         if other.path == run.path
-        or (not variant(other) and (other.info.labels, other.info.backbone) == (run.info.labels, run.info.backbone))
+        or (
+            not variant(other.info) and (other.info.labels, other.info.backbone) == (run.info.labels, run.info.backbone)
+        )
     ]
     return alike if len(alike) > 1 else list(candidates)
 
@@ -164,14 +166,14 @@ def _last_evaluated(run: Run) -> int | None:
 
 
 def _title(name: str, run: Run) -> str:
-    words = variant(run)
+    words = variant(run.info)
     return f"{name}: K = {run.info.parts}" + (f", {words}" if words else "")
 
 
 def _missing(selection: Selection, candidates: list[Run]) -> None:
-    have = {other.info.parts for other in candidates if not variant(other)}
+    have = {other.info.parts for other in candidates if not variant(other.info)}
     lacking = [k for k in PAPER_KS if k not in have]
-    variants = [v for v in ("Variant 1", "Variant 2") if v not in {variant(other) for other in candidates}]
+    variants = [v for v in ("Variant 1", "Variant 2") if v not in {variant(other.info) for other in candidates}]
     words = [f"K = {', '.join(map(str, lacking))}"] if lacking else []
     words += variants
     if words:
@@ -283,7 +285,7 @@ def _metrics(identifier: str, run: Run) -> dict[str, object]:
         "run": identifier,
         "K": run.info.parts,
         "labels": run.info.labels,
-        "variant": variant(run),
+        "variant": variant(run.info),
         **{c: curve.last if curve else np.nan for c, curve in last.items()},
         **iou,
     }
@@ -313,6 +315,9 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
     titles = ["input", "ground truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
     everything = union([*own.values(), truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
-    names = (f"{n}: {name}" + (f" ({variant(r)})" if variant(r) else "") for n, (name, r) in enumerate(runs.items(), 1))
+    names = (
+        f"{n}: {name}" + (f" ({variant(r.info)})" if variant(r.info) else "")
+        for n, (name, r) in enumerate(runs.items(), 1)
+    )
     footer = ["The chosen image first, the others at even steps through the split.", ", ".join(names)]
     return figures.sheet(lines, captions, titles, palette=everything, footer=footer)

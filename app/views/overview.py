@@ -26,6 +26,7 @@ from isp_core.labelling.source import Family
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
 from isp_core.tables import to_csv
+from isp_eval.studies.rows import TABLES, variant
 
 CARDS = 12
 FIRST = 8  # images at the top
@@ -199,7 +200,7 @@ def _card(item: Listed, run: Run) -> None:
         labels = f"labels: {info.labels}" if info.labels else ""
     else:
         epochs, labels = "", f"parsed by {info.parent}, epoch {item.summary.epochs}"
-    facts = [kind, tables.variant(run), info.backbone, epochs, info.data.name, labels]
+    facts = [kind, variant(run.info), info.backbone, epochs, info.data.name, labels]
     facts += ["imported"] if info.imported else []
     st.caption(" · ".join(plain(fact) for fact in facts if fact))
     if unfair := explain.levelled(run):
@@ -241,7 +242,7 @@ def _iou(run: Run, table: pd.DataFrame) -> None:
 def _tables(opened: list[tuple[Listed, Run]]) -> None:
     """One table, once it is asked for: the browser's grid would cost the first page half a second."""
     st.subheader("Tables", anchor=False)
-    options = [*tables.TABLES, PAPER]
+    options = [*TABLES, PAPER]
     follow("table", options, "Table", None)
     which = st.segmented_control(
         "Table",
@@ -264,11 +265,11 @@ def _tables(opened: list[tuple[Listed, Run]]) -> None:
     table = tables.build(which, list(runs.items()), left_out)
     empty.left_out(left_out)
     if table.empty:
-        st.info(f"No run here belongs into {which}: {tables.TABLES[which].about} Train one, then look again:")
+        st.info(f"No run here belongs into {which}: {TABLES[which].about} Train one, then look again:")
         st.code(_study(which), language="bash")
         return
     st.caption(
-        tables.TABLES[which].about
+        TABLES[which].about
         + " In percent; empty where it was not measured. Columns named after the paper hold its own numbers."
     )
     decimals = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns if table[c].dtype.kind == "f"}

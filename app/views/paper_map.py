@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from isp_app.reading import runs_access, tables
+from isp_app.reading import runs_access
 from isp_app.reading.run_rows import family
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.state.links import link
 from isp_core.labelling.source import Family, Role
 from isp_core.runs import Run
+from isp_eval.studies.rows import TABLES, belongs, model, variant
 
 Opened = Sequence[tuple[Listed, Run]]
 
@@ -52,7 +53,7 @@ def _learned(opened: Opened) -> dict[tuple[str, str, str], list[tuple[Listed, Ru
     """Runs with learned parts that have label maps, by data, label source and backbone: within one, K may differ."""
     found: dict[tuple[str, str, str], list[tuple[Listed, Run]]] = defaultdict(list)
     for item, run in opened:
-        if tables.model(run) is Role.LEARNED and (
+        if model(run.info) is Role.LEARNED and (
             runs_access.map_epochs(run, "query") or runs_access.map_epochs(run, "train")
         ):
             found[run.info.data.fingerprint, run.info.labels, run.info.backbone].append((item, run))
@@ -61,7 +62,7 @@ def _learned(opened: Opened) -> dict[tuple[str, str, str], list[tuple[Listed, Ru
 
 def _figure_4(opened: Opened) -> Entry:
     name = "Figure 4: parts by K"
-    groups = [[(item, run) for item, run in group if not tables.variant(run)] for group in _learned(opened).values()]
+    groups = [[(item, run) for item, run in group if not variant(run.info)] for group in _learned(opened).values()]
     group = max(groups, key=lambda g: len({run.info.parts for _, run in g}), default=[])
     ks = sorted({run.info.parts for _, run in group})
     if len(ks) < 2:
@@ -74,10 +75,10 @@ def _figure_4(opened: Opened) -> Entry:
 def _figure_5(opened: Opened) -> Entry:
     name = "Figure 5: variants"
     for group in _learned(opened).values():
-        variants = [(item, run) for item, run in group if tables.variant(run)]
+        variants = [(item, run) for item, run in group if variant(run.info)]
         if variants:
             ks = {run.info.parts for _, run in variants}
-            cascades = [(item, run) for item, run in group if not tables.variant(run) and run.info.parts in ks]
+            cascades = [(item, run) for item, run in group if not variant(run.info) and run.info.parts in ks]
             chosen = [*cascades[:1], *variants]
             words = ", ".join(item.id for item, _ in chosen)
             query: dict[str, object] = {
@@ -104,7 +105,7 @@ def _figure_6(opened: Opened) -> Entry:
 def _figure_7(opened: Opened) -> Entry:
     name = "Figure 7: rankings"
     having = [(item, run) for item, run in opened if run.embedding_epochs()]
-    for item, run in sorted(having, key=lambda pair: tables.model(pair[1]) is not Role.LEARNED):
+    for item, run in sorted(having, key=lambda pair: model(pair[1].info) is not Role.LEARNED):
         for other, baseline in having:
             if run.info.parts and not baseline.info.parts and runs_access.same_pictures(run, baseline, "query"):
                 words = f"{item.id} and {other.id}"
@@ -114,8 +115,8 @@ def _figure_7(opened: Opened) -> Entry:
 
 def _tables(opened: Opened) -> list[Entry]:
     found = []
-    for which, kind in tables.TABLES.items():
-        count = sum(tables.belongs(which, run) for _, run in opened)
+    for which, kind in TABLES.items():
+        count = sum(belongs(which, run.info) for _, run in opened)
         name = f"{which}: {kind.title}"
         runs = f"{count} run{'' if count == 1 else 's'}"
         found.append(

@@ -19,6 +19,7 @@ from isp_eval.parsing_report import Parsing
 from isp_eval.storing import keep
 from isp_eval.studies import paper
 from isp_eval.studies.plans import Study
+from isp_eval.studies.rows import classes
 from isp_eval.studies.seeds import Group, mean_over_seeds
 from isp_eval.studies.table import Row, Table
 from isp_eval.tables import range_words
@@ -112,21 +113,10 @@ def _table3(found: Parsings, column: str) -> Table:
         figures = known[split].get(of_paper, {}) if parsing.parts == 6 else {}
         if split == "train" and parsing.parts == 5 and of_paper == paper.DUKE:
             figures = paper.PSEUDO_LABELS_OF_FIVE
-        for assignment, scores in parsing.scores.items():
-            for score in scores:
-                if not _told(parsing.space, score.target):
-                    continue
-                row: Row = {"run": run, "maps": MAPS[split], "rule": assignment.rule, "class": score.target}
-                row |= {
-                    "IoU": 100 * score.iou,
-                    "low": 100 * score.low,
-                    "high": 100 * score.high,
-                    "constant": 100 * score.constant_iou,
-                    "mean with complement": 100 * score.mean_iou,
-                    "constant mean": 100 * score.constant_mean_iou,
-                    f"IoU, {paper.holds(of_paper)}": figures.get(score.target, float("nan")),
-                }
-                rows.append(row)
+        for row in classes(parsing.document()):
+            if _told(parsing.space, row["class"]):
+                papers = {f"IoU, {paper.holds(of_paper)}": figures.get(row["class"], float("nan"))}
+                rows.append({"run": run, "maps": MAPS[split], **row, **papers})
     frame = mean_over_seeds(pd.DataFrame(rows + _yardsticks(found)), ["run", "maps", "rule", "class"], ["IoU"])
     caption = (
         f"Human parsing (Table 3); {_resampled(found)}. The paper's IoU may be the mean with complement, which its "

@@ -21,6 +21,7 @@ from isp_eval.sources import retrieval_set
 from isp_eval.studies import paper, parsing_tables
 from isp_eval.studies.parsing_tables import Truth
 from isp_eval.studies.plans import Study
+from isp_eval.studies.rows import TABLES, papers, parameters
 from isp_eval.studies.seeds import NOT_RANKED, Group, Pooled, compare_pooled, grouped, pool, ranks
 from isp_eval.studies.table import Row, Table
 from isp_eval.studies.training import Trained
@@ -54,37 +55,26 @@ def tables_of(
 
 
 _PAPERS_NAMES = {"all-parts": "ISP w/o arm (all parts)", "aligned": "ISP (Eq. 10)"}
-_LAYOUT: Mapping[Study, tuple[str, str, str]] = {
-    "K": ("table4", "K", "Choice of K (Table 4)"),
-    "semantics": ("table5", "model", "Learned against extra semantics (Table 5)"),
-    "backbone": ("table6", "backbone", "Backbones (Table 6)"),
+_LAYOUT: Mapping[Study, tuple[str, str]] = {
+    "K": ("Table 4", "Choice of K (Table 4)"),
+    "semantics": ("Table 5", "Learned against extra semantics (Table 5)"),
+    "backbone": ("Table 6", "Backbones (Table 6)"),
 }
 
 
 def _retrieval(
     study: Study, groups: Sequence[Group], pooled: Sequence[Pooled | None], column: str, rule: Rule
 ) -> Table:
-    name, head, caption = _LAYOUT[study]
-    column = paper.DUKE if study == "backbone" else column  # the paper compared backbones there alone
+    which, caption = _LAYOUT[study]
     rows = []
     for group, found, rank in zip(groups, pooled, ranks(pooled), strict=True):
-        row: Row = {head: int(group.label) if study == "K" else group.label}
+        row: Row = {TABLES[which].head: int(group.label) if study == "K" else group.label}
         if study == "backbone":
             row |= _parameters(group)
-        row |= _ours(found) | {"rank by mAP": rank}
-        known = _papers(study, group.label, column)
-        row |= {f"{figure}, {paper.holds(column)}": known.get(figure, float("nan")) for figure in ("R-1", "R-5", "mAP")}
+        row |= _ours(found) | {"rank by mAP": rank} | papers(which, group.label, column, ("R-1", "R-5", "mAP"))
         rows.append(row)
+    name = which.lower().replace(" ", "")
     return Table(name, f"{_caption(caption, groups, rule)}; {NOT_RANKED}", pd.DataFrame(rows))
-
-
-def _papers(study: Study, label: str, column: str) -> paper.Figures:
-    if study == "K":
-        return paper.PARTS.get(column, {}).get(int(label), {})
-    if study == "semantics":
-        return paper.SEMANTICS.get(column, {}).get(label, {})
-    known = paper.BACKBONES.get(label)
-    return known.figures if known is not None else {}
 
 
 def _matching(group: Group, column: str, rule: Rule) -> list[Table]:
@@ -200,8 +190,7 @@ def _resampled(rule: Rule) -> str:
 def _parameters(group: Group) -> Row:
     """Millions of parameters of the backbone alone, ours without a classifier, and the paper's."""
     known = paper.BACKBONES.get(group.label)
-    counted = group.runs[0].info.parameters.get("backbone") if group.runs else None
-    row: Row = {"parameters (M)": float("nan") if counted is None else counted / 1e6}
+    row: Row = {"parameters (M)": parameters(group.runs[0].info if group.runs else None)}
     return row | {f"parameters (M), {paper.holds(paper.DUKE)}": known.parameters if known else float("nan")}
 
 

@@ -12,8 +12,11 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Threads that spin while they wait are slow where tests share the cores; must be set before torch is imported
+# Threads that spin while they wait are slow where tests share the cores, and so are more threads than cores: a worker
+# of pytest-xdist has one. Must be set before torch is imported; commands that tests start inherit it
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

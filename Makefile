@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # CI runs everything; by hand the slow tests are left out (`make test SLOW=1` runs them too)
 SLOW ?= $(CI)
-SHARED := -n auto --maxprocesses 4 --dist loadfile
+SHARED := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup app test check lint lint-javascript types docs figures clean
 

@@ -28,7 +28,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "export.md"
 
 def network(parts: int) -> HumanParser:
     torch.manual_seed(1)
-    spec = NetworkSpec("mobilenetv2_100", 16, (3, 4, 5), 8, 16, True, "none", "deep", "map", parts, 3)
+    spec = NetworkSpec("resnet10t", 16, (3, 4, 5), 8, 16, True, "none", "deep", "map", parts, 3)
     return HumanParser(ISPNet(spec, "none"), (64, 32))
 
 

@@ -115,12 +115,12 @@ def _wide(files: Sequence[Path]) -> list[str]:
 def score_maps(run: Run, truth: Path, space: str, data: DataSet) -> Parsing:
     """IoU of the run's maps, kept in the run with the constant mask and, where training noted none, the assignment."""
     from isp_core.assignment import note
-    from isp_core.metrics.parsing import fit_constant
+    from isp_core.metrics.part_scores import fit_constant
     from isp_core.metrics.spaces import TARGETS
     from isp_core.noted_parts import DOCUMENT
     from isp_core.runs import RunWriter
     from isp_eval.label_maps import maps_of
-    from isp_eval.parsing import evaluate
+    from isp_eval.parsing_protocol import evaluate
     from isp_eval.storing import keep
 
     maps = replace(maps_of(run, "test", None), root=data.root)

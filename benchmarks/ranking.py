@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchmarks.rows import Machine, Row, best_of
 from isp_core.matching import Embeddings, distances
-from isp_core.metrics.parsing import Assignment, class_iou, confusion, fit_constant
+from isp_core.metrics.part_scores import Assignment, class_iou, confusion, fit_constant
 from isp_core.metrics.ranking import evaluate_ranking
 from isp_eval.reranking import rerank
 

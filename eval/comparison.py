@@ -1,6 +1,6 @@
 """Two runs on the same queries: is one better, or is it luck of the draw? Paired tests, metric by metric.
 
-Not here: the figures themselves (eval.retrieval) and the statistics (isp_core.metrics.bootstrap).
+Out of scope: the figures themselves (eval.retrieval) and the statistics (isp_core.metrics.bootstrap).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which label maps are judged: a run's stored ones, or what its network sees now in other pictures.
 
-Not here: judging (eval.parsing).
+Out of scope: judging (eval.parsing_protocol).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the parsing protocol found: figures by class and rule, and how they are told as tables and as a document.
 
-Out of scope: how they come about (eval.parsing).
+Out of scope: how they come about (eval.parsing_protocol).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.metrics.bootstrap import Interval
-from isp_core.metrics.parsing import Assignment, Purity
+from isp_core.metrics.ground_truth import Truth
+from isp_core.metrics.part_scores import Assignment, Purity
 from isp_core.metrics.presence import Alarms, Visibility
 from isp_core.metrics.spaces import PARTS, LabelSpace
-from isp_core.metrics.truth import Truth
 from isp_eval.sources import slug
 
 

@@ -1,6 +1,6 @@
 """k-reciprocal re-ranking (Zhong et al., CVPR 2017) that never holds the distances of all pictures to all pictures.
 
-Not here: the first ranking (isp_core.matching) and its figures (isp_core.metrics.ranking).
+Out of scope: the first ranking (isp_core.matching) and its figures (isp_core.metrics.ranking).
 """
 
 from __future__ import annotations

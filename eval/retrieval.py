@@ -1,6 +1,6 @@
 """The retrieval protocol: which queries, which distance, which gallery, and the figures with their intervals.
 
-Not here: the formulas (isp_core.metrics.ranking), the distances (isp_core.matching), tables of several runs
+Out of scope: the formulas (isp_core.metrics.ranking), the distances (isp_core.matching), tables of several runs
 (eval.tables).
 """
 

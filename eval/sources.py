@@ -1,6 +1,6 @@
 """Where the figures' material comes from: a run's stored embeddings, or its network over another data set.
 
-Out of scope: evaluation (eval.retrieval, eval.parsing).
+Out of scope: evaluation (eval.retrieval, eval.parsing_protocol).
 """
 
 from __future__ import annotations

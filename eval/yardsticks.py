@@ -1,6 +1,7 @@
 """Foreground masks that use neither identities nor training: what a method has to be better than, image by image.
 
-The constant mask (isp_core.metrics.parsing) looks at nothing. Two more look at the image, and were found to come far:
+The constant mask (isp_core.metrics.part_scores) looks at nothing. Two more look at the image, and come
+far:
 
 - ellipse + GrabCut: a central ellipse, cut along the image's colours. Uses that crops are centred.
 - position words + GrabCut: visual words of an ImageNet backbone that has seen no person of the data set, each scored by

@@ -1,7 +1,7 @@
 """Which part of a run stands for which body part: the one rule of evaluation, tables, colours and pages.
 
-Parts are matched to classes one to one, such that the sum of IoUs is largest (isp_core.metrics.parsing.assign_parts),
-on training images. In falling priority:
+Parts are matched to classes one to one, such that the sum of IoUs is largest
+(isp_core.metrics.part_scores.assign_parts), on training images. In falling priority:
 
 1. the run's pseudo-labels of the same epoch, or the last before it, against ground truth of the training images;
 2. what training noted of that epoch, or the last before it, where it was given ground truth (evaluation/parts.json);
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from isp_core.errors import IspError
-from isp_core.metrics.parsing import Assignment, Counts, assign_parts
+from isp_core.metrics.part_scores import Assignment, Counts, assign_parts
 from isp_core.metrics.spaces import PARTS
 from isp_core.noted_parts import noted_at
 from isp_core.runs import Run

@@ -1,7 +1,7 @@
 """Colours of parts: Okabe-Ito, one colour a body part, the same across K, epochs and runs.
 
 A colour follows what a part is, never its index: the class that evaluation assigned to it where truth exists, else
-its mean height in the pictures. Not here: who assigned the classes (evaluation documents of a run).
+its mean height in the pictures. Out of scope: who assigned the classes (evaluation documents of a run).
 """
 
 from __future__ import annotations

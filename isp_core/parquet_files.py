@@ -1,6 +1,6 @@
 """Parquet tables from anyone: numbers, texts and lists of numbers, bounded by what a file declares of itself.
 
-A few hundred kilobytes may hold 10^8 rows. Not here: whose the file is (isp_core.runs.parquet, isp_core.tables,
+A few hundred kilobytes may hold 10^8 rows. Out of scope: whose the file is (isp_core.runs.parquet, isp_core.tables,
 isp_core.runs.arrays).
 """
 

@@ -21,7 +21,8 @@ from isp_core.assignment import Measured, decide
 from isp_core.errors import IspError
 from isp_core.metrics.agreement import ari, nmi, on_foreground
 from isp_core.metrics.bootstrap import bootstrap
-from isp_core.metrics.parsing import (
+from isp_core.metrics.ground_truth import Truth
+from isp_core.metrics.part_scores import (
     Assignment,
     authors_assignment,
     binary_counts,
@@ -29,7 +30,6 @@ from isp_core.metrics.parsing import (
     fit_constant,
 )
 from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, load_space
-from isp_core.metrics.truth import Truth
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import MapKind, Split
 from isp_eval.tables import range_words

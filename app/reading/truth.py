@@ -14,8 +14,8 @@ from isp_app.reading import pictures, runs_access
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
+from isp_core.metrics.ground_truth import Truth, read_truth
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space, space_names
-from isp_core.metrics.truth import Truth, read_truth
 from isp_core.palette import Palette, class_palette
 from isp_core.runs import Run, open_run
 from isp_core.runs.maps import Maps

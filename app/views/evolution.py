@@ -17,7 +17,7 @@ from isp_app.state.controls import not_found
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
 from isp_app.views import finder
-from isp_core.metrics.parsing import binary_counts, confusion
+from isp_core.metrics.part_scores import binary_counts, confusion
 from isp_core.runs import Run
 from isp_core.runs.maps import Maps
 

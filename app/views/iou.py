@@ -16,7 +16,7 @@ from isp_app.safety.names import plain
 from isp_app.state.controls import select
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
 from isp_app.views import iou_images
-from isp_core.metrics.parsing import Assignment
+from isp_core.metrics.part_scores import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
 

@@ -20,7 +20,7 @@ from isp_core.metrics.spaces import load_space
 from isp_core.runs import Run, open_run, schema
 from isp_eval.comparison import compare
 from isp_eval.label_maps import maps_of
-from isp_eval.parsing import evaluate as evaluate_parsing
+from isp_eval.parsing_protocol import evaluate as evaluate_parsing
 from isp_eval.retrieval import Rule, evaluate_run
 from isp_eval.sources import retrieval_set
 from isp_eval.storing import keep

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from isp_core.metrics.bootstrap import Interval
-    from isp_core.metrics.parsing import Assignment
+    from isp_core.metrics.part_scores import Assignment
     from isp_core.metrics.presence import Alarms
     from isp_eval.parsing_report import Ambiguous
 
@@ -89,7 +89,7 @@ def judge_parsing(
     from isp_core.data.label_files import require_label_folder
     from isp_core.runs import open_run
     from isp_eval.label_maps import maps_of, maps_of_pictures
-    from isp_eval.parsing import TrainingTruth, evaluate
+    from isp_eval.parsing_protocol import TrainingTruth, evaluate
     from isp_eval.storing import keep
     from isp_eval.tables import text, write_csv, write_table
     from isp_eval.yardsticks import YARDSTICKS

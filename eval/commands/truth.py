@@ -14,7 +14,7 @@ from isp_core.errors import IspError
 from isp_core.paths import writable_folder
 
 if TYPE_CHECKING:
-    from isp_eval.truth import Source, TruthReport
+    from isp_eval.parser_truth import Source, TruthReport
 
 CONFIDENCES = "confidence.csv"
 
@@ -52,9 +52,9 @@ def write_truth(
     `isp train`.
     """
     # imported here: --help need not wait for torch
+    from isp_eval.parser_truth import make_truth, overlay_sheet
     from isp_eval.parsers.models import get_models as download
     from isp_eval.parsers.registry import ParserFiles, open_parser
-    from isp_eval.truth import make_truth, overlay_sheet
 
     if get_models:
         typer.echo(f"BlazePose is at {download()}", err=as_json)
@@ -82,7 +82,7 @@ def write_truth(
 def _source(folder: Path, splits: list[str] | tuple[()]) -> Source:
     """The images of a data set, or of a plain folder where no layout is recognised and no split was asked for."""
     from isp_core.data import DataError, load
-    from isp_eval.truth import plain_folder, source_of
+    from isp_eval.parser_truth import plain_folder, source_of
 
     try:
         return source_of(load(folder), splits)

@@ -1,6 +1,6 @@
 """Tables of a study's label maps: Table 3, Figure 5 in numbers, agreement, visibility, belongings; seeds share a row.
 
-Not here: metrics (eval.parsing), tables of retrieval (eval.studies.reports).
+Out of scope: metrics (eval.parsing_protocol), tables of retrieval (eval.studies.reports).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from isp_core.metrics.spaces import TARGETS, LabelSpace, load_space
 from isp_core.runs import Run
 from isp_eval.label_maps import Split, maps_of
-from isp_eval.parsing import evaluate as evaluate_parsing
+from isp_eval.parsing_protocol import evaluate as evaluate_parsing
 from isp_eval.parsing_report import Parsing
 from isp_eval.storing import keep
 from isp_eval.studies import paper

@@ -1,6 +1,6 @@
 """The tables of a study, in the paper's shape: our metrics with their intervals, the paper's in a column of their own.
 
-Not here: training (eval.studies.training), metrics (eval.retrieval, eval.parsing), tables of label maps
+Out of scope: training (eval.studies.training), metrics (eval.retrieval, eval.parsing_protocol), tables of label maps
 (eval.studies.parsing_tables), what several seeds make of a row (eval.studies.seeds), the paper's numbers
 (eval.studies.paper).
 """

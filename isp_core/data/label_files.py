@@ -1,6 +1,6 @@
 """Label maps on disk that belong to a data set's pictures: found by folder and name, read at the network's size.
 
-Not here: what the class numbers mean (eval's label spaces) and label maps made by training (isp_core/runs).
+Out of scope: what the class numbers mean (eval's label spaces) and label maps made by training (isp_core/runs).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Is a part there at all? The visibility of Eq. 8 against ground truth, and false alarms of a part on people without
 it.
 
-Maps and flags in, numbers out. Out of scope: how much of a part is found where it is (isp_core.metrics.parsing).
+Maps and flags in, numbers out. Out of scope: how much of a part is found where it is (isp_core.metrics.part_scores).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """CMC, average precision and mINP of a distance matrix under the Market-1501 protocol.
 
-Not here: how distances come about (isp_core.matching) and which pictures take part (eval).
+Out of scope: how distances come about (isp_core.matching) and which pictures take part (eval).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Named arrays from files of other tools: .npy, .npz, .mat, .parquet, .pt, or a folder of .npy. No pickle is loaded.
 
-Not here: what the arrays mean (isp_core.runs.imports).
+Out of scope: what the arrays mean (isp_core.runs.imports).
 """
 
 from __future__ import annotations

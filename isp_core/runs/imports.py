@@ -18,8 +18,8 @@ import pandas as pd
 
 from isp_core.data.records import DataError, DataSet
 from isp_core.matching import Embeddings
+from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.spaces import FOREGROUND_ONLY, PARTS, load_space
-from isp_core.metrics.truth import read_truth
 from isp_core.runs.arrays import Arrays, first, held, names_no_images, read_arrays
 from isp_core.runs.distances import stored_distances as stored_distances
 from isp_core.runs.distances import write_distances

@@ -18,7 +18,7 @@ from isp_core.data.pictures import PictureCache
 from isp_core.data.records import VALIDATION, DataSet, Split, leave_one_out
 from isp_core.inference import Reading, join, read_all
 from isp_core.matching import Calibration
-from isp_core.metrics.parsing import Assignment
+from isp_core.metrics.part_scores import Assignment
 from isp_core.models import ISPNet, Normalisation
 from isp_core.progress import counted
 from isp_core.runs import RunWriter

@@ -30,7 +30,7 @@ from isp_core.labelling.sources import source_of
 from isp_core.losses import balancing_shift
 from isp_core.matching import Calibration
 from isp_core.metrics.labels import part_sizes
-from isp_core.metrics.parsing import Assignment
+from isp_core.metrics.part_scores import Assignment
 from isp_core.models import ISPNet, map_size, normalisation
 from isp_core.models.build import network_spec
 from isp_core.noted_parts import DOCUMENT, read_document

@@ -16,8 +16,9 @@ from isp_core.data.records import VALIDATION, DataSet
 from isp_core.matching import Calibration, Embeddings, distances, judged
 from isp_core.matching.visibility_rules import CALIBRATED
 from isp_core.metrics.bootstrap import bootstrap_interval
+from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.labels import churn, part_sizes
-from isp_core.metrics.parsing import (
+from isp_core.metrics.part_scores import (
     Assignment,
     BinaryCounts,
     assign_parts,
@@ -31,7 +32,6 @@ from isp_core.metrics.parsing import (
 )
 from isp_core.metrics.ranking import evaluate_ranking
 from isp_core.metrics.spaces import TARGETS, load_space
-from isp_core.metrics.truth import read_truth
 
 Labels = npt.NDArray[np.uint8]
 Row = dict[str, float]

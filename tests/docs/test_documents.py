@@ -26,7 +26,7 @@ WORDS = {
     "nobody": "no one",
     "learnt": "learned",
     "likeliest": "most likely",
-    "Not here:": "Out of scope:",
+    "Out of scope:": "Out of scope:",
     "true maps": "ground-truth maps",
     "could not be had": "could not be downloaded",
     "beside": "next to",

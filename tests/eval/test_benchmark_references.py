@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.ranking import mask_by_mask, one_query_at_a_time, peak_bytes, random_embeddings
 from isp_core.matching import Embeddings, distances
-from isp_core.metrics.parsing import Assignment, class_iou, confusion
+from isp_core.metrics.part_scores import Assignment, class_iou, confusion
 
 
 def test_matching_by_hand() -> None:

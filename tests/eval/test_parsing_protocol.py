@@ -11,8 +11,8 @@ from isp_core.errors import IspError
 from isp_core.metrics.spaces import LabelSpace, load_space
 from isp_core.runs import Run, RunWriter
 from isp_eval.label_maps import Split, maps_of
-from isp_eval.parsing import TrainingTruth
-from isp_eval.parsing import evaluate as judge
+from isp_eval.parsing_protocol import TrainingTruth
+from isp_eval.parsing_protocol import evaluate as judge
 from isp_eval.parsing_report import Parsing
 from tests.eval.made_runs import make_run, write_truth
 

@@ -14,7 +14,7 @@ from isp_core.metrics.spaces import load_space
 from isp_core.models.weights import WeightsError
 from isp_core.runs import Run
 from isp_eval.label_maps import maps_of
-from isp_eval.parsing import evaluate
+from isp_eval.parsing_protocol import evaluate
 from isp_eval.yardsticks import YARDSTICKS, ellipse_scores, yardstick_masks
 from tests.eval.made_runs import make_run, write_truth
 
@@ -91,7 +91,7 @@ def test_missing_weights_of_the_backbone_are_said(run: Run, images: Path, monkey
 @pytest.mark.slow
 def test_position_words_find_people_whom_nobody_labelled() -> None:
     """A few rendered people; the words are learned from these very images."""
-    from isp_core.metrics.truth import read_truth
+    from isp_core.metrics.ground_truth import read_truth
 
     walkers = Path(__file__).parents[2] / "assets" / "walkers"
     paths = tuple(

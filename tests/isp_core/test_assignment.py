@@ -10,7 +10,7 @@ import pytest
 from isp_core.assignment import AS_IMPORTED, Measured, decide, note
 from isp_core.drawing import run_palette
 from isp_core.errors import IspError
-from isp_core.metrics.parsing import Assignment
+from isp_core.metrics.part_scores import Assignment
 from isp_core.noted_parts import noted, noted_at, part_classes, read_document
 from isp_core.runs import RunWriter, open_run
 

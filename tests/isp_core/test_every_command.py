@@ -132,8 +132,11 @@ ELSEWHERE = {
     # commands whose defaults another test runs: they serve, need a parser's files, or take their time
     "app": ("tests/app/test_server.py", "test_started_from_an_unrelated_folder_it_listens_on_this_machine_alone"),
     "doctor": ("tests/isp_core/test_match_and_doctor.py", "test_the_doctor_reports_every_section_and_its_tests_pass"),
-    "truth": ("tests/eval/test_truth.py", "test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder"),
-    "eval truth": ("tests/eval/test_truth.py", "test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder"),
+    "truth": ("tests/eval/test_parser_truth.py", "test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder"),
+    "eval truth": (
+        "tests/eval/test_parser_truth.py",
+        "test_the_command_makes_maps_a_sheet_and_a_table_of_a_plain_folder",
+    ),
     "eval study": ("tests/isp_core/test_every_command.py", "test_every_study_runs_with_its_own_rows"),
     "walkers": ("tests/walkers/test_render.py", "test_label_maps_fit_the_people_and_the_card_counts_them"),
 }

@@ -11,8 +11,8 @@ from isp_core.errors import IspError
 from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
 from isp_core.labelling.maps import ORACLE, PARSER, MapOptions
 from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
+from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.spaces import FOREGROUND_ONLY, IGNORE, PARTS, load_space
-from isp_core.metrics.truth import read_truth
 from isp_core.models import ISPNet
 from isp_core.section import ConfigError
 

@@ -1,6 +1,7 @@
 """Label spaces: which class of a data set or parser is which part of the body. One YAML file each; users add their own.
 
-Out of scope: reading label maps from files (isp_core.metrics.truth) and comparing them (isp_core.metrics.parsing).
+Out of scope: reading label maps from files (isp_core.metrics.ground_truth) and comparing them
+(isp_core.metrics.part_scores).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ from isp_core.images import (
     read_header,
     read_label_map,
 )
+from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.spaces import load_space
-from isp_core.metrics.truth import read_truth
 
 UPRIGHT = np.zeros((96, 64, 3), np.uint8)
 UPRIGHT[:32] = (200, 40, 40)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from isp_core.metrics.agreement import ari, nmi, on_all_pixels, on_foreground
-from isp_core.metrics.parsing import confusion, fit_constant
+from isp_core.metrics.part_scores import confusion, fit_constant
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -9,8 +9,8 @@ from PIL import Image
 from isp_core.errors import IspError
 from isp_core.images import read_label_map, resize_nearest
 from isp_core.metrics import spaces
+from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.spaces import PARTS, load_space, space_names
-from isp_core.metrics.truth import read_truth
 from isp_core.yaml_files import read_yaml
 
 

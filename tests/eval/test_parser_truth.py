@@ -10,6 +10,7 @@ from PIL import Image
 
 from isp_core.data import load, read_label_map, read_picture
 from isp_core.errors import IspError
+from isp_eval.parser_truth import Source, make_truth, plain_folder, read_confidence, source_of, voc_palette
 from isp_eval.parsers.described import (
     DescribedParser,
     ParserDescription,
@@ -17,7 +18,6 @@ from isp_eval.parsers.described import (
     open_onnx,
     parser_names,
 )
-from isp_eval.truth import Source, make_truth, plain_folder, read_confidence, source_of, voc_palette
 
 
 def describe(**changes: object) -> ParserDescription:

@@ -1,7 +1,7 @@
 """Ground-truth label maps for your own images, made by a part parser (isp_eval.parsers).
 
 They are "ground truth" as SCHP's are in the paper: made by a network, not by people.
-Out of scope: evaluating by them (eval.parsing), learning from them (`isp train --labels FOLDER`).
+Out of scope: evaluating by them (eval.parsing_protocol), learning from them (`isp train --labels FOLDER`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parsing protocol: a run's label maps against truth, class by class, each beside the constant mask.
 
-Not here: the formulas (isp_core.metrics.parsing), label spaces (isp_core.metrics.spaces), reading truth
-(isp_core.metrics.truth).
+Out of scope: the formulas (isp_core.metrics.part_scores), label spaces (isp_core.metrics.spaces), reading truth
+(isp_core.metrics.ground_truth).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from isp_core.data import DataError
 from isp_core.matching import part_share
 from isp_core.metrics.agreement import ari, nmi, on_all_pixels, on_foreground
 from isp_core.metrics.bootstrap import IDENTITIES, IMAGES, bootstrap, bootstrap_interval
-from isp_core.metrics.parsing import (
+from isp_core.metrics.ground_truth import Truth, read_truth
+from isp_core.metrics.part_scores import (
     Assignment,
     BinaryCounts,
     ConstantMasks,
@@ -41,7 +42,6 @@ from isp_core.metrics.presence import (
     truth_presence,
 )
 from isp_core.metrics.spaces import N_CODES, PARTS, TARGETS, LabelSpace
-from isp_core.metrics.truth import Truth, read_truth
 from isp_core.models.weights import WeightsError
 from isp_core.noted_parts import read_document
 from isp_core.runs import Run

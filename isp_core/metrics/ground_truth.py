@@ -1,8 +1,8 @@
 """Part ground truth of a list of images: a folder of label maps in one label space, brought to the size that is
 evaluated.
 
-Out of scope: how files are found and read (isp_core.data), making truth (eval.truth), evaluation by it
-(isp_core.metrics.parsing).
+Out of scope: how files are found and read (isp_core.data), making truth (eval.parser_truth), evaluation by it
+(isp_core.metrics.part_scores).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from isp_core.errors import IspError
-from isp_core.metrics.parsing import (
+from isp_core.metrics.part_scores import (
     Assignment,
     assign_parts,
     authors_assignment,
@@ -64,7 +64,7 @@ def test_counts_equal_masks_compared_one_by_one(seed: int, n: int, parts: int) -
 def test_blocks_do_not_change_the_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     prediction, targets = maps(np.random.default_rng(0), 11, 6)
     whole = confusion(prediction, targets, 6)
-    monkeypatch.setattr("isp_core.metrics.parsing._BLOCK", 50)
+    monkeypatch.setattr("isp_core.metrics.part_scores._BLOCK", 50)
     np.testing.assert_array_equal(confusion(prediction, targets, 6), whole)
 
 

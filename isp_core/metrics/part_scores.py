@@ -1,7 +1,7 @@
 """How well label maps find the person and its parts: IoU, accuracy, AUC, next to a constant mask; part purity.
 
-Maps in, numbers out. Out of scope: reading ground truth from files (isp_core.metrics.truth), mapping class numbers
-(isp_core.metrics.spaces), which images and epochs to evaluate (eval).
+Maps in, numbers out. Out of scope: reading ground truth from files (isp_core.metrics.ground_truth), mapping class
+numbers (isp_core.metrics.spaces), which images and epochs to evaluate (eval).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m eval`: retrieval, parsing, truth, study. Every command explains itself with --help."""
+"""`python -m eval`: retrieval, parsing, ground truth, study. Every command explains itself with --help."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which label maps are judged: a run's stored ones, or what its network sees now in other pictures.
+"""Which label maps are evaluated: a run's stored ones, or what its network sees now in other images.
 
-Out of scope: judging (eval.parsing_protocol).
+Out of scope: evaluating (eval.parsing_protocol).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Scores = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class LabelMaps:
-    """Label maps (N, h, w) of some pictures at one epoch of a run.
+    """Label maps (N, h, w) of some images at one epoch of a run.
 
     what: "train" (pseudo-labels), "test" (predictions of the run's query and gallery), "validation" (of the identities
-    it held out) or "other" (another data set or folder). identities (N,), or None where nobody says who is who.
+    it held out) or "other" (another data set or folder). identities (N,), or None where no one says who is who.
     foreground (N, h, w): what says how much of a person each pixel is; foreground_is names it.
-    root: where the pictures are, if known.
+    root: where the images are, if known.
     """
 
     what: Literal["train", "test", "validation", "other"]
@@ -54,7 +54,7 @@ def maps_of(
 ) -> LabelMaps:
     """A run's maps of a split, stored; or, where `data` is another data set, what the network sees in its test set.
 
-    Where the run's own data and weights are given, the foreground scores of test pictures are probabilities, else the
+    Where the run's own data and weights are given, the foreground scores of test images are probabilities, else the
     maps themselves. IspError where there are no such maps.
     """
     if data is not None and split == "test" and not same_test(run, data):
@@ -90,7 +90,7 @@ def maps_of(
 
 
 def maps_of_pictures(run: Run, folder: Path, epoch: int | None, progress: bool = False) -> LabelMaps:
-    """What a run's network sees in all pictures of a folder; nobody needs to know who is on them."""
+    """What a run's network sees in all images of a folder; no one needs to know who is on them."""
     if not folder.is_dir():
         raise IspError(f"{folder}: no such folder of images")
     paths = [path.relative_to(folder).as_posix() for path in images_below(folder)]

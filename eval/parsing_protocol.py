@@ -1,4 +1,4 @@
-"""The parsing protocol: a run's label maps against truth, class by class, each beside the constant mask.
+"""The parsing protocol: a run's label maps against ground truth, class by class, each beside the constant mask.
 
 Out of scope: the formulas (isp_core.metrics.part_scores), label spaces (isp_core.metrics.spaces), reading truth
 (isp_core.metrics.ground_truth).
@@ -56,7 +56,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class TrainingTruth:
-    """Truth of the run's training pictures that lies elsewhere than that of the judged ones."""
+    """Ground truth of the run's training images that lies elsewhere than that of the evaluated ones."""
 
     folder: Path
     space: LabelSpace
@@ -81,15 +81,16 @@ def evaluate(
     yardsticks: Sequence[str] = tuple(YARDSTICKS),
     progress: bool = False,
 ) -> Parsing:
-    """Judges label maps of a run by the truth in `folder`, brought to the maps' size by nearest neighbour.
+    """Evaluates label maps of a run by the ground truth in `folder`, brought to the maps' size by nearest neighbour.
 
-    Parts are assigned to classes by the rule of isp_core.assignment. The constant mask is fitted on the same ground
-    truth of training images. It is looked for in `folder`, or where `trained` says. Where there is none (another data
-    set, or ground truth of test images alone) the evaluated images take its place, and the notes say so. alarm_share:
-    the share of a picture's pixels beyond which belongings count as seen. resample: what intervals draw; where nobody
-    says who is who, images, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to the run;
-    they need the images (maps.root), and a note says where those or the backbone's weights are missing. IspError where
-    there is no truth at all.
+    Parts are assigned to classes by the rule of isp_core.assignment, on the ground truth of training images. The constant
+    mask is fitted on it too. It is looked for in `folder`, or in `trained`. Where there is none (another data set, or
+    ground truth of test images alone), the evaluated images take its place, and the notes say so.
+
+    alarm_share: belongings on more than this share of an image's pixels count as seen. resample: what intervals resample;
+    images where identities are unknown, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to
+    the run; they need the images (maps.root), and a note says where those or the backbone's weights are missing.
+    IspError where there is no ground truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
     truth = read_truth(folder, maps.paths, space, size, maps.root)
@@ -168,7 +169,7 @@ def _training(
     trained: TrainingTruth | None,
     notes: list[str],
 ) -> tuple[Truth | None, PseudoLabels | None]:
-    """Truth of the training pictures, and their pseudo-labels of this epoch or the last before it."""
+    """Ground truth of the training images, and their pseudo-labels of this epoch or the last before it."""
     if maps.what == "train" and trained is None:
         return judged, PseudoLabels(maps.epoch, maps.labels)
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))
@@ -179,7 +180,7 @@ def _training(
     source = trained or TrainingTruth(folder, space)
     try:
         truth = read_truth(source.folder, list(records.path), source.space, size, root)
-    except DataError:  # truth of the test set alone is fine
+    except DataError:  # ground truth of the test set alone is fine
         if trained is not None:
             raise
         return None, None
@@ -316,7 +317,7 @@ def _ambiguous(
     auc_of: str,
     k: int,
 ) -> tuple[Ambiguous, dict[str, npt.NDArray[np.float64]]]:
-    """The figures, and IoU and AUC of each picture."""
+    """The figures, and IoU and AUC of each image."""
     pixels = constant.ambiguous
     there = only(targets, pixels)
     own = binary_counts(confusion(labels, there, k), "foreground", tuple(range(1, k)))

@@ -1,6 +1,6 @@
 """What the parsing protocol found: figures by class and rule, and how they are told as tables and as a document.
 
-Out of scope: how they come about (eval.parsing_protocol).
+Out of scope: how they are made (eval.parsing_protocol).
 """
 
 from __future__ import annotations

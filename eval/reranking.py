@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking (Zhong et al., CVPR 2017) that never holds the distances of all pictures to all pictures.
+"""k-reciprocal re-ranking (Zhong et al., CVPR 2017) that never holds the distances of all images to all images.
 
 Out of scope: the first ranking (isp_core.matching) and its figures (isp_core.metrics.ranking).
 """
@@ -20,7 +20,7 @@ from isp_core.matching import Embeddings, distances
 
 Floats = npt.NDArray[np.float32]
 Rows = Callable[[slice], Floats]
-"""Distances (n, N) of some of the N = Q + G pictures, queries first, to all of them."""
+"""Distances (n, N) of some of the N = Q + G images, queries first, to all of them."""
 
 Sparse = Any  # scipy.sparse.csr_matrix (N, N); SciPy has no types
 
@@ -63,8 +63,8 @@ def rerank(
 def rerank_rows(rows: Rows, queries: int, pictures: int, settings: Reranking, progress: bool = False) -> Floats:
     """Re-ranked distances (Q, G) from any source of distances among all `pictures` = Q + G; it is asked twice.
 
-    As in the published implementation, each picture's distances are squared and divided by their largest, so that they
-    can be mixed with Jaccard distances. Memory: neighbour lists, sparse weights (some hundred a picture), the result.
+    As in the published implementation, each image's distances are squared and divided by their largest, so that they
+    can be mixed with Jaccard distances. Memory: neighbour lists, sparse weights (some hundred an image), the result.
     """
     if pictures <= queries or queries == 0:
         raise IspError(f"re-ranking needs queries and a gallery; got {queries} and {pictures - queries} images")
@@ -91,7 +91,7 @@ def _blocks(rows: Rows, pictures: int, what: str, progress: bool) -> Iterator[tu
 
 
 def _expanded(near: npt.NDArray[np.int64], k1: int) -> Sparse:
-    """R* of the paper: 1 at each picture's k-reciprocal neighbours and at those of neighbours that agree with it."""
+    """R* of the paper: 1 at each image's k-reciprocal neighbours and at those of neighbours that agree with it."""
     pictures = len(near)
     reciprocal = _reciprocal(near[:, : k1 + 1], pictures)
     half = _reciprocal(near[:, : round(k1 / 2) + 1], pictures)
@@ -105,7 +105,7 @@ def _expanded(near: npt.NDArray[np.int64], k1: int) -> Sparse:
 
 
 def _weights(members: Sparse, rows: Rows, progress: bool) -> Sparse:
-    """V of the paper: exp(-d) at each picture's members, rows summing to 1."""
+    """V of the paper: exp(-d) at each image's members, rows summing to 1."""
     for some, block in _blocks(rows, members.shape[0], "weights", progress):
         ends = members.indptr[some.start : some.stop + 1]
         row = np.repeat(np.arange(len(block)), np.diff(ends))
@@ -136,7 +136,7 @@ def _reciprocal(index: npt.NDArray[np.int64], pictures: int) -> Sparse:
 
 
 def _selection(index: npt.NDArray[np.int64], pictures: int) -> Sparse:
-    """(N, N): 1 at each row's pictures. index (N, k)."""
+    """(N, N): 1 at each row's images. index (N, k)."""
     n, k = index.shape
     ends = np.arange(0, n * k + 1, k)
     return sparse.csr_matrix((np.ones(n * k, np.float32), index.ravel(), ends), shape=(n, pictures))

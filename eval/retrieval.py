@@ -141,7 +141,7 @@ class Retrieval:
 
 
 def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:
-    """Ranks and judges. IspError where the rule asks for what the set does not have."""
+    """Ranks and evaluates. IspError where the rule asks for what the set does not have."""
     notes = []
     if rule.subset:
         source = _subset(source, rule.subset)
@@ -259,7 +259,7 @@ def _subset(source: RetrievalSet, subset: str) -> RetrievalSet:
 
 
 def _multi_query(source: RetrievalSet) -> RetrievalSet:
-    """One query per identity and camera: the mean of its pictures' features; a part is visible where one shows it."""
+    """One query per identity and camera: the mean of its images' features; a part is visible where one shows it."""
     query = source.query_embeddings
     if query is None:
         raise IspError(f"{source.run} holds distances only: multi-query pools features, so embeddings are needed")

@@ -7,7 +7,7 @@ far:
 - position words + GrabCut: visual words of an ImageNet backbone that has seen no person of the data set, each scored by
   how much more often it lies in the middle of an image than at its sides, cut along the image's colours.
 
-Neither has parts: they are compared on the foreground. What they score is nobody's achievement, so it is shown next to
+Neither has parts: they are compared on the foreground. What they score is no one's achievement, so it is shown next to
 every run's IoU.
 """
 

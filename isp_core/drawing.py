@@ -1,11 +1,11 @@
-"""What a run and its network see, as PIL pictures and Plotly figures: three lines in a notebook.
+"""What a run and its network see, as PIL images and Plotly figures: three lines in a notebook.
 
 >>> from isp_core.parser import HumanParser
 >>> parser = HumanParser.load("runs/mine")                                      # doctest: +SKIP
 >>> overlay("a.jpg", parser.parse("a.jpg").labels[0], run_palette("runs/mine"))  # doctest: +SKIP
 >>> terms(parser.match("a.jpg", "b.jpg"))                                       # doctest: +SKIP
 
-Pictures may be whatever `HumanParser` takes: paths, PIL pictures, arrays, tensors.
+Images may be whatever `HumanParser` takes: paths, PIL images, arrays, tensors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from isp_core.runs import Run, open_run
 from isp_core.runs.maps import CHUNK
 from isp_core.runs.schema import MapKind, Split
 
-if TYPE_CHECKING:  # plotly and torch take a second each, and pictures need neither
+if TYPE_CHECKING:  # plotly and torch take a second each, and images need neither
     from plotly.graph_objects import Figure
 
     from isp_core.matching import Explanation
@@ -37,7 +37,7 @@ _HEIGHT_CHUNKS = 64  # of label maps, enough for a mean height
 
 
 def palette_of(labels: Labels) -> Palette:
-    """Colours for the parts of label maps (n, h, w) or (h, w) by their mean height: no truth is asked."""
+    """Colours for the parts of label maps (n, h, w) or (h, w) by their mean height: no ground truth is asked."""
     maps = labels if labels.ndim == 3 else labels[None]
     parts = int(maps[maps != 255].max(initial=0)) + 1
     return assign(mean_heights(maps, parts))
@@ -68,7 +68,7 @@ def part_facts(run: Run) -> tuple[list[float], dict[int, str]]:
 
 
 def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int, int] | None = None) -> Image.Image:
-    """A label map (h, w) as a palette picture whose values are the labels, at `size` (width, height) where given."""
+    """A label map (h, w) as a palette image whose values are the labels, at `size` (width, height) where given."""
     if labels.ndim != 2:
         raise IspError(f"a label map has the shape (h, w); got {labels.shape}")
     image = Image.fromarray(labels)
@@ -85,7 +85,7 @@ def save_label_map(
 
 
 def overlay(picture: Picture, labels: Labels, palette: Palette | None = None, opacity: float = 0.55) -> Image.Image:
-    """The picture with its parts tinted; background and ignored pixels stay as they are. opacity in [0, 1]."""
+    """The image with its parts tinted; background and ignored pixels stay as they are. opacity in [0, 1]."""
     if not 0 <= opacity <= 1:
         raise IspError(f"opacity lies in [0, 1]; got {opacity}")
     image = as_image(picture)
@@ -96,7 +96,7 @@ def overlay(picture: Picture, labels: Labels, palette: Palette | None = None, op
 
 
 def strip(pictures: Sequence[Picture], gap: int = 4) -> Image.Image:
-    """Pictures side by side at the height of the first: a film strip of epochs, or a row of a figure."""
+    """Images side by side at the height of the first: a film strip of epochs, or a row of a figure."""
     if not len(pictures):
         raise IspError("a strip needs at least one image")
     images = [as_image(picture) for picture in pictures]
@@ -111,7 +111,7 @@ def strip(pictures: Sequence[Picture], gap: int = 4) -> Image.Image:
 
 
 def film(run: Run | str | Path, row: int, kind: MapKind = "train", height: int = 128) -> Image.Image:
-    """The label maps of one picture (its row in the run's records of that kind) over all epochs, side by side, each
+    """The label maps of one image (its row in the run's records of that kind) over all epochs, side by side, each
     `height` pixels tall."""
     run = run if isinstance(run, Run) else open_run(run)
     _, maps = run.label_history(kind, row)
@@ -137,7 +137,7 @@ def curves(run: Run | str | Path, names: Sequence[str] = ("loss_total", "mAP", "
 
 
 def terms(explanation: Explanation, pair: int = 0) -> Figure:
-    """The terms of Eq. 10 of one pair, a Plotly figure: parts that both pictures do not show do not count and are
+    """The terms of Eq. 10 of one pair, a Plotly figure: parts that both images do not show do not count and are
     pale."""
     import plotly.graph_objects as go
 

@@ -1,4 +1,4 @@
-"""Runs a network over many pictures, without gradients, a batch at a time; it holds nothing but the batch."""
+"""Runs a network over many images, without gradients, a batch at a time; it holds nothing but the batch."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_all(
     features: Features = "after-bn",
     workers: int = 0,
 ) -> Iterator[tuple[range, Reading]]:
-    """Every picture in order, in batches."""
+    """Every image in order, in batches."""
     network.eval()
     plan = chunks(len(pictures))
     for rows, (_, batch) in zip(plan, picture_batches(pictures, plan, workers), strict=True):
@@ -105,7 +105,7 @@ def join(readings: Sequence[Reading]) -> Reading:
 
 
 def probabilities_with_mirror(network: ISPNet, prepared: torch.Tensor, stages: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Eq. 5, averaged over pictures (n, 3, H, W), whose stages are known, and their mirror images: (n, K, h, w)."""
+    """Eq. 5, averaged over images (n, 3, H, W), whose stages are known, and their mirror images: (n, K, h, w)."""
     size = (prepared.shape[2], prepared.shape[3])
 
     def probabilities(stages: Sequence[torch.Tensor]) -> torch.Tensor:

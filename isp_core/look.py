@@ -1,4 +1,4 @@
-"""A trained network over any folder of person crops: a run of images that nobody labelled, without training.
+"""A trained network over any folder of person crops: a run of images that no one labelled, without training.
 
 Readings are kept batch by batch next to the run, so that an interrupted look continues; the run appears once it is
 whole. Out of scope: which images a folder holds and who is on them (data/crops.py), and the app.

@@ -1,7 +1,7 @@
 """Colours of parts: Okabe-Ito, one colour a body part, the same across K, epochs and runs.
 
 A colour follows what a part is, never its index: the class that evaluation assigned to it where truth exists, else
-its mean height in the pictures. Out of scope: who assigned the classes (evaluation documents of a run).
+its mean height in the images. Out of scope: who assigned the classes (evaluation documents of a run).
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Palette:
 def assign(heights: Sequence[float], classes: Mapping[int, str] | None = None, *, greyed: bool = False) -> Palette:
     """Colours for parts 1..n.
 
-    heights: mean height of each part in the pictures, 0 top to 1 bottom, NaN where a part never occurs.
+    heights: mean height of each part in the images, 0 top to 1 bottom, NaN where a part never occurs.
     classes: part -> body part, as evaluation assigned them; None or partial where there is no ground truth. Parts of no
         class then get greyed colours, so that no colour means a class and something else.
     greyed: parts of no class get greyed colours even where no part of this run has a class, see `alike`.

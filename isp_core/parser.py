@@ -1,4 +1,4 @@
-"""The public face: load a run, parse pictures of people, embed them, compare them.
+"""The public face: load a run, parse images of people, embed them, compare them.
 
 >>> parser = HumanParser.load("runs/mine")              # doctest: +SKIP
 >>> parsing = parser.parse(["a.jpg", "b.jpg"])          # doctest: +SKIP

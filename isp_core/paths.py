@@ -19,7 +19,7 @@ def as_path(text: str | Path) -> Path:
     """A path as a person wrote it: `~` and `~name` are home folders, also behind `--out=`, where no shell expands them.
 
     Raises:
-        PathError: nobody of that name has a home here.
+        PathError: no one of that name has a home here.
     """
     try:
         return Path(text).expanduser()

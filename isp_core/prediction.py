@@ -107,7 +107,7 @@ class ImageParser(ABC):
         return explain(first, second)
 
     def _batches(self, pictures: Picture | Sequence[Picture]) -> Iterator[torch.Tensor]:
-        """Any pictures as uint8 (n, 3, H, W) at the network's size, BATCH of them at once."""
+        """Any images as uint8 (n, 3, H, W) at the network's size, BATCH of them at once."""
         single = isinstance(pictures, str | Path | Image.Image | np.ndarray | torch.Tensor)
         if isinstance(pictures, np.ndarray | torch.Tensor) and pictures.ndim == 4:  # a batch of them
             single = False

@@ -1,4 +1,4 @@
-"""`python -m assets.runs.build WORK`: trains the embedded study in WORK, judges it, and puts it here, made small.
+"""`python -m assets.runs.build WORK`: trains the embedded study in WORK, evaluates it, and puts it here, made small.
 
 Every run shares preset `walkers`: backbone, steps, augmentation and seed. What is missing is trained or resumed, so the
 command may be stopped at any time. The last epoch is the result.
@@ -45,7 +45,7 @@ def build(
     only: Annotated[list[str] | None, typer.Option(help="Only these studies, such as K (default: all).")] = None,
     parts: Annotated[list[str] | None, typer.Option(help="Only these K (default: 4 to 8).")] = None,
 ) -> None:
-    """Train, judge and embed the study."""
+    """Train, evaluate and embed the study."""
     if Path.cwd().resolve() != ROOT:  # paths stand in the runs' configuration: they must mean the same everywhere
         raise IspError(f"run this from the project's folder ({ROOT})")
     bench, truth = Bench(DATA, work, DATA, "walkers", jobs), Truth(DATA, "walkers", DATA)
@@ -82,7 +82,7 @@ def build(
 
 
 def judge(run: Run) -> None:
-    """Retrieval of all and of occluded queries by every rule, parsing of training and test pictures, into the run."""
+    """Retrieval of all and of occluded queries by every rule, parsing of training and test images, into the run."""
     source = retrieval_set(run, None)
     rules = ("aligned", "all-parts", "global", "foreground") if run.info.parts else ("global",)
     for subset in SUBSETS:

@@ -40,7 +40,7 @@ class Truth:
 
 def parsings(groups: Sequence[Group], truth: Truth | None) -> Parsings:
     """Evaluates all runs' label maps, and keeps each evaluation in its run (isp_eval.storing); empty without ground
-    truth."""
+    ground truth."""
     found: Parsings = {}
     if truth is None:
         return found

@@ -128,7 +128,7 @@ def _read_batches(
 
 
 def _picture_files(given: list[Path]) -> list[tuple[Path, str]]:
-    """All pictures, each with a name of its own for what is written."""
+    """All images, each with a name of its own for what is written."""
     from isp_core.images import IMAGE_SUFFIXES, images_below
 
     files: list[tuple[Path, str]] = []

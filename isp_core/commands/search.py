@@ -1,4 +1,4 @@
-"""`isp search`: the gallery pictures nearest to one's own."""
+"""`isp search`: the gallery images nearest to your own."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def search_gallery(
 
 
 def _reader(run: Run, epoch: int | None, onnx: Path | None, visibility: str | None) -> tuple[ImageParser, int]:
-    """What reads the pictures, and the epoch of the gallery that they are compared with."""
+    """What reads the images, and the epoch of the gallery that they are compared with."""
     if onnx is not None:
         from isp_core.exported import export_of
 

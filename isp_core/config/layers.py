@@ -51,7 +51,7 @@ def load_config(
 
 
 def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """The configuration with dotted overrides; where they name another source of labels, the former one's own options
+    """The configuration with dotted overrides; where they name another source of labels, the former own options
     are left out."""
     document = config.model_dump(mode="json")
     _override(document, _nested(overrides))

@@ -1,7 +1,7 @@
 """One epoch's training batches as a map-style data set for torch's DataLoader: item b is the whole batch b.
 
-Loading by batches keeps each picture's place in the epoch known, and with it its random numbers: any number of
-loader workers gives the same tensors. Make a new one per epoch; the picture cache is shared between them.
+Loading by batches keeps each image's place in the epoch known, and with it its random numbers: any number of
+loader workers gives the same tensors. Make a new one per epoch; the image cache is shared between them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from isp_core.data.transforms import TrainTransform, picture_generator
 
 @dataclass(frozen=True)
 class Batch:
-    """B pictures ready for the network."""
+    """B images ready for the network."""
 
     pictures: torch.Tensor  # (B, 3, H, W) float32, normalised
     targets: torch.Tensor  # (B,) int64, identity as 0..number of training identities - 1
@@ -44,8 +44,8 @@ class EpochBatches(Dataset[Batch]):
     """The batches of one epoch; use as `DataLoader(EpochBatches(...), batch_size=None, num_workers=n)`.
 
     Args:
-        cache: the training pictures, in the order of `records("train")`.
-        targets: (N,) class number of each picture's identity.
+        cache: the training images, in the order of `records("train")`.
+        targets: (N,) class number of each image's identity.
         label_maps: (N, h, w) uint8 pseudo-labels, or None where none are made (baseline).
         batches: rows of each batch, from `IdentityBatches.batches(epoch)`.
         transform: the augmentation.

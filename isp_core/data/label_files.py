@@ -25,7 +25,7 @@ def require_label_folder(folder: Path) -> None:
 def find_label_maps(folder: Path, records: pd.DataFrame) -> list[Path | None]:
     """The label map of every record, None where there is none.
 
-    Looked for, in this order: the `label` column of FOLDER/records.parquet (Walkers); the picture's path under
+    Looked for, in this order: the `label` column of FOLDER/records.parquet (Walkers); the image's path under
     FOLDER with `_parsing_pgt` behind its folder's name (SCHP beside Market-1501's layout) and the ending .png or .npy;
     the same without `_parsing_pgt`; its name alone, directly in FOLDER. Of an image that lies in no folder, also in the
     only folder NAME_parsing_pgt in FOLDER: maps of a folder of images are made there (`isp truth`).
@@ -67,7 +67,7 @@ def _beside(path: PurePosixPath) -> PurePosixPath:
 
 
 def _places(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
-    """Where a picture's map may lie in FOLDER, but for the ending. Beside the pictures comes first: where they are PNGs
+    """Where an image's map may lie in FOLDER, but for the ending. Beside the images comes first: where they are PNGs
     too, FOLDER may be the data set itself."""
     return _beside(path), path, PurePosixPath(path.name)
 

@@ -28,7 +28,7 @@ VALIDATION: Split = "validation"
 COLUMNS = ("path", "identity", "camera", "split", "subset")
 
 JUNK = -1  # an image that neither helps nor harms a ranking (Market-1501's "-1")
-DISTRACTOR = 0  # an image of nobody who is searched for (Market-1501's "0000")
+DISTRACTOR = 0  # an image of no one who is searched for (Market-1501's "0000")
 UNKNOWN_CAMERA = -1
 _LARGEST = 10**18  # 64 bits hold it, and one more
 

@@ -11,11 +11,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def body_height(foreground: npt.NDArray[np.bool_], by: BodyConstants = BODY) -> Floats:
-    """Height of each pixel within its picture's foreground, 0 at its top, 1 at its end.
+    """Height of each pixel within its image's foreground, 0 at its top, 1 at its end.
 
     `by.top` of its pixels lie above the top, `by.bottom` above the end.
 
-    (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty picture counts as all foreground.
+    (n, h, w) -> (n, h, w). Outside it goes on below 0 and above 1; an empty image counts as all foreground.
     """
     n, h, w = foreground.shape
     rows = foreground.sum(2).astype(np.float64)

@@ -1,6 +1,6 @@
 """Where one garment ends and the next begins, from identities alone.
 
-A person wears the same trousers in all pictures, and other people wear others. So the mean colours of two heights of
+A person wears the same trousers in all images, and other people wear others. So the mean colours of two heights of
 the body vary together over identities where they belong to one garment, and apart where they do not: the correlation
 of heights is a matrix of blocks (head, upper body, legs), and cutting it into blocks finds the parts that everybody
 has, at the same heights for everybody.

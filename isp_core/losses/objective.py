@@ -43,7 +43,7 @@ def parsing_loss(
 ) -> torch.Tensor:
     """Eq. 6, averaged over the batch: logits (B, K, h, w), labels (B, h, w) int64 with 255 ignored -> scalar.
 
-    "sum" adds the pixels of a picture up, as the equation is written; "mean" divides by the pixels that count.
+    "sum" adds the pixels of an image up, as the equation is written; "mean" divides by the pixels that count.
 
     >>> flat = torch.zeros(1, 2, 1, 2)  # two pixels, P = 1/2 everywhere
     >>> round(parsing_loss(flat, torch.tensor([[[0, 1]]]), "sum").item(), 4)

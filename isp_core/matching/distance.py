@@ -30,7 +30,7 @@ def distances(
     metric: str = "cosine",
     device: torch.device | str = "cpu",
 ) -> npt.NDArray[np.float32]:
-    """Distances (Q, G) between all queries and all gallery pictures under one of MATCHINGS, by one of METRICS.
+    """Distances (Q, G) between all queries and all gallery images under one of MATCHINGS, by one of METRICS.
 
     Cosine distance is 1 - cos, in [0, 2], and 1 for a feature of length zero; Euclidean distance takes the features as
     they are. For cosine, Eq. 10 is a single matrix product: with unit features, those of hidden parts set to zero,
@@ -72,9 +72,9 @@ class Explanation:
 
 
 def explain(query: Embeddings, gallery: Embeddings, metric: str = "cosine") -> Explanation:
-    """d_g, d_f and each d_k of Eq. 9-10 for pairs of pictures.
+    """d_g, d_f and each d_k of Eq. 9-10 for pairs of images.
 
-    Pair i is query[i] with gallery[i]; either side may hold a single picture, which is then paired with all others.
+    Pair i is query[i] with gallery[i]; either side may hold a single image, which is then paired with all others.
     """
     _check(query, gallery)
     chosen = distance_metric(metric)

@@ -118,7 +118,7 @@ def best_threshold(peaks: npt.NDArray[Any], shown: npt.NDArray[np.bool_]) -> tup
 
 @dataclass(frozen=True)
 class VisibilityRule:
-    """One way to say which parts are visible. `judge` takes embeddings and the run's calibration (None only where
+    """One way to say which parts are visible. `evaluate` takes embeddings and the run's calibration (None only where
     `calibrated` is False) and returns (N, K-1): flags, or weights in [0, 1] of Eq. 10."""
 
     meaning: str

@@ -1,6 +1,6 @@
 """CMC, average precision and mINP of a distance matrix under the Market-1501 protocol.
 
-Out of scope: how distances come about (isp_core.matching) and which pictures take part (eval).
+Out of scope: how distances are made (isp_core.matching) and which images take part (eval).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy.typing as npt
 from isp_core.errors import IspError
 
 JUNK = -1
-"""Identity of gallery pictures that no query is judged by."""
+"""Identity of gallery images that no query is evaluated by."""
 DISTRACTOR = 0
-"""Identity of gallery pictures that match nobody, but stay in the ranking."""
+"""Identity of gallery images that match no one, but stay in the ranking."""
 UNKNOWN_CAMERA = -1
 RANKS = (1, 5, 10, 20)
 
@@ -27,7 +27,7 @@ _LANES = 8  # booleans in one 64-bit word
 _RUN = 255  # words whose byte lanes can be added before a lane may overflow
 _MATCHES_AT_ONCE = 64
 _QUERIES_AT_ONCE = 128
-_LONG = 30_000  # from so many gallery pictures on several threads are faster than one
+_LONG = 30_000  # from so many gallery images on several threads are faster than one
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -96,12 +96,12 @@ def evaluate_ranking(
     """Ranks of all true matches, without sorting the gallery.
 
     distances (Q, G): smaller is nearer; NumPy array or CPU tensor, finite. Identities and cameras (Q,) and (G,).
-    Protocol: gallery pictures of identity -1 (junk) and those of the query's own identity and camera are removed;
-    identity 0 (distractors) stays and matches nobody; where either camera is -1 (unknown) nothing is removed for it.
+    Protocol: gallery images of identity -1 (junk) and those of the query's own identity and camera are removed;
+    identity 0 (distractors) stays and matches no one; where either camera is -1 (unknown) nothing is removed for it.
     AP is the plain one: the mean over true matches of the precision at each. Equal distances rank in gallery order,
     as a stable sort would have them.
 
-    The rank of a true match is the number of gallery pictures nearer than it, so that counting replaces sorting:
+    The rank of a true match is the number of gallery images nearer than it, so that counting replaces sorting:
     a few comparisons of the whole row for each of the handful of matches. Rows are shared among `workers` threads
     (default: all cores where rows are long, else one, since short steps only wait for the interpreter). IspError where
     shapes disagree or a distance is not finite.
@@ -168,7 +168,7 @@ def nearest(
     gallery_cameras: npt.ArrayLike,
     count: int,
 ) -> Integers:
-    """The first `count` gallery indices of one query's ranking, removed pictures left out; ties in gallery order.
+    """The first `count` gallery indices of one query's ranking, removed images left out; ties in gallery order.
 
     row (G,): the query's distances. Returns (at most count,).
 
@@ -209,7 +209,7 @@ class _Groups:
 
 
 class _Counter:
-    """Ranks of a few gallery pictures in one row of distances, by counting; buffers of one thread."""
+    """Ranks of a few gallery images in one row of distances, by counting; buffers of one thread."""
 
     def __init__(self, gallery: int, dtype: npt.DTypeLike, junk: Integers) -> None:
         # columns padded to whole runs of words, the padding infinitely far
@@ -220,7 +220,7 @@ class _Counter:
         self._flags = np.empty((_MATCHES_AT_ONCE, self._width), np.bool_)
 
     def ranks(self, distances: npt.NDArray[np.floating], found: Integers, removed: Integers, query: int) -> Integers:
-        """1-based ranks (M,) of the pictures `found`, ascending, with the pictures `removed` out of the way."""
+        """1-based ranks (M,) of the images `found`, ascending, with the images `removed` out of the way."""
         row = self._row
         row[: self._gallery] = distances
         if not np.isfinite(distances.sum(dtype=np.float64)) and not np.isfinite(distances).all():

@@ -44,7 +44,7 @@ def read_arrays(file: Path) -> Arrays:
     """All arrays of a file by name; a lone array is called "array". RunError for anything else than arrays.
 
     A folder of bpbreid's saved features is `query`, `query_parts`, `gallery` and `gallery_parts`.
-    A folder of .npy files, one picture's feature each and named like the picture (fast-reid's demo writes them), is
+    A folder of .npy files, one image's feature each and named like the image (fast-reid's demo writes them), is
     `path` and `embeddings`.
     """
     if file.is_dir():

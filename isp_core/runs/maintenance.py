@@ -65,7 +65,7 @@ def notes(run: Run) -> list[str]:
 
 
 def _misplaced(run: Run) -> list[Finding]:
-    """Rows of records that were moved, so that maps and embeddings would be other pictures'.
+    """Rows of records that were moved, so that maps and embeddings would be other images'.
 
     Runs note the order that they were written with; older ones do not, but were written in the order of paths.
     """

@@ -1,7 +1,7 @@
 """Runs that are read and never written to: those in a folder that says so, by a file called READ-ONLY.
 
 Published results, such as the embedded study, are kept so: whatever a command finds out about them is printed, and no
-file of them changes. A run that is copied elsewhere is one's own, and is written to.
+file of them changes. A run that is copied elsewhere is your own, and is written to.
 """
 
 from __future__ import annotations

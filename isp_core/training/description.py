@@ -52,7 +52,7 @@ def bytes_needed(config: Config, data: DataSet, network: ISPNet) -> int:
     checkpoints = {"all": run.epochs + 1, "best": 3, "last": 2}[run.keep]
     evaluations = 1 + (run.epochs // run.eval_every + 1 if run.eval_every else 0)
     test = len(data.records) - train
-    features = 2 * (config.parts + 1) * network.feature_map.channels  # bytes a picture, float16
+    features = 2 * (config.parts + 1) * network.feature_map.channels  # bytes an image, float16
     maps = sum(map(config.labels.due, range(run.epochs + 1))) * train * 600  # label and Eq. 3, compressed
     states = 2 * (3 if config.optim.average else 2)
     return weights * (checkpoints + states) + evaluations * test * (features + 300) + maps

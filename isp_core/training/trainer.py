@@ -343,7 +343,7 @@ class _Training:
         writer = RunWriter(self.out)
         if self.main:
             self.held.enter_context(sole_writer(self.out))
-            self.epoch = max(run.epochs, default=-1)  # as it is now that nobody else writes
+            self.epoch = max(run.epochs, default=-1)  # as it is now that no one else writes
             writer.drop_after(self.epoch)
         self.processes.wait()
         if self.epoch < 0:

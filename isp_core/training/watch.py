@@ -1,6 +1,7 @@
-"""What is measured while a run trains: label churn and sizes, IoU where truth is given, retrieval where a test set is.
+"""What is measured while a run trains: label churn and sizes; IoU if there is ground truth; retrieval if there is a test
+set.
 
-Metrics of the same formulas as eval's (isp_core.metrics), without its protocols.
+The formulas are those of eval (isp_core.metrics), without its protocols.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def retrieval_row(
 
 
 class TruthWatch:
-    """Part truth of a data set at M_g's size, and the constant mask of its training maps."""
+    """Part ground truth of a data set at M_g's size, and the constant mask of its training maps."""
 
     def __init__(self, data: DataSet, folder: Path, space: str, size: tuple[int, int]) -> None:
         self.space = load_space(space)
@@ -137,6 +138,6 @@ class TruthWatch:
 
 
 def _pooled_iou(counts: BinaryCounts) -> float:
-    """IoU over all pictures together."""
+    """IoU over all images together."""
     found, missed = int(counts.true_positive.sum()), int(counts.false_negative.sum())
     return found / (found + missed + int(counts.false_positive.sum())) if found + missed else float("nan")

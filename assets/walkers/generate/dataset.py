@@ -40,7 +40,7 @@ class Recipe:
     test: int = 40
     crowd: Crowd = field(default_factory=Crowd)
     quota: Quota = field(default_factory=Quota)
-    extras: int = 10  # people who are nobody: passers-by and occluders
+    extras: int = 10  # people who are no one: passers-by and occluders
 
 
 def label_palette() -> list[int]:
@@ -149,7 +149,7 @@ def _png(label: Bytes) -> bytes:
 
 
 def people_of(recipe: Recipe) -> tuple[list[Identity], list[Identity], list[Identity]]:
-    """Training people, test people, and extras who are nobody."""
+    """Training people, test people, and extras who are no one."""
     train = gather(recipe.train, 1, recipe.crowd, recipe.seed)
     test = gather(recipe.test, recipe.train + 1, recipe.crowd, recipe.seed)
     extras = [

@@ -117,7 +117,7 @@ def _search(root: Path) -> tuple[Path, Reader]:
 
 
 def _whole_layout(folder: Path) -> Reader | None:
-    """The layout of a folder that nobody named: no loose ones, and nothing that may not be read."""
+    """The layout of a folder that no one named: no loose ones, and nothing that may not be read."""
     try:
         return next((reader for reader in READERS[:-_LOOSE] if reader.recognises(folder)), None)
     except OSError:

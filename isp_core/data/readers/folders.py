@@ -1,4 +1,4 @@
-"""One's own pictures: a folder per identity (with or without splits above), or one folder of names like Market-1501's.
+"""Your own images: a folder per identity (with or without splits above), or one folder of names like Market-1501's.
 
     anna/1.jpg  ben/1.jpg                   a folder per identity: split by the rule in splitting.py
     train/anna/1.jpg  test/ben/1.jpg        with splits, see SPLIT_NAMES: train, and query and gallery, or test

@@ -31,13 +31,13 @@ def came_without_splits(notes: Sequence[str]) -> bool:
 def split_identities(
     paths: list[str], identities: NDArray[np.int64], cameras: NDArray[np.int64]
 ) -> tuple[list[str], str]:
-    """A split for every picture, and the sentence that explains it.
+    """A split for every image, and the sentence that explains it.
 
     The rule depends on the sorted identities alone, not on chance: the same folder gives the same split everywhere.
     Junk and distractors go to the gallery.
 
     Args:
-        paths: (N,) relative paths, which order the pictures of an identity.
+        paths: (N,) relative paths, which order the images of an identity.
         identities: (N,) -1 junk, 0 distractor, else a person.
         cameras: (N,) -1 unknown.
     """
@@ -50,9 +50,9 @@ def split_identities(
 
 
 def choose_queries(paths: list[str], identities: NDArray[np.int64], cameras: NDArray[np.int64]) -> list[str]:
-    """Divides test pictures into "query" and "gallery" (QUERY_RULE).
+    """Divides test images into "query" and "gallery" (QUERY_RULE).
 
-    Every query has a true match: what cannot be found across cameras (an identity of one picture, or seen by one known
+    Every query has a true match: what cannot be found across cameras (an identity of one image, or seen by one known
     camera only) goes to the gallery.
 
     >>> choose_queries(["a1", "a2", "a3", "b1"], np.array([1, 1, 1, 2]), np.array([1, 1, 2, 1]))

@@ -1,9 +1,12 @@
 """What people carry, found within each identity: a cluster that stays with one person and hangs on one side of them.
 
-Parts that everybody has are found over everybody (votes). A bag is not among them: nobody else has it. But all pictures
-of one person show the same one, so the person's foreground is clustered alone (section 3.2), by look and colour.
-Sleeves and legs lie on both sides of the body, a bag on one; a person keeps it from camera to camera, while who stands
-in front of them is in one picture; and what lies along the mask's rim is a mask that is too large.
+Parts that all people have are found over all people (votes). A bag is not one of them, but all images of its owner show
+it. So the foreground of each person is clustered on its own (section 3.2), by look and colour. Three things tell a bag
+from the other clusters:
+
+- Sleeves and legs lie on both sides of the body, a bag on one.
+- A person carries it in many images. An occluder is in one.
+- Clusters along the mask's rim are background: there the mask is too large.
 """
 
 from __future__ import annotations
@@ -80,10 +83,10 @@ def find_belongings(
 
 
 def _cues(where: Mask, offsets: Floats, rim: Mask, stray: int) -> tuple[float, float, float, float]:
-    """What tells a belonging, of one cluster of a person's pictures; all (rows, h, w).
+    """What tells a belonging, of one cluster of a person's images; all (rows, h, w).
 
-    How far from the body's axis it lies, in sixteenths of the width; how much on one side of it within a picture, from
-    0 evenly on both to 1 on one; in what share of the pictures it has more than `stray` pixels; and what share of it
+    How far from the body's axis it lies, in sixteenths of the width; how much on one side of it within an image, from
+    0 evenly on both to 1 on one; in what share of the images it has more than `stray` pixels; and what share of it
     lies on the masks' rims.
     """
     shown = where.sum((1, 2))

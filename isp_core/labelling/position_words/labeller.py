@@ -1,16 +1,16 @@
 """Labels that do not wait for the network to learn where people are.
 
-Each round finds the person first, parts second, as the paper's cascade (3.2) does, with other ingredients; M_g is not
-clustered.
+Like the paper's cascade (3.2), each round finds the person first and the parts second. Unlike it, M_g is not clustered.
 
-- Foreground: in round 0, the backbone as it came, words scored by position and identity-camera contrast say where the
-  person is, and GrabCut draws the mask along the picture's edges. Later the network says both, and the first masks have
-  a say: masks that are learnt from masks alone shrink or swell, so over the training set the foreground keeps its size.
-- Body parts: the heights at which garments change cut the masks into parts, the same heights for everybody, and words
-  vote on the parts; from round 1 on together with the network. The votes keep small parts from dying out.
-- Belongings: what one person has and keeps, on one side of the body (isp_core.labelling.position_words.belongings).
+- Foreground. Round 0 uses the backbone before training: words are scored by position and by the contrast between
+  identities and cameras, and GrabCut draws the mask along the image's edges. Later rounds use the network's foreground,
+  weighted with the first masks. Without them masks would shrink or grow from round to round; with them the foreground
+  keeps its size over the training set.
+- Body parts. Masks are cut at the heights where garments change, the same heights for all people. Then words vote on
+  the parts, from round 1 on together with the network. The votes keep small parts from disappearing.
+- Belongings. What one person has and keeps, on one side of the body (isp_core.labelling.position_words.belongings).
 
-Held for every picture: its mask, its colours at the mask's size, the network's part probabilities in 8 bits and one
+In memory for each image: its mask, its colours at the mask's size, the network's part probabilities in 8 bits, and one
 level of features in half precision (some 45 kB at 256 x 128 and K = 6).
 """
 
@@ -71,7 +71,7 @@ class PositionWordLabeller:
     def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         network.eval()
         start = time.perf_counter()
-        # every process looks at all pictures here: words and garments are learnt over everybody
+        # every process looks at all images here: words and garments are learned over all people
         learned = epoch > self.options.start
         seen = self._look(network, learned)
         masks = self.options.masks
@@ -210,7 +210,7 @@ class PositionWordLabeller:
         return np.asarray(small.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
 
     def _sample(self) -> npt.NDArray[np.int64]:
-        """The rows of pictures that words are learnt from; the same on every process."""
+        """The rows of images that words are learned from; the same on every process."""
         return np.sort(
             np.random.default_rng([self.seed, 0]).permutation(len(self.data.identities))[: self.options.words.sample]
         )
@@ -222,7 +222,7 @@ class PositionWordLabeller:
 
 
 def lift_feet(scores: Tensor, by: MaskOptions = USUAL) -> Tensor:
-    """Scores (n, h, w) with the rows below a person's knees raised towards the knees' mean score, picture by picture.
+    """Scores (n, h, w) with the rows below a person's knees raised towards the knees' mean score, image by image.
 
     Shoes on the ground look like the ground to words, and masks would end at the ankles; but where knees are, there are
     feet below them. Rows that score higher than the knees stay as they are.

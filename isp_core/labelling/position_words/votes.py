@@ -1,7 +1,7 @@
 """From rough parts to parts that follow the body: visual words vote.
 
 Heights cut at the garments give every foreground pixel a first part; all bands are straight, whatever the pose. Words
-of [look, height] are then learnt over everybody, and each passes on to its pixels what most of its pixels were given:
+of [look, height] are then learned over all people, and each passes on to its pixels what most of its pixels were given:
 a hand that hangs as low as the hip goes with the arms, a bent head with the heads. Several vocabularies vote.
 """
 
@@ -24,7 +24,7 @@ from isp_core.labelling.rounds import Labels
 Mask = npt.NDArray[np.bool_]
 USUAL = VoteOptions()
 AT_A_TIME = 64
-"""Pictures whose looks are enlarged at once."""
+"""Images whose looks are enlarged at once."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 The pixels of a data set, as an untrained backbone describes them, fall into a few hundred visual words. A single pixel
 says little about being a person; a word, seen in thousands of places, says much. Each word is scored by
 
-- position: how much likelier it is in the middle third of the pictures' columns than at their sides, since detectors
+- position: how much likelier it is in the middle third of the images' columns than at their sides, since detectors
   centre people;
 - identity-camera contrast: a person's looks are found again in other cameras, the background's in other people's
-  pictures of the same camera.
+  images of the same camera.
 
 The scores stand in for Eq. 3 in the first round; a little of Eq. 3 is added to them (`words.activation_weight`).
 """
@@ -48,7 +48,7 @@ def learn_vocabulary(
     options: WordOptions = USUAL,
     seed: int = 0,
 ) -> Vocabulary:
-    """Words and their scores from sample pictures.
+    """Words and their scores from sample images.
 
     maps: (n, C, h, w), one level's features of the sample. contrast: (n, h, w) of `identity_camera_contrast`, at any
     level's size h x w, or None where cameras are unknown: position alone then scores the words.
@@ -96,11 +96,11 @@ def identity_camera_contrast(
     seed: int = 0,
 ) -> Tensor:
     """How much better a pixel is found again in the same person's other cameras, and in other people's other cameras,
-    than in other people's pictures of its own camera; standardised within each picture. Without cameras: in the same
+    than in other people's images of its own camera; standardised within each image. Without cameras: in the same
     person's other images than in other people's.
 
-    maps: (n, C, h, w); identities, cameras: (n,) -> (n, h, w). For each kind of partner the best cosine in a picture,
-    averaged over up to `partners` of them (seeded); a kind that a picture lacks counts as 0.
+    maps: (n, C, h, w); identities, cameras: (n,) -> (n, h, w). For each kind of partner the best cosine in an image,
+    averaged over up to `partners` of them (seeded); a kind that an image lacks counts as 0.
     """
     n, channels, h, w = maps.shape
     origin = maps.float().mean((0, 2, 3))
@@ -128,7 +128,7 @@ def identity_camera_contrast(
 
 
 def standardise(scores: Tensor) -> Tensor:
-    """Mean 0 and deviation 1 within each picture: (n, h, w); a flat picture becomes 0."""
+    """Mean 0 and deviation 1 within each image: (n, h, w); a flat image becomes 0."""
     flat = scores.flatten(1).float()
     centred = flat - flat.mean(1, keepdim=True)
     return (centred / flat.std(1, keepdim=True).clamp(min=1e-6)).view_as(scores)

@@ -83,13 +83,14 @@ def evaluate(
 ) -> Parsing:
     """Evaluates label maps of a run by the ground truth in `folder`, brought to the maps' size by nearest neighbour.
 
-    Parts are assigned to classes by the rule of isp_core.assignment, on the ground truth of training images. The constant
-    mask is fitted on it too. It is looked for in `folder`, or in `trained`. Where there is none (another data set, or
-    ground truth of test images alone), the evaluated images take its place, and the notes say so.
+    Parts are assigned to classes by the rule of isp_core.assignment, on the ground truth of training images. The
+    constant mask is fitted on it too. It is looked for in `folder`, or in `trained`. Where there is none (another data
+    set, or ground truth of test images alone), the evaluated images take its place, and the notes say so.
 
-    alarm_share: belongings on more than this share of an image's pixels count as seen. resample: what intervals resample;
-    images where identities are unknown, and a note says so. yardsticks: which of isp_eval.yardsticks are shown next to
-    the run; they need the images (maps.root), and a note says where those or the backbone's weights are missing.
+    alarm_share: belongings on more than this share of an image's pixels count as seen. resample: what intervals
+    resample; images where identities are unknown, and a note says so. yardsticks: which of isp_eval.yardsticks are
+    shown next to the run; they need the images (maps.root), and a note says where those or the backbone's weights are
+    missing.
     IspError where there is no ground truth at all.
     """
     size = (int(maps.labels.shape[1]), int(maps.labels.shape[2]))

@@ -1,5 +1,4 @@
-"""What is measured while a run trains: label churn and sizes; IoU if there is ground truth; retrieval if there is a test
-set.
+"""What is measured while a run trains: label churn and sizes; IoU with ground truth, retrieval with a test set.
 
 The formulas are those of eval (isp_core.metrics), without its protocols.
 """

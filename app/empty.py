@@ -75,6 +75,11 @@ def no_maps(run: Run, split: str) -> None:
             f"{plain(run.name)} was made by `isp look`: nothing was trained on its images, so there are no training "
             "images and no pseudo-labels. Choose query or gallery in the sidebar."
         )
+    elif split == "train" and run.info.network:
+        say(
+            f"{plain(run.name)} has no training images: its parts were found on query and gallery. Choose "
+            "one of them in the sidebar."
+        )
     elif split == "train":
         say(
             f"{plain(run.name)} has no pseudo-labels stored. Label its training images:",

@@ -41,6 +41,12 @@ def labels(run: Run) -> str:
     if run.info.parent is not None:
         return f"Nothing was trained on these images: the network of {run.info.parent} parsed them."
     source = SOURCES.get(run.info.labels)
+    if run.info.network and source is not None:
+        return (
+            f"Nothing was trained: labels ({source.name}) were made of the feature maps of {run.info.network}, a "
+            f"network from elsewhere. {about(source)} Query and gallery are predicted by a "
+            "linear classifier of the same maps."
+        )
     if source is None:
         return f"The run says {run.info.labels or 'nothing'} about the source of its labels, which is not one of ours."
     return f"Labels: {source.name}. {about(source)} {levelled(run)}".rstrip()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import isp_assets
+from isp_core.commands.foreign import LabelsOption, NetworkOption, PartsOption, label_options
 from isp_core.commands.options import EpochOption, JsonOption, print_json
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space, space_names
@@ -21,6 +22,7 @@ from isp_core.text_files import printable
 
 if TYPE_CHECKING:
     from isp_core.data import DataSet
+    from isp_core.labelling.source import LabelOptions
     from isp_core.look import Looked
     from isp_core.runs import Run
     from isp_eval.parsing_report import Parsing
@@ -38,6 +40,9 @@ def look_at_images(
         Path | None, typer.Option("--run", help="A run whose network to use (default: the embedded one).")
     ] = None,
     epoch: EpochOption = None,
+    network: NetworkOption = None,
+    labels: LabelsOption = None,
+    parts: PartsOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run directory to write (default: runs/look-NAME of this folder).")
     ] = None,
@@ -57,7 +62,12 @@ def look_at_images(
     Writes a run: part maps, visibility and embeddings of every image. Identities and cameras are taken from the folder
     or the names where they tell them; else each image is a person of its own. Stopped and started again, it continues.
     Images that cannot be read are left out and named; the exit status is 1 then, with --no-app.
+    With --network, the parts are found in the feature maps of any ONNX or TorchScript network (docs/other-networks.md).
     """
+    if network is not None and (run is not None or epoch is not None):
+        raise typer.BadParameter("give a run (--run, --epoch), or another network's description (--network)")
+    if network is None and (labels is not None or parts is not None):
+        raise typer.BadParameter("--labels and --parts go with --network: a run has its own")
     # imported here: --help need not wait for torch
     from isp_core.data.crops import read_crops
     from isp_core.data.label_files import require_label_folder
@@ -71,12 +81,15 @@ def look_at_images(
     if app and not as_json:
         import streamlit  # noqa: F401  # a missing library is reported before the images are read
     data = read_crops(folder, names=not ignore_names)
-    target = out or _usual_place(data.root)
+    target = out or _usual_place(data.root, "" if network is None else network.stem)
     paths = data.records["path"].drop_duplicates()
     notes = [*data.notes, *_wide([data.root / path for path in paths])]
     typer.echo(f"{printable(folder)}: {len(paths)} images. {' '.join(map(printable, notes))}", err=as_json)
     start = time.perf_counter()
-    found = look(open_run(run or EMBEDDED), data, target, epoch=epoch)
+    if network is None:
+        found = look(open_run(run or EMBEDDED), data, target, epoch=epoch)
+    else:
+        found = _look_by_network(network, data, target, label_options(labels, parts, None, None))
     made = open_run(target)
     scores = None if truth is None else score_maps(made, truth, space, data)
     _report(found, made, scores, time.perf_counter() - start, as_json)
@@ -88,11 +101,34 @@ def look_at_images(
         raise IspError("\n  ".join(_broken(found)))
 
 
-def _usual_place(root: Path) -> Path:
-    """runs/look-NAME in the working directory; next to the images where that would lie among them."""
+def _look_by_network(description: Path, data: DataSet, out: Path, options: LabelOptions) -> Looked:
+    """A look by the feature maps of another network: images that cannot be read are left out."""
+    from isp_core.data.pictures import check_pictures
+    from isp_core.foreign.labels import label_by_network
+    from isp_core.foreign.network import ForeignNetwork
+    from isp_core.look import Looked, lies_in
+
+    if lies_in(out, data.root):
+        raise IspError(f"--out {out} lies in the folder of images: choose a place outside of {data.root}")
+    network = ForeignNetwork(description)
+    typer.echo(f"{printable(network.name)}: {network.summary()}", err=True)
+    paths = sorted(set(data.records["path"]))
+    broken = {each.path: each.reason for each in check_pictures([data.root / path for path in paths])}
+    good = [path for path in paths if data.root / path not in broken]
+    reasons = tuple(f"{printable(path)}: {reason}" for path, reason in broken.items())
+    if not good:
+        raise IspError("\n  ".join([f"{data.root}: none of {len(paths)} images can be read:", *reasons[:_NAMED]]))
+    records = data.records[data.records["path"].isin(good)].reset_index(drop=True)
+    label_by_network(network, replace(data, records=records), out, options)
+    return Looked(out, len(good), False, 0, reasons)
+
+
+def _usual_place(root: Path, network: str) -> Path:
+    """runs/look-NAME in the working directory, or runs/look-NAME-NETWORK; next to the images where that would lie among
+    them."""
     from isp_core.look import lies_in
 
-    name = f"look-{root.resolve().name}"
+    name = f"look-{root.resolve().name}" + (f"-{network}" if network else "")
     place = Path("runs") / name
     return root.resolve().parent / name if lies_in(place, root) else place
 

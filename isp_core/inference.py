@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from isp_core.data.pictures import PictureCache
 from isp_core.data.transforms import normalise
 from isp_core.matching import Embeddings, part_peak, part_share
-from isp_core.models import ISPNet, Normalisation, Output
+from isp_core.models import ISPNet, Normalisation, Output, map_size
 from isp_core.prediction import BATCH as BATCH
 
 Features = Literal["after-bn", "before-bn"]
@@ -57,18 +57,22 @@ def read(
 ) -> tuple[Reading, Output]:
     """One batch: uint8 (n, 3, H, W) on the network's device -> what the network says of it, and its raw output."""
     output: Output = network(prepare(pictures, by))
+    return reading_of(output, features, map_size((pictures.shape[2], pictures.shape[3]))), output
+
+
+def reading_of(output: Output, features: Features = "after-bn", size: tuple[int, int] = (0, 0)) -> Reading:
+    """A network's output as it is stored. size: of the empty label maps of a network without parts."""
     found = output.normalised if features == "after-bn" else output.pooled
-    count = len(pictures)
+    count = len(found.global_)
     global_ = _half(found.global_)
     if output.logits is None or found.foreground is None or found.parts is None:
-        size = (pictures.shape[2] // 4, pictures.shape[3] // 4)
         nothing = np.zeros((count, 0), np.float16)
         empty = Embeddings(global_, nothing, np.zeros((count, 0, 0), np.float16), nothing.astype(bool), nothing)
-        return Reading(np.zeros((count, *size), np.uint8), np.zeros((count, *size), np.float16), empty), output
+        return Reading(np.zeros((count, *size), np.uint8), np.zeros((count, *size), np.float16), empty)
     labels = output.logits.argmax(1).to(torch.uint8).cpu().numpy()
     probability = output.logits.softmax(1)
     foreground = _half(1 - probability[:, 0])
-    share = part_share(labels, network.spec.parts)
+    share = part_share(labels, output.logits.shape[1])
     embeddings = Embeddings(
         global_,
         _half(found.foreground),
@@ -77,7 +81,7 @@ def read(
         share.astype(np.float16),
         part_peak(probability).astype(np.float16),
     )
-    return Reading(labels, foreground, embeddings), output
+    return Reading(labels, foreground, embeddings)
 
 
 def read_all(

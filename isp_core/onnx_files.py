@@ -7,13 +7,16 @@ eval.parsers).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from isp_core.errors import IspError
 from isp_core.text_files import shown
+
+_LARGEST = 2**31
+"""Bytes that a model in memory has less than: protobuf's limit."""
 
 
 def require(*modules: str) -> None:
@@ -23,12 +26,13 @@ def require(*modules: str) -> None:
         raise IspError(f'{missing[0]} is not installed: pip install "isp-reid[onnx]"')
 
 
-def open_session(path: Path, threads: int = 0) -> Any:
+def open_session(path: Path, threads: int = 0, inner: Sequence[str] = ()) -> Any:
     """An ONNX file as an onnxruntime.InferenceSession on the CPU.
 
     Args:
         path: the file; its weights may lie next to it.
         threads: of onnxruntime; 0 for all cores.
+        inner: names of tensors inside the network that become outputs too, after its own.
 
     Raises:
         IspError: no such file, not an ONNX model, its weights are missing or lie outside its folder, or the extra
@@ -44,12 +48,43 @@ def open_session(path: Path, threads: int = 0) -> Any:
     options.log_severity_level = 3
     try:
         _require_weights(path)
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        model = _with_outputs(path, inner) if inner else str(path)
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except IspError:
         raise
     except Exception as error:  # onnxruntime's and protobuf's errors have no common public root
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise IspError(f"{shown(path)} is not an ONNX file that can be opened: {reason}") from error
+
+
+def inner_names(path: Path) -> list[str]:
+    """The names of the tensors that the nodes of a model make, in their order, its outputs included.
+
+    IspError as `open_session`.
+    """
+    require("onnx")
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:
+        raise IspError(f"{shown(path)} is not an ONNX file that can be opened: {error}") from error
+    return [name for node in model.graph.node for name in node.output if name]
+
+
+def _with_outputs(path: Path, names: Sequence[str]) -> bytes:
+    """The model with tensors inside it as outputs too."""
+    import onnx
+
+    model = onnx.load(str(path))
+    if model.ByteSize() >= _LARGEST:
+        raise IspError(
+            f"{shown(path)} has 2 GB or more with its weights, so {', '.join(names)} cannot be made an output here: "
+            "export the network again with that tensor as an output"
+        )
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _require_weights(path: Path) -> None:

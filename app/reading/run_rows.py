@@ -25,7 +25,10 @@ _NONE = float("nan")
 
 def family(item: Listed) -> Family:
     """The group of a run in the list."""
-    return Family.PARSED if item.summary.parent else family_of(item.summary.labels, item.summary.parts)
+    summary = item.summary
+    if summary.parent:
+        return Family.PARSED
+    return Family.NETWORK if summary.network else family_of(summary.labels, summary.parts)
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def records(run: Run, split: Split | None = None) -> pd.DataFrame:
 def knows_people(run: Run) -> bool:
     """Whether the run's records say who is on its images; a look at images without names counts each as a person."""
     who = records(run, "gallery")["identity"]
-    return run.info.parent is None or who.nunique() < len(who)
+    return run.info.trained or who.nunique() < len(who)
 
 
 def records_token(run: Run) -> str:

@@ -198,6 +198,8 @@ def _card(item: Listed, run: Run) -> None:
     if info.parent is None:
         epochs = f"{item.summary.epochs} epoch" + ("" if item.summary.epochs == 1 else "s")
         labels = f"labels: {info.labels}" if info.labels else ""
+        if info.network:
+            epochs = "not trained"
     else:
         epochs, labels = "", f"parsed by {info.parent}, epoch {item.summary.epochs}"
     facts = [kind, variant(run.info), info.backbone, epochs, info.data.name, labels]

@@ -45,7 +45,7 @@ def show(opened: Opened) -> None:
 
 def entries(opened: Opened) -> list[Entry]:
     """Figures 4 to 7 and Tables 3 to 6, in the paper's order; of trainings, so not of looks at own images."""
-    opened = [(item, run) for item, run in opened if run.info.parent is None]
+    opened = [(item, run) for item, run in opened if run.info.trained]
     return [_figure_4(opened), _figure_5(opened), _figure_6(opened), _figure_7(opened), *_tables(opened)]
 
 

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
+from isp_core.network_input import Described, Layout, NetworkInput, read_description
 from isp_core.onnx_files import open_session
-from isp_core.yaml_files import read_yaml
 from isp_eval.parsers.parsed import Parsed
 
-Layout = Literal["NCHW", "NHWC"]
-Triple = tuple[float, float, float]
 Session = Callable[[npt.NDArray[np.float32]], Mapping[str, npt.NDArray[Any]]]
 """One image (1, ...) in, all outputs by name: an ONNX session, or anything that acts like one."""
 
 _FOLDER = Path(__file__).parent
 
 
-class ParserInput(BaseModel):
-    """How an image enters the network: x * scale + shift, x in 0..255, per channel in the order of `channels`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str | None = None
-    size: tuple[int, int] = Field(description="height and width")
-    layout: Layout = "NCHW"
-    channels: Literal["RGB", "BGR"] = "RGB"
-    fit: Literal["stretch", "letterbox"] = "stretch"
-    scale: Triple
-    shift: Triple
-
-
-class ParserOutput(BaseModel):
+class ParserOutput(Described):
     """Where the scores of parts are, and, where background is none of them, those of "a person is here"."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     parts: str | None = None
     person: str | None = None
@@ -51,14 +33,12 @@ class ParserOutput(BaseModel):
     layout: Layout = "NCHW"
 
 
-class ParserDescription(BaseModel):
+class ParserDescription(Described):
     """A parser in words: the content of a YAML file such as eval/parsers/bodypix.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     notes: tuple[str, ...] = ()
-    input: ParserInput
+    input: NetworkInput
     output: ParserOutput
     space: str
     classes: dict[int, int]
@@ -78,12 +58,7 @@ def load_description(name_or_path: str | Path) -> ParserDescription:
             raise IspError(
                 f"parser {str(name_or_path)!r} is unknown; known: {', '.join(parser_names())}, or a YAML file"
             )
-    try:
-        description = ParserDescription.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the document"
-        raise IspError(f"{path}: {where}: {first['msg']}; eval/parsers/bodypix.yaml is an example") from None
+    description = read_description(path, ParserDescription, "eval/parsers/bodypix.yaml")
     known = {each.index for each in load_space(description.space).classes}
     strange = sorted(set(description.classes.values()) - known)
     if strange:
@@ -136,7 +111,7 @@ class DescribedParser:
         """
         entry, given = self.description.input, self.description.output
         canvas, box = _fit(image, entry)
-        outputs = self._session(_tensor(canvas, entry))
+        outputs = self._session(entry.enter(np.asarray(canvas)[None]))
         parts = self._scores(outputs, given.parts)  # (1, classes, h, w)
         scores = _at_size(parts, box, entry.size, image)  # (classes, H, W)
         labels: npt.NDArray[np.uint8] = self._table[scores.argmax(axis=0)]
@@ -169,7 +144,7 @@ class DescribedParser:
 _Box = tuple[int, int, int, int]
 
 
-def _fit(image: Image.Image, entry: ParserInput) -> tuple[Image.Image, _Box]:
+def _fit(image: Image.Image, entry: NetworkInput) -> tuple[Image.Image, _Box]:
     """The image at the network's size, and the box (top, bottom, left, right) it fills there."""
     height, width = entry.size
     if entry.fit == "stretch":
@@ -180,14 +155,6 @@ def _fit(image: Image.Image, entry: ParserInput) -> tuple[Image.Image, _Box]:
     canvas = Image.new("RGB", (width, height))
     canvas.paste(image.resize((w, h), Image.Resampling.BILINEAR), (left, top))
     return canvas, (top, top + h, left, left + w)
-
-
-def _tensor(canvas: Image.Image, entry: ParserInput) -> npt.NDArray[np.float32]:
-    pixels = np.asarray(canvas, np.float32)  # (H, W, 3)
-    if entry.channels == "BGR":
-        pixels = pixels[:, :, ::-1]
-    pixels = pixels * np.array(entry.scale, np.float32) + np.array(entry.shift, np.float32)
-    return np.ascontiguousarray(pixels[None] if entry.layout == "NHWC" else pixels.transpose(2, 0, 1)[None])
 
 
 def _channels_first(scores: npt.NDArray[Any], layout: Layout) -> torch.Tensor:

@@ -55,8 +55,8 @@ def model(info: RunInfo) -> Role:
 
 
 def belongs(which: str, info: RunInfo) -> bool:
-    """Whether a run has a row, measured or not: a look at own images (`isp look`) has none."""
-    if info.parent is not None:
+    """Whether a run has a row, measured or not: without training (`isp look`, `isp label --network`) it has none."""
+    if not info.trained:
         return False
     learned = model(info) is Role.LEARNED and bool(info.parts) and not variant(info)
     return {"Table 3": bool(info.parts), "Table 4": learned, "Table 5": not variant(info), "Table 6": learned}[which]

@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 import typer
 
+from isp_core.commands.foreign import (
+    LabelSetOption,
+    LabelsOption,
+    NetworkOption,
+    PartsOption,
+    SeedOption,
+    label_maps_of,
+    label_options,
+)
 from isp_core.commands.options import (
     DataOption,
     EpochOption,
@@ -32,9 +41,49 @@ _BATCH = 16  # images held at their own size while the network reads them
 
 
 def label_pictures(
-    run: RunOption, data: DataOption, out: OutOption, epoch: EpochOption = None, as_json: JsonOption = False
+    data: DataOption,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of label maps to write; with --network, the run directory.")
+    ],
+    run: Annotated[Path | None, typer.Option("--run", help="The run directory.")] = None,
+    network: NetworkOption = None,
+    epoch: EpochOption = None,
+    labels: LabelsOption = None,
+    parts: PartsOption = None,
+    seed: SeedOption = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="With --network: folder of ground-truth maps to measure IoU with.")
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option("--space", help="Label space of --truth, and of a folder given as --labels (default: lip)."),
+    ] = None,
+    assignments: LabelSetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Label a data set's training images with a run's network, as in training, and write the label maps."""
+    """Label a data set's training images with a run's network, as in training, and write the label maps. Or label the
+    feature maps of any network (--network), and write a run that the app opens.
+
+    A description (YAML) names the network's ONNX or TorchScript file, its input and its feature map:
+    docs/other-networks.md. Nothing is trained. Query and gallery are predicted by a linear classifier of the maps.
+    TorchScript files hold programs: open only those of people you trust.
+    """
+    of_network = {"--labels": labels, "--parts": parts, "--seed": seed, "--truth": truth, "--space": space}
+    given = [name for name, value in (of_network | {"--set": assignments or None}).items() if value is not None]
+    if (run is None) == (network is None):
+        raise typer.BadParameter("give a run (--run), or another network's description (--network)")
+    if network is not None and epoch is not None:
+        raise typer.BadParameter("--epoch goes with --run")
+    if run is not None and given:
+        raise typer.BadParameter(f"{', '.join(given)}: with --network only; a run is labelled as in its training")
+    if network is not None:
+        chosen = label_options(labels, parts, space, assignments)
+        label_maps_of(network, data, out, chosen, seed or 0, truth, space or "lip", as_json)
+    elif run is not None:
+        _label_by_run(run, data, out, epoch, as_json)
+
+
+def _label_by_run(run: Path, data: Path, out: Path, epoch: int | None, as_json: bool) -> None:
     from isp_core.drawing import run_palette, save_label_map
     from isp_core.extraction import label_data
 

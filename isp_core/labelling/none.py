@@ -25,6 +25,7 @@ class NoSource(Source[NoLabels]):
     role = Role.BASELINE
     algorithm = 1
     description = "No labels. The network learns the global feature alone: the baseline without parts."
+    beyond_maps = "it makes no labels"
     empty_parts = ""
 
     @property

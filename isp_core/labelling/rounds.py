@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,31 @@ class LabelledPictures:
     activation: npt.NDArray[np.float32] | None = None
     seconds_network: float = 0.0
     seconds_clustering: float = 0.0
+
+
+class MapNetwork(Protocol):
+    """A network as far as labels of its feature maps ask: ours, or one that we did not make (isp_core.foreign)."""
+
+    def eval(self) -> object:
+        """From here on it does not learn."""
+        ...
+
+    @property
+    def backbone(self) -> Callable[[torch.Tensor], Sequence[torch.Tensor]]:
+        """Images (n, 3, H, W) -> its stages (n, C_i, h_i, w_i), the finest first."""
+        ...
+
+    def clustered_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (n, 3, H, W) -> the feature map that is clustered, (n, C, h0, w0)."""
+        ...
+
+
+class OneRoundLabeller(Protocol):
+    """Makes a training set's labels once, by a network's feature maps as they are."""
+
+    def first_round(self, network: MapNetwork) -> Iterator[LabelledPictures]:
+        """Labels for the training images, each once."""
+        ...
 
 
 class Labeller(Protocol):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, get_args
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from isp_core.errors import IspError
 from isp_core.section import NotNegative, Positive, Section
 
 if TYPE_CHECKING:
-    from isp_core.labelling.rounds import Labeller, TrainingPictures
+    from isp_core.labelling.rounds import Labeller, OneRoundLabeller, TrainingPictures
 
 
 class Role(StrEnum):
@@ -33,6 +34,7 @@ class Family(StrEnum):
     OURS = "ours"
     EXTRA = "extra semantics"
     BASELINE = "baseline"
+    NETWORK = "other networks' feature maps, nothing trained"
     PARSED = "own images, parsed without training"
 
 
@@ -102,6 +104,8 @@ class Source(ABC, Generic[Options]):
     """Changes whenever the same options give other labels: studies reuse a run only where it is equal."""
     description: ClassVar[str]
     """Two plain sentences: how labels are made."""
+    beyond_maps: ClassVar[str] = "it does not say how"
+    """Why it cannot label by the feature map of a network that we did not make; "" where it can (`make_on_maps`)."""
     empty_parts: ClassVar[str]
     """What to do where no pixel of the training set is of some part; {k} is K."""
 
@@ -113,6 +117,11 @@ class Source(ABC, Generic[Options]):
     @abstractmethod
     def make(self, options: Options, data: TrainingPictures, seed: int) -> Labeller | None:
         """The labeller of a training set; None: no labels. IspError where the data do not suit the source."""
+
+    def make_on_maps(self, options: Options, data: TrainingPictures, seed: int) -> OneRoundLabeller:
+        """The labeller of a training set by another network, of which one feature map is known. Sources that can do it
+        override this and set `beyond_maps` to ""."""
+        raise IspError(f"labels from {self.name} cannot be made of another network's feature map: {self.beyond_maps}")
 
     def layout(self, parts: int) -> tuple[str, ...]:
         """The names of parts 1 .. K-1 of K = `parts`; empty: they are ranked from top to bottom, without names."""

@@ -46,6 +46,11 @@ def source_of(options: LabelOptions) -> Source[Any]:
     return source_named(options.source)
 
 
+def sources_on_maps() -> tuple[str, ...]:
+    """The names of the sources that label by the feature map of a network that we did not make."""
+    return tuple(name for name, source in SOURCES.items() if not source.beyond_maps)
+
+
 def options_of(document: Mapping[str, Any]) -> LabelOptions:
     """The section `labels` of a configuration, by its source's own options (the paper's where no source is named)."""
     name = document.get("source", DEFAULT)

@@ -134,6 +134,11 @@ class ISPNet(nn.Module):
         size = map_size((pictures.shape[2], pictures.shape[3]))
         return upsample(self.coarse_maps(pictures), size, self.spec.align_corners)
 
+    def clustered_maps(self, pictures: torch.Tensor) -> torch.Tensor:
+        """M_g as the clustering reads it: on its own grid, which the clustering upsamples without aligned corners; at
+        a quarter of the input where they are aligned."""
+        return self.feature_maps(pictures) if self.spec.align_corners else self.coarse_maps(pictures)
+
     def coarse_maps(self, pictures: torch.Tensor) -> torch.Tensor:
         """M_g on its own grid, which is all that the clustering needs: (B, C, h0, w0)."""
         return self.coarse_maps_of(self.backbone(pictures), (pictures.shape[2], pictures.shape[3]))

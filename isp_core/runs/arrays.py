@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from isp_core.images import is_hidden
+from isp_core.images import IMAGE_SUFFIXES, is_hidden
 from isp_core.parquet_files import Limits, ParquetError, read_parquet
 from isp_core.runs.schema import RunError
 from isp_core.tensor_files import TensorFileError, read_tensor_file
@@ -135,8 +135,18 @@ def _folder(folder: Path) -> Arrays:
     lengths = sorted({len(feature) for feature in features})
     if len(lengths) > 1:
         raise RunError(f"{folder}: its features have {lengths[0]} to {lengths[-1]} numbers: they are of two networks")
-    names = [file.relative_to(folder).as_posix() for file in files]
+    names = [_image_name(file.relative_to(folder)) for file in files]
     return {"path": np.array(names), "embeddings": np.stack(features)}
+
+
+def _image_name(file: Path) -> str:
+    """The name of the image whose feature is in `file`, with one ending. fast-reid's first demo kept those of PNGs.
+
+    >>> _image_name(Path("query/a.1.npy")), _image_name(Path("b.png.npy"))
+    ('query/a.1.npy', 'b.npy')
+    """
+    name = file.with_suffix("")
+    return (name.with_suffix(file.suffix) if name.suffix.lower() in IMAGE_SUFFIXES else file).as_posix()
 
 
 def _npy(file: Path) -> Arrays:

@@ -14,7 +14,8 @@ from isp_core.runs.reader import Run, open_run
 @dataclass(frozen=True)
 class RunSummary:
     """A row of `isp runs list`; of a broken run only name, path and the problem are known. weights: epochs that have
-    any; parent: the run whose network parsed these images, where nothing was trained on them."""
+    any; parent: the run whose network parsed these images, where nothing was trained on them; network: the one that is
+    not ours, whose feature maps were labelled."""
 
     name: str
     path: str
@@ -26,6 +27,7 @@ class RunSummary:
     weights: int = 0
     imported: bool = False
     parent: str | None = None
+    network: str = ""
     problem: str | None = None
 
 
@@ -54,6 +56,7 @@ def summarise(path: Path) -> RunSummary:
         weights=len(run.weight_epochs()),
         imported=info.imported,
         parent=info.parent,
+        network=info.network,
     )
 
 
@@ -69,6 +72,8 @@ def why_no_weights(run: Run) -> str:
     except RunError:
         beside = []
     why = "it was imported" if run.info.imported else "they were pruned, or not published with it"
+    if run.info.network:
+        why = f"its labels were made by {run.info.network}, a network of another form, without training"
     others = f"; beside it {', '.join(beside[:5])} {'has' if len(beside) == 1 else 'have'} weights" if beside else ""
     return f"{run.path} holds no weights: {why}{others}"
 

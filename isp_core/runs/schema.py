@@ -105,9 +105,17 @@ class RunInfo(BaseModel):
     parent: Text | None = Field(
         default=None, description="of a look (isp look): the run whose network parsed the images; nothing was trained"
     )
+    network: Text = Field(
+        default="", description="of isp label --network: the network, not ours, whose feature maps were labelled"
+    )
     order: dict[Text, Text] = Field(
         default={}, max_length=100, description="the images' order in each split (isp_core.runs.order); {} if older"
     )
+
+    @property
+    def trained(self) -> bool:
+        """Whether the run is a training, or an import of one: not a look, nor labels of another network's maps."""
+        return self.parent is None and not self.network
 
     @field_validator("size")
     @classmethod

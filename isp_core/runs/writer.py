@@ -53,10 +53,7 @@ class RunWriter:
         held: takes the run's lock, so that no other process writes into it until the stack is closed; without one, the
         lock is held while the run is created. What a creation that was killed left behind is no obstacle.
         """
-        check_run_path(path)
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file: choose another --out")
-        _require_empty(path)  # first without the lock, which would leave a file in the folder
+        require_new(path)  # first without the lock, which would leave a file in the folder
         with contextlib.ExitStack() as own:
             (own if held is None else held).enter_context(sole_writer(path))
             _require_empty(path)  # as it is now that no other process creates a run here
@@ -215,6 +212,14 @@ def sole_writer(path: Path) -> Iterator[None]:
         except OSError:  # some network file systems know no locks; then nothing is kept
             pass
         yield
+
+
+def require_new(path: Path) -> None:
+    """RunError where no run can be created at `path`: something is there, or its name does not allow it."""
+    check_run_path(path)
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file: choose another --out")
+    _require_empty(path)
 
 
 def _require_empty(path: Path) -> None:

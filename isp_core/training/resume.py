@@ -55,6 +55,8 @@ def resumable(out: Path, data: DataSet) -> Run:
     run = open_run(out)
     if run.info.imported:
         raise IspError(f"{out} was imported: it has no training to resume")
+    if run.info.network:
+        raise IspError(f"{out} was made by `isp label --network` with {run.info.network}: it has no training to resume")
     if run.info.parent is not None:
         raise IspError(f"{out} was made by `isp look` with {run.info.parent}: it has no training to resume")
     if run.info.data.fingerprint != data.fingerprint:

@@ -10,7 +10,7 @@ from isp_core.labelling.source import Role, RoundOptions, Source, Use
 from isp_core.section import NotNegative, Positive
 
 if TYPE_CHECKING:
-    from isp_core.labelling.rounds import Labeller, TrainingPictures
+    from isp_core.labelling.rounds import Labeller, OneRoundLabeller, TrainingPictures
 
 
 class ClusteringOptions(RoundOptions):
@@ -65,6 +65,7 @@ class ClusteringSource(Source[ClusteringOptions]):
         "strongly the network responds, then the foreground into parts, numbered from top to bottom. This is the "
         "paper's cascade; it uses identity labels alone."
     )
+    beyond_maps = ""
     empty_parts = (
         "the feature maps cannot be told apart into K = {k}: lower --parts, enlarge --size or make the maps finer "
         "(model.output_stride, model.grid)"
@@ -75,6 +76,11 @@ class ClusteringSource(Source[ClusteringOptions]):
         return ClusteringOptions
 
     def make(self, options: ClusteringOptions, data: TrainingPictures, seed: int) -> Labeller:
+        from isp_core.labelling.clustering.labeller import ClusteringLabeller
+
+        return ClusteringLabeller(data, options, seed)
+
+    def make_on_maps(self, options: ClusteringOptions, data: TrainingPictures, seed: int) -> OneRoundLabeller:
         from isp_core.labelling.clustering.labeller import ClusteringLabeller
 
         return ClusteringLabeller(data, options, seed)

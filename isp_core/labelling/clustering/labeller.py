@@ -19,8 +19,7 @@ import torch
 from isp_core.clustering import CascadeConfig, FirstStage, Variant, label_identity
 from isp_core.inference import chunks, picture_batches, prepare
 from isp_core.labelling.clustering import ClusteringOptions
-from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
-from isp_core.models import ISPNet
+from isp_core.labelling.rounds import LabelledPictures, Labels, MapNetwork, TrainingPictures
 
 Rows = npt.NDArray[np.int64]
 Item = TypeVar("Item")
@@ -33,7 +32,11 @@ class ClusteringLabeller:
     def __init__(self, data: TrainingPictures, options: ClusteringOptions, seed: int) -> None:
         self.data, self.config, self.seed = data, cascade_config(options), seed
 
-    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
+    def first_round(self, network: MapNetwork) -> Iterator[LabelledPictures]:
+        """As `round` after epoch 0."""
+        return self.round(network, 0)
+
+    def round(self, network: MapNetwork, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         """seconds_clustering: what clustering made the round wait beyond the network."""
         network.eval()
         size = self.data.map_size
@@ -51,7 +54,7 @@ class ClusteringLabeller:
             start = time.perf_counter()
 
     @torch.inference_mode()
-    def _maps(self, network: ISPNet) -> Iterator[tuple[Rows, torch.Tensor]]:
+    def _maps(self, network: MapNetwork) -> Iterator[tuple[Rows, torch.Tensor]]:
         """Each identity's rows and M_g of all its images, (n, C, h0, w0)."""
         data, people = self.data, self.data.own_identities()
         plan = [rows[list(part)] for rows in people for part in chunks(len(rows))]
@@ -59,8 +62,7 @@ class ClusteringLabeller:
 
         def next_maps() -> torch.Tensor:
             images = prepare(next(arriving)[1].to(data.device), data.normalisation)
-            # the clustering upsamples coarse maps itself, without aligned corners
-            return network.feature_maps(images) if network.spec.align_corners else network.coarse_maps(images)
+            return network.clustered_maps(images)
 
         for rows in people:
             yield rows, torch.cat([next_maps() for _ in chunks(len(rows))])

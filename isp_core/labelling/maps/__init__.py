@@ -11,7 +11,7 @@ from isp_core.labelling.source import LabelOptions, Role, Source, Use
 from isp_core.section import NotNegative
 
 if TYPE_CHECKING:
-    from isp_core.labelling.rounds import Labeller, TrainingPictures
+    from isp_core.labelling.rounds import Labeller, OneRoundLabeller, TrainingPictures
 
 PARSER: Literal[5] = 5
 """K of what a parser sees: belongings, where the maps have them, are background to it."""
@@ -51,6 +51,7 @@ class MapSource(Source[MapOptions]):
         "Label maps of a folder, made by a human parser or known exactly, are read once and never change. "
         "They bound what pseudo-labels can teach."
     )
+    beyond_maps = ""
     empty_parts = "the maps in labels.folder do not have it: check labels.space, or lower labels.parts to 5"
 
     @property
@@ -61,6 +62,11 @@ class MapSource(Source[MapOptions]):
         return LAYOUTS[parts]
 
     def make(self, options: MapOptions, data: TrainingPictures, seed: int) -> Labeller:
+        from isp_core.labelling.maps.labeller import MapLabeller
+
+        return MapLabeller(data, options)
+
+    def make_on_maps(self, options: MapOptions, data: TrainingPictures, seed: int) -> OneRoundLabeller:
         from isp_core.labelling.maps.labeller import MapLabeller
 
         return MapLabeller(data, options)

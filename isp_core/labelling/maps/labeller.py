@@ -10,10 +10,9 @@ import numpy as np
 from isp_core.errors import IspError
 from isp_core.labelling.layouts import BELONGINGS, LAYOUTS
 from isp_core.labelling.maps import ORACLE, PARSER, MapOptions
-from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
+from isp_core.labelling.rounds import LabelledPictures, Labels, MapNetwork, TrainingPictures
 from isp_core.metrics.ground_truth import read_truth
 from isp_core.metrics.spaces import FOREGROUND_ONLY, IGNORE, PARTS, load_space
-from isp_core.models import ISPNet
 from isp_core.section import ConfigError
 
 
@@ -39,6 +38,10 @@ class MapLabeller:
         table[[FOREGROUND_ONLY, IGNORE]] = IGNORE
         self.data, self.labels = data, table[truth.targets]
 
-    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
+    def first_round(self, network: MapNetwork) -> Iterator[LabelledPictures]:
+        """The same whatever the network."""
+        return self.round(network, 0)
+
+    def round(self, network: MapNetwork, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
         for rows in self.data.own_identities():
             yield LabelledPictures(rows, self.labels[rows])

@@ -25,6 +25,7 @@ class PositionWordSource(Source[PositionWordOptions]):
         "side counts as a belonging. It relies mainly on centred crops, and its constants were tuned on ground "
         "truth of training images."
     )
+    beyond_maps = "it compares several stages of a backbone, on enlarged images"
     empty_parts = "no mask reaches it: lower --parts, or enlarge --size"
 
     @property

@@ -9,7 +9,7 @@ from isp_core.labelling.prototypes.options import PrototypeOptions
 from isp_core.labelling.source import Role, Source, Use
 
 if TYPE_CHECKING:
-    from isp_core.labelling.rounds import Labeller, TrainingPictures
+    from isp_core.labelling.rounds import Labeller, OneRoundLabeller, TrainingPictures
 
 
 class PrototypeSource(Source[PrototypeOptions]):
@@ -25,6 +25,7 @@ class PrototypeSource(Source[PrototypeOptions]):
         "garments change and what one person carries; cameras are not used, and the options were chosen with ground "
         "truth of rendered people of another seed than any reported data set."
     )
+    beyond_maps = ""
     empty_parts = "no mask reaches it: lower --parts, or enlarge --size"
 
     @property
@@ -38,6 +39,14 @@ class PrototypeSource(Source[PrototypeOptions]):
         from isp_core.labelling.prototypes.labeller import PrototypeLabeller
 
         return PrototypeLabeller(data, options, seed)
+
+    def make_on_maps(self, options: PrototypeOptions, data: TrainingPictures, seed: int) -> OneRoundLabeller:
+        from isp_core.labelling.prototypes.labeller import PrototypeLabeller
+
+        # a feature map has one stage, and its network one size of input: images are not enlarged
+        plain = options.advanced.model_copy(update={"enlarged": 1.0})
+        only = options.model_copy(update={"stages": (1,), "rows": 1, "advanced": plain})
+        return PrototypeLabeller(data, only, seed)
 
 
 PROTOTYPES = PrototypeSource()

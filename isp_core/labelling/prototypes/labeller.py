@@ -32,7 +32,7 @@ from isp_core.labelling.prototypes.belongings import find_belongings
 from isp_core.labelling.prototypes.options import PrototypeOptions
 from isp_core.labelling.prototypes.prototypes import learn_prototypes
 from isp_core.labelling.refine import Certainty, Mask, cut_all
-from isp_core.labelling.rounds import LabelledPictures, Labels, TrainingPictures
+from isp_core.labelling.rounds import LabelledPictures, Labels, MapNetwork, TrainingPictures
 from isp_core.models import ISPNet
 
 Floats = npt.NDArray[np.float32]
@@ -50,10 +50,23 @@ class PrototypeLabeller:
         self.certainty = Certainty(0.5 - options.certain, options.certain - 0.5, self.by.cuts)
 
     @torch.inference_mode()
-    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
+    def first_round(self, network: MapNetwork) -> Iterator[LabelledPictures]:
+        """By prototypes, whatever the network has learned."""
         network.eval()
         start = time.perf_counter()
-        see = self._by_prototypes(network) if first is None else self._by_network(network)
+        yield from self._label(self._by_prototypes(network), start)
+
+    @torch.inference_mode()
+    def round(self, network: ISPNet, epoch: int, first: Labels | None = None) -> Iterator[LabelledPictures]:
+        if first is None:
+            yield from self.first_round(network)
+            return
+        network.eval()
+        start = time.perf_counter()
+        yield from self._label(self._by_network(network), start, first)
+
+    def _label(self, see: See, start: float, first: Labels | None = None) -> Iterator[LabelledPictures]:
+        """Labels by what `see` sees, which was made ready since `start`."""
         own = self.data.own_identities()
         learning = (time.perf_counter() - start) / max(len(own), 1)
         for rows in own:
@@ -70,7 +83,7 @@ class PrototypeLabeller:
 
     # --------------------------------------------------------------------------------------------------- who looks
 
-    def _by_prototypes(self, network: ISPNet) -> See:
+    def _by_prototypes(self, network: MapNetwork) -> See:
         """The backbone as it is, and prototypes that are learned from a sample of the training set."""
         options, count = self.options, len(self.data.identities)
         rows = np.sort(np.random.default_rng([self.seed, 0]).permutation(count)[: options.sample])
@@ -150,7 +163,7 @@ class PrototypeLabeller:
         for _, images in picture_batches(self.data.pictures, plan, self.data.workers):
             yield images
 
-    def _levels(self, network: ISPNet, images: Tensor) -> list[Tensor]:
+    def _levels(self, network: MapNetwork, images: Tensor) -> list[Tensor]:
         """The chosen stages of enlarged images, (n, C_i, h_i, w_i) each."""
         prepared = prepare(images.to(self.data.device), self.data.normalisation)
         scale = max(self.by.enlarged, self.options.rows / prepared.shape[2])

@@ -167,12 +167,13 @@ def test_the_features_of_bpbreid_need_a_table_and_one_data_set(tmp_path: Path, t
         import_run(tmp_path / "run", table, embeddings=folder)
 
 
-def test_a_folder_of_one_file_a_picture_is_read(tmp_path: Path, data: DataSet) -> None:
+@pytest.mark.parametrize("ending", [".npy", ".png.npy"])  # fast-reid's demo; its first version kept PNGs' endings
+def test_a_folder_of_one_file_a_picture_is_read(tmp_path: Path, data: DataSet, ending: str) -> None:
     f = features(5)
     names = [Path(p).stem for split in ("query", "gallery") for p in data.split(split).path]  # type: ignore[arg-type]
     (tmp_path / "demo").mkdir()
     for name, feature in zip(names, f, strict=True):
-        np.save(tmp_path / "demo" / f"{name}.npy", feature[None])
+        np.save(tmp_path / "demo" / f"{name}{ending}", feature[None])
     run, _ = import_run(tmp_path / "run", data=data, embeddings=tmp_path / "demo")
     np.testing.assert_allclose(run.embeddings("gallery", 0).global_, f[2:], rtol=1e-3)
     np.save(tmp_path / "demo" / "other.npy", np.zeros(9))

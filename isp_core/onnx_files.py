@@ -46,6 +46,8 @@ def open_session(path: Path, threads: int = 0, inner: Sequence[str] = ()) -> Any
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # threads that spin while they wait are slow beside another busy process, as PyTorch's are (isp_core.__main__)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         _require_weights(path)
         model = _with_outputs(path, inner) if inner else str(path)

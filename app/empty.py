@@ -69,7 +69,13 @@ def no_maps(run: Run, split: str) -> None:
             f"isp train --data DATA --out {argument(run.path)} --resume",
         )
     elif run.info.parts == 0:
-        say(f"{plain(run.name)} is a baseline: it has no parts, so there are no label maps. Choose another run.")
+        say(
+            f"{plain(run.name)} is a baseline: it has no parts, so there are no label maps to show here. Choose a run "
+            "with parts in the sidebar, or look at what a baseline has:"
+        )
+        with st.container(horizontal=True):
+            link("ranking", "Its rankings", ":material/format_list_numbered:")
+            link("embeddings", "Its embeddings", ":material/scatter_plot:")
     elif split == "train" and run.info.parent is not None:
         say(
             f"{plain(run.name)} was made by `isp look`: nothing was trained on its images, so there are no training "

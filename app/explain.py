@@ -95,12 +95,13 @@ def _configured(run: Run, section: str, name: str) -> object:
     return found.get(name) if isinstance(found, Mapping) else None
 
 
-def visibility(run: Run, epoch: int, seen: Mapping[str, Embeddings], key: str) -> None:
+def visibility(run: Run, epoch: int, seen: Mapping[str, Embeddings], key: str, rule: str = "") -> None:
     """The rule that decides which parts are visible, and one click away its thresholds and l_k of Eq. 8.
 
-    seen: images by name (at most a few), each the embeddings of one, with visibility by the run's rule.
+    seen: images by name (at most a few), each the embeddings of one, with visibility by the rule.
+    rule: in words, where it is not the run's own at this epoch.
     """
-    rule = describe_rule(run.visibility_rule(epoch))
+    rule = rule or describe_rule(run.visibility_rule(epoch))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Visible parts, l_k, by {plain(rule)}.", width="content")
         with st.popover("l_k of Eq. 8 and thresholds", key=f"rule-{key}"):

@@ -14,18 +14,20 @@ from isp_app.state import links
 from isp_app.state.controls import opened
 from isp_app.state.sidebar import choose
 
+# title, icon, and why the sidebar's split has no effect on the page ("" where it has)
 PAGES = {
-    "overview": ("Overview", "dashboard"),
-    "evolution": ("Evolution", "movie"),
-    "identity": ("Identity", "person"),
-    "k_compare": ("K compare", "view_column"),
-    "iou": ("IoU", "table_chart"),
-    "ranking": ("Ranking", "format_list_numbered"),
-    "embeddings": ("Embeddings", "scatter_plot"),
-    "upload": ("Upload", "upload"),
-    "train": ("Train", "model_training"),
-    "help": ("Help", "help"),
+    "overview": ("Overview", "dashboard", "Overview shows all splits of a run."),
+    "evolution": ("Evolution", "movie", ""),
+    "identity": ("Identity", "person", ""),
+    "k_compare": ("K compare", "view_column", ""),
+    "iou": ("IoU", "table_chart", ""),
+    "ranking": ("Ranking", "format_list_numbered", "Ranking always searches the gallery for query images."),
+    "embeddings": ("Embeddings", "scatter_plot", ""),
+    "upload": ("Upload", "upload", "Upload parses your own images, which are in no split."),
+    "train": ("Train", "model_training", "Train uses the training images of the data set chosen there."),
+    "help": ("Help", "help", "Help is the same for all splits."),
 }
+FIRST = "overview"
 
 # Streamlit's captions, keys and code colours have a contrast of 2.6 to 3.9, and white on the dark theme's primary
 # colour has 2.3: too little to read
@@ -54,14 +56,29 @@ def _page(name: str) -> Callable[[], None]:
     return page
 
 
+def _to_first() -> None:
+    """Streamlit serves the first page at / alone; its own name leads there too, with what the URL says."""
+    st.switch_page(pages[FIRST], query_params={name: st.query_params.get_all(name) for name in st.query_params})
+
+
 pages = {
-    name: st.Page(_page(name), title=title, icon=f":material/{icon}:", url_path=name, default=name == "overview")
-    for name, (title, icon) in PAGES.items()
+    name: st.Page(
+        _page(name),
+        title=title,
+        icon=f":material/{icon}:",
+        url_path="first" if name == FIRST else name,  # a name that it is not served at, and that no other page has
+        default=name == FIRST,
+    )
+    for name, (title, icon, _) in PAGES.items()
 }
+alias = st.Page(_to_first, title=PAGES[FIRST][0], url_path=FIRST, visibility="hidden")
 links.register(pages)
-current = st.navigation(list(pages.values()))
+current = st.navigation([*pages.values(), alias])
+if current is alias:
+    current.run()
+    st.stop()
 opened(current.url_path)
-selection = choose()
+selection = choose(PAGES[current.url_path or FIRST][2])
 st.html(STYLE)
 current.run()
 with st.sidebar:

@@ -40,7 +40,7 @@ class Comparison:
         return first, second
 
     def table(self) -> pd.DataFrame:
-        """One row per figure, in per cent (p apart)."""
+        """One row per metric, in percent (p apart)."""
         rows = []
         for name, test in self.tests.items():
             a, b, d = self.first.figures[name], self.second.figures[name], test.difference
@@ -48,7 +48,7 @@ class Comparison:
             rows.append((name, *figures, f"{test.p_value:.4f}", d.n))
         first, second = self.labels
         second = second if second != first else f"{second} (again)"
-        return pd.DataFrame(rows, columns=["figure", first, second, "difference", "low", "high", "p", "n"])
+        return pd.DataFrame(rows, columns=["metric", first, second, "difference", "low", "high", "p", "n"])
 
     def document(self) -> dict[str, Any]:
         sides = {

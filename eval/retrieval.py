@@ -134,10 +134,10 @@ class Retrieval:
         return resampled_words(self.rule, self.figures["mAP"])
 
     def table(self) -> pd.DataFrame:
-        """One row per figure, in per cent."""
+        """One row per metric, in percent."""
         rows = [(name, 100 * i.mean, 100 * i.low, 100 * i.high, i.n) for name, i in self.figures.items()]
         low, high = (f"{self.rule.level:.0%} {end}" for end in ("low", "high"))
-        return pd.DataFrame(rows, columns=["figure", "%", low, high, "n"])
+        return pd.DataFrame(rows, columns=["metric", "%", low, high, "n"])
 
 
 def evaluate(source: RetrievalSet, rule: Rule, progress: bool = False) -> Retrieval:

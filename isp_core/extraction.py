@@ -79,7 +79,7 @@ def label_data(run: Path, epoch: int | None, data: Path) -> Iterator[tuple[str, 
     if labeller is None:
         raise IspError(f"{run} is a baseline without parts: it has no labels to make")
     stream = labeller.round(parser.network, epoch, _first_labels(opened, epoch, data_set))
-    for found in counted(stream, "pictures", len(train), lambda item: len(item.rows)):
+    for found in counted(stream, "images", len(train), lambda item: len(item.rows)):
         for row, labels in zip(found.rows, found.labels, strict=True):
             yield str(train.path[int(row)]), labels
 

@@ -254,7 +254,8 @@ def alike(palettes: Sequence[Palette]) -> list[Palette]:
 def union(palettes: Sequence[Palette]) -> Palette:
     """One legend for several runs, or a run and its ground truth: each colour once, named by what the parts are.
 
-    Use each run's own `coded` for its maps; of palettes that `alike` returned, no colour has two meanings.
+    Parts come from top to bottom, as in each run. Use each run's own `coded` for its maps; of palettes that `alike`
+    returned, no colour has two meanings.
 
     >>> [part.name for part in union([assign([0.1, 0.24], {1: "head"}), assign([0.11, 0.3])]).parts]
     ['head / part 1, mean height 11 %', 'part 2, mean height 24 to 30 %']
@@ -265,9 +266,17 @@ def union(palettes: Sequence[Palette]) -> Palette:
             sharing.setdefault(part.code, []).append(part)
     named = [
         Part(code, _words(parts), parts[0].rgb, code, next((p.body_part for p in parts if p.body_part), None))
-        for code, parts in sorted(sharing.items())
+        for code, parts in sorted(sharing.items(), key=lambda item: (_place(item[1]), item[0]))
     ]
     return Palette(tuple(named), " ".join(dict.fromkeys(palette.rule for palette in palettes)))
+
+
+def _place(sharing: Sequence[Part]) -> float:
+    """Where a legend names these parts: from the top of a person downwards, as each run numbers its own parts."""
+    known = [part.height for part in sharing if part.height == part.height]
+    if known:
+        return sum(known) / len(known)
+    return next((slot.height for slot in SLOTS for part in sharing if slot.body_part == part.body_part), 1.0)
 
 
 def _words(sharing: Sequence[Part]) -> str:

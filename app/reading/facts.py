@@ -233,6 +233,15 @@ def parse(text: str) -> dict[str, Clause]:
     return found
 
 
+def not_understood(text: str) -> list[str]:
+    """The filters of the URL that `parse` leaves out.
+
+    >>> not_understood("camera~2;x;y~")
+    ['x', 'y~']
+    """
+    return [item for item in text.split(";") if item and not parse(item)]
+
+
 def write(filters: Mapping[str, Clause]) -> str:
     """The text that `parse` reads.
 

@@ -18,6 +18,7 @@ from isp_eval.studies.rows import variant
 
 GROUP = "group"
 DIFFERENCE = ", difference"
+INTERVAL = "mAP, 95 % by identity"
 IOU = {name: f"IoU {name}" for name in TARGETS}
 MEASURED = (*curves.RETRIEVAL, *IOU.values())
 _NONE = float("nan")
@@ -59,7 +60,7 @@ def _row(item: Listed, run: Run) -> dict[str, object]:
         "labels": run.info.labels,
         "variant": variant(run.info),
         **retrieval.values,
-        "mAP, 95 % by identity": retrieval.interval,
+        INTERVAL: retrieval.interval,
         **{words: curve.last if curve else _NONE for words, curve in iou.items()},
         "evaluated at epoch": retrieval.epoch,
         "epochs": item.summary.epochs,

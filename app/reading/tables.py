@@ -24,7 +24,7 @@ from isp_eval.tables import range_words
 
 _FORMS = (
     ("class IoU", "IoU", "constant"),
-    ("mean of class and complement IoU", "mean with complement", "constant mean"),
+    ("binary mIoU", "mean with complement", "constant mean"),
 )
 
 

@@ -12,6 +12,7 @@ MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 50_000_000  # the header's claim; phones of today stay below it
 KEPT_SIDE = 1024  # the decoded image's longer side: the network sees 256 x 128
 MIN_SIDE = 8
+_AGAIN = "upload it again."  # every refusal: the file's name, the reason, the way out
 
 DECODING = DecodeBudget(limit_bytes=300 * 2**20)
 """What all sessions of this server may hold of images being decoded: one of MAX_PIXELS, or many photographs."""
@@ -28,16 +29,22 @@ def decode(data: bytes, name: str) -> Image.Image:
     """
     label = name[:80]
     if len(data) > MAX_BYTES:
-        raise UploadError(f"{label} is larger than {MAX_BYTES // 2**20} MB. Save it smaller and try again")
+        raise UploadError(f"{label} is larger than {MAX_BYTES // 2**20} MB. Save it smaller and {_AGAIN}")
     try:
         image = open_image(data, label, formats=FORMATS, max_pixels=MAX_PIXELS, longest_side=KEPT_SIDE, budget=DECODING)
     except NotAnImageError:
-        raise UploadError(f"{label} is not a PNG, JPEG or WebP image, whatever its name says") from None
+        raise UploadError(
+            f"{label} is not a PNG, JPEG or WebP image, whatever its name says. Save it as one of these and {_AGAIN}"
+        ) from None
     except TooLargeError:
-        raise UploadError(f"{label} claims more than {MAX_PIXELS // 10**6} million pixels; it is not opened") from None
+        raise UploadError(
+            f"{label} claims more than {MAX_PIXELS // 10**6} million pixels. Make it smaller and {_AGAIN}"
+        ) from None
     except PictureError as error:
         reason = str(error).removeprefix(f"{label}: ").partition(";")[0]
-        raise UploadError(f"{label} is broken: {reason}") from None
+        raise UploadError(f"{label} is broken: {reason}. Copy it from where it came from and {_AGAIN}") from None
     if min(image.size) < MIN_SIDE:
-        raise UploadError(f"{label} has {image.width} × {image.height} pixels: too small to show a person")
+        raise UploadError(
+            f"{label} has {image.width} × {image.height} pixels, too few to show a person. Save it larger and {_AGAIN}"
+        )
     return image

@@ -23,10 +23,11 @@ def select(
     help: str | None = None,
     format_func: Callable[[str], str] = str,
     what: str | None = None,
+    disabled: bool = False,
 ) -> str:
     """A select box whose choice is the URL's parameter `key`, kept from page to page. Returns the chosen option.
 
-    what: the noun for a value that is not among the options; the label by default.
+    what: the noun for a value that is not among the options; the label by default. disabled: `help` says why.
     """
     texts = [str(option) for option in options]
     follow(key, texts, what or label, texts[index] if texts else None)
@@ -44,6 +45,7 @@ def select(
         args=(key,),
         help=help,
         format_func=format_func,
+        disabled=disabled,
     )
     st.session_state[kept] = str(chosen)
     return str(chosen)

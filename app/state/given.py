@@ -60,8 +60,11 @@ def add(files: list[tuple[str, bytes]], count: int) -> None:
         except UploadError as error:
             _say(str(error))
     if count > room:
-        here = "" if room == MOST else f" At most {MOST} are kept: remove some first."
-        _say(f"{count} images were uploaded; the first {room} are parsed.{here}")
+        rest = f"{files[room][0][:80]} and {count - room - 1} more" if count - room > 1 else files[room][0][:80]
+        _say(
+            f"{count} images were uploaded; the first {room} are parsed. {rest}: left out, since at most {MOST} are "
+            "kept. Remove some images and upload it again."
+        )
 
 
 def keep(name: str, picture: Image.Image) -> None:

@@ -52,18 +52,21 @@ class Selection:
         return opened
 
 
-def choose() -> Selection:
-    """Draws the sidebar and opens the chosen run. Whatever the folders of runs hold, there is a selection."""
+def choose(no_split: str = "") -> Selection:
+    """Draws the sidebar and opens the chosen run. Whatever the folders of runs hold, there is a selection.
+
+    no_split: why the split has no effect on this page; "" where it has.
+    """
     moved(None)
     config = settings()
     try:
-        return _choose(config)
+        return _choose(config, no_split)
     except Exception as error:
         _LOG.exception("sidebar")
         return Selection(config, (), None, None, "train", runs_access.reason(error))
 
 
-def _choose(config: Settings) -> Selection:
+def _choose(config: Settings, no_split: str) -> Selection:
     everything = runs_access.find_runs(config)
     everything.sort(key=_order)
     data_sets = sorted({item.summary.data for item in everything if item.summary.data})
@@ -89,11 +92,12 @@ def _choose(config: Settings) -> Selection:
             splits,
             "split",
             index=0 if run is None else _first_split(run, splits),
-            help="Training images have pseudo-labels (clusters); the others have predictions.",
+            help=no_split or "Training images have pseudo-labels (clusters); the others have predictions.",
+            disabled=bool(no_split),
         )
         split = next(one for one in splits if one == split_name)
         moved(f"{chosen.id} {split}")
-        st.caption(SPLIT_NAMES[split])
+        st.caption(no_split or SPLIT_NAMES[split])
         if run is not None:
             _card(run, chosen)
         _folders(config, everything)

@@ -65,7 +65,7 @@ def show(selection: Selection) -> None:
     st.caption(plain(f"{size} {explain.stored_epochs(run, split)}"))
     explain.constant_mask(run, split)
     if len(epochs) == 1:
-        st.caption(f"Only epoch {epochs[0]} has maps of this image, so there is nothing to compare it with yet.")
+        st.caption(f"Only epoch {epochs[0]} has maps of this image, so there is nothing to compare it with.")
     if root is None:
         empty.no_pictures(run, selection.settings)
     epoch = wanted if chosen is None else chosen
@@ -91,7 +91,8 @@ def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: M
     own = _own_iou(run, selection, row, maps)
     changed = [float("nan"), *(100 * (maps[1:] != maps[:-1]).mean(axis=(1, 2)))]
     series = [] if own is None else [Series("this image: IoU foreground", epochs, own, " %")]
-    series.append(Series("this image: pixels that changed their part", epochs, changed, " %"))
+    if len(epochs) > 1:  # of one epoch no change can be drawn
+        series.append(Series("this image: pixels that changed their part", epochs, changed, " %"))
     table = runs_access.metrics(run)
     side = "train" if split == "train" else "test"
     wanted = [c for c in curves.matching(table, r"iou") if not _other_side(c.column, side)]

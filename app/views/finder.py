@@ -39,8 +39,9 @@ def choose(selection: Selection, run: Run, split: Split, *, people: bool = False
     people: only images of people are offered, and previous and next go from person to person.
     """
     table = runs_access.records(run, split)
-    known, opened = _facts(selection, run, split), _expander()
+    known = _facts(selection, run, split)
     filters, wanted = _asked(known)
+    opened = _expander(len(filters))
     rows = _rows(known, filters, wanted)
     rows = rows[table["identity"].to_numpy()[rows] > 0] if people else rows
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -54,18 +55,29 @@ def choose(selection: Selection, run: Run, split: Split, *, people: bool = False
     return row
 
 
-def narrow(selection: Selection, run: Run, split: Split, row: int | None, epoch: int | None = None) -> Rows:
+def narrow(
+    selection: Selection,
+    run: Run,
+    split: Split,
+    row: int | None,
+    epoch: int | None = None,
+    *,
+    within: Rows,
+) -> Rows:
     """The finder for a page that has a list of its own: the rows that pass the filters, in the finder's order.
 
     row: the image that is chosen now. An image opened here is chosen by `pick.taken` in the next rerun.
     epoch: whose maps are looked at; the last one by default.
+    within: the rows that the page's own filters keep: the finder shows no others, so that both always agree.
     """
-    known, opened = _facts(selection, run, split, epoch), _expander()
+    known = _facts(selection, run, split, epoch)
     filters, wanted = _asked(known)
+    opened = _expander(len(filters))
     if opened.open:
         with opened:
-            filters, wanted = _gallery(known, filters, wanted, row)
-    return _rows(known, filters, wanted)
+            filters, wanted = _gallery(known, filters, wanted, row, within)
+    rows = _rows(known, filters, wanted)
+    return rows[np.isin(rows, within)]
 
 
 def steps(table: pd.DataFrame, rows: Rows) -> None:
@@ -79,7 +91,7 @@ def steps(table: pd.DataFrame, rows: Rows) -> None:
         at = (int(place[0]) + by) % len(rows) if len(place) else 0
         pick.choose(table, int(rows[at]))
 
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", width="content"):
         st.button("Previous", icon=":material/chevron_left:", shortcut="P", on_click=step, args=(-1,), key="previous")
         st.button("Next", icon=":material/chevron_right:", shortcut="N", on_click=step, args=(1,), key="next")
 
@@ -106,10 +118,8 @@ def doors(run: Run, split: Split, row: int, here: str = "") -> None:
                 link("ranking", "Its place in a ranking", icon, split=split, q=pick.names(queries)[first], g=image)
 
 
-def _expander() -> Any:
-    """Whether it is open is in the URL; its label says how many filters there are."""
-    said = search.read()
-    count = len(facts.parse(said.where))
+def _expander(count: int) -> Any:
+    """Whether it is open is in the URL; its label says how many filters hold."""
     label = "Find an image" + (f" ({count} filter{'s' if count > 1 else ''})" if count else "")
     return st.expander(
         label, icon=":material/search:", expanded=bool(st.query_params.get(OPEN)), on_change="rerun", key=OPEN
@@ -127,6 +137,8 @@ def _asked(known: Facts) -> tuple[dict[str, Clause], Search]:
     """Filters and order as asked for; what this split's images do not have is left out, and named."""
     asked = search.read()
     wanted = facts.parse(asked.where)
+    for text in () if asked.carried else facts.not_understood(asked.where):
+        controls.not_found("Filter", text, None)
     if not wanted and not asked.sort:
         return {}, asked
     names = known.names
@@ -179,13 +191,15 @@ def _first_of_each(table: pd.DataFrame, rows: Rows, now: int | None) -> Rows:
 
 
 def _gallery(
-    known: Facts, filters: dict[str, Clause], wanted: Search, row: int | None
+    known: Facts, filters: dict[str, Clause], wanted: Search, row: int | None, within: Rows | None = None
 ) -> tuple[dict[str, Clause], Search]:
     filters, wanted = _controls(known, filters, wanted)
     run, split = known.run, known.split
     table = runs_access.records(run, split)
-    rows = _rows(known, filters, wanted)
-    st.caption(f"{len(rows)} of {len(table)} images{'' if len(rows) else ': widen or remove a filter'}")
+    found = _rows(known, filters, wanted)
+    rows = found if within is None else found[np.isin(found, within)]
+    more = f", {len(found) - len(rows)} left out by the page's own filters" if len(rows) < len(found) else ""
+    st.caption(f"{len(rows)} of {len(table)} images{more}{'' if len(rows) else ': widen or remove a filter'}")
     if joined := known.joined:
         named = ", ".join(joined[:JOINED]) + (f" and {len(joined) - JOINED} more" if len(joined) > JOINED else "")
         st.caption(
@@ -248,6 +262,7 @@ def _controls(known: Facts, filters: dict[str, Clause], wanted: Search) -> tuple
         index=0 if not sort else 1 + names.index(sort),
         format_func=lambda name: known.label(name) if name else AS_STORED,
         key=f"find-sort-{sort}",
+        help="The order of these thumbnails, and of Previous and Next where the page has no order of its own",
     )
     down = right.toggle("High first", value=wanted.down, key=f"find-down-{wanted.down}")
     kept: dict[str, Clause] = {}
@@ -273,7 +288,7 @@ def _clause(known: Facts, name: str, wanted: Clause | None) -> Clause | None:
     options = sorted(facts.as_text(column).unique(), key=_natural)
     if wanted is not None:
         st.session_state[key] = [value for value in options if wanted.names(value)]
-    values = st.multiselect(label, options, key=key)
+    values = st.multiselect(label, options, key=key, placeholder=f"{len(options)} values: type to search")
     return Clause(tuple(values)) if values else None
 
 

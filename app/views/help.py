@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from isp_app import explain
 from isp_app.components import crop_box, epoch_scrubber, mask_viewer, plane
-from isp_app.safety.names import escape
+from isp_app.safety.names import escape, plain
 from isp_app.state.sidebar import Selection
 from isp_core.labelling.sources import SOURCES
 from isp_core.matching import MATCHINGS
@@ -36,7 +35,8 @@ MEASURES = {
     "mINP": "Share of true matches among all images up to the last true match, mean over queries.",
     "class IoU": "Intersection of the pixels of both maps over their union, over a split. Empty where the ground truth "
     "does not have the class.",
-    "mean of class and complement IoU": "What the authors' script prints as IoU; higher for small parts.",
+    "binary mIoU": "Mean of the IoU of a class and of everything else. The authors' script prints it as IoU; it is "
+    "higher for small parts.",
     "constant mask": explain.CONSTANT_MASK,
     "ambiguous pixels": "Foreground in 20 to 80 % of the training ground truth: a constant mask cannot decide them.",
     "AUC": "Probability that a person's pixel scores higher than one of the background.",
@@ -71,7 +71,9 @@ def show(_: Selection) -> None:
         ("Matching rules", {name: rule.description for name, rule in MATCHINGS.items()}),
     ):
         st.subheader(title, anchor=False)
-        st.table(pd.DataFrame({"": list(words), "meaning": list(words.values())}).set_index(""))
+        # a table of Markdown fills the page's width; cells of st.table wrap at a third of it
+        lines = [f"| **{plain(word)}** | {plain(meaning)} |" for word, meaning in words.items()]
+        st.markdown("\n".join(["| | meaning |", "|:--|:--|", *lines]))
     st.subheader("Colours", anchor=False)
     st.markdown(
         "A part's colour says which body part it is, on every page, for every K, epoch and run: the class that "

@@ -163,7 +163,7 @@ def _consistency(palette: Palette, maps: Maps, share: np.ndarray, parts: int) ->
     table = pd.DataFrame(
         {
             "part": [part.name for part in palette.parts],
-            "pictures": (share > 0).sum(0),
+            "images": (share > 0).sum(0),
             "of": len(maps),
             "share": [float(s[s > 0].mean()) if (s > 0).any() else np.nan for s in share.T],
             "height": [_mean(h) for h in heights.T],
@@ -177,7 +177,6 @@ def _consistency(palette: Palette, maps: Maps, share: np.ndarray, parts: int) ->
         placeholder="",
         alt="Presence, size and height of each part over this person's images",
         column_config={
-            "pictures": st.column_config.NumberColumn("images"),
             "share": st.column_config.NumberColumn("mean share, %", format="%.1f", help="Where the part is present"),
             "height": st.column_config.NumberColumn("mean height, %", format="%.0f", help="0 top, 100 bottom"),
             "height_spread": st.column_config.NumberColumn(

@@ -20,7 +20,11 @@ from isp_core.metrics.part_scores import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
 
-FORMS = {"class IoU": "iou", "mean of class and complement IoU": "mean_iou"}
+FORMS = {"class IoU": "iou", "binary mIoU": "mean_iou"}
+ABOUT_FORMS = (
+    "class IoU: the IoU of the class alone. binary mIoU: the mean of the IoU of the class and of its complement, which "
+    "the authors' script prints as IoU; it is higher for small parts."
+)
 NOTHING = "nothing"
 SIDES = "sides"  # what a row of the table was made from: one Scored, or the two of a difference
 
@@ -50,6 +54,8 @@ def show(selection: Selection) -> None:
         other = _other(selection, run, rule)
     sentence = rule_sentence(run, own.matched)
     st.caption(plain(sentence))
+    if other is not None:
+        st.caption(plain(f"A: {own.label}. B: {other.label}. A - B is in points: positive where A is better."))
     aggregate = _aggregate(selection, own, other, rule)
     form = st.segmented_control(
         "Form",
@@ -59,13 +65,13 @@ def show(selection: Selection) -> None:
         bind="query-params",
         persist_state="session",
         required=True,
-        help="The authors' script prints the mean of class and complement IoU, which is higher for small parts",
+        help=ABOUT_FORMS,
     )
     st.dataframe(
         aggregate[aggregate["form"] == form].drop(columns=["form", "run", SIDES]),
         hide_index=True,
         alt="IoU by class in percent",
-        column_config=iou_images.percent((*TARGETS, *parsing.AGREEMENT)),
+        column_config=_columns(),
         placeholder="",
     )
     st.caption(
@@ -82,9 +88,26 @@ def show(selection: Selection) -> None:
     with st.expander("Table 3 of the paper"):
         st.caption(
             f"{paper.LABEL} K = 6, SCHP's maps as ground truth. Its script "
-            "prints the mean of class and complement IoU, so compare with that form."
+            "prints the binary mIoU, so compare with that form."
         )
         st.dataframe(paper.table_3(), hide_index=True, alt="Table 3 of the paper")
+
+
+def _columns() -> dict[str, Any]:
+    """Narrow columns: the last one is in sight on a laptop."""
+    percent = {
+        name: st.column_config.NumberColumn(name, format="%.1f", width=82 if len(name) > 6 else 54)
+        for name in (*TARGETS, *parsing.AGREEMENT)
+    }
+    return percent | {
+        "images": st.column_config.TextColumn(width=142),
+        "maps": st.column_config.TextColumn(width=126),
+        "epoch": st.column_config.NumberColumn(width=54),
+        "n": st.column_config.NumberColumn(width=44),
+        parsing.INTERVAL: st.column_config.TextColumn(
+            "95 % interval", width=100, help="Of the foreground IoU; resamples identities"
+        ),
+    }
 
 
 def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
@@ -156,7 +179,7 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
                 head |= {"images": SPLIT_NAMES[other.split], "epoch": other.epoch, "n": len(other.judged.rows)}
                 head[SIDES] = (other,)
                 shared = parsing.agreement(other.run, other.split, other.judged)
-                rows.append({**head, "run": other.name, "maps": other.label, **theirs, **shared})
+                rows.append({**head, "run": other.name, "maps": other.name, **theirs, **shared})
                 difference = {name: values[name] - theirs[name] for name in TARGETS}
                 difference |= {name: agreed[name] - shared[name] for name in parsing.AGREEMENT}
                 head |= {"n": None, "epoch": None, SIDES: (own, other)}

@@ -46,16 +46,21 @@ def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFram
     sort = select("Order", orders, "sort", place=four)
     table = _table(selection, own, other if comparable else None, part)
     everything = runs_access.records(own.run, own.split)
-    found = finder.narrow(selection, own.run, own.split, pick.kept(everything), own.epoch)
-    defined = table[table[part].notna() & table["row"].isin(found)]
-    kept = defined[(defined[part] >= low) & (defined[part] <= high)]
     cell = _confusion(own.run, own.judged)
+    passing = table[(table[part] >= low) & (table[part] <= high)]  # an image without a score passes no range
+    if cell is not None:
+        passing = passing[own.judged.counts[passing.index, cell[0], cell[1]] > 0]
+    found = finder.narrow(
+        selection, own.run, own.split, pick.kept(everything), own.epoch, within=passing["row"].to_numpy()
+    )
+    defined = table[table[part].notna() & table["row"].isin(found)]
+    kept = passing[passing["row"].isin(found)]
     kept = _in_order(kept, part, sort) if cell is None else _in_cell(own, table, kept, cell)
     if other is not None and not comparable:
         st.info(f"{plain(other.label)} shows other images: they are compared in the table above, not one by one.")
     st.caption(
-        f"{len(kept)} of {len(table)} images; {int(table[part].isna().sum())} have no {part} score: their ground truth "
-        "does not have the class, or no part stands for it. Click anywhere in a row to see the image."
+        f"{len(kept)} of {len(table)} {own.split} images; {int(table[part].isna().sum())} have no {part} score: their "
+        "ground truth does not have the class, or no part stands for it. Click anywhere in a row to see the image."
     )
     if kept.empty:
         st.info("No image is left: widen or remove a filter.")

@@ -122,6 +122,7 @@ def _downloads(selection: Selection, run: Run, runs: dict[str, Run], split: Spli
             "image/png",
             on_click="ignore",
             disabled=not by_k,
+            help=None if by_k else "Choose a run that is no variant above: this figure compares runs by K.",
         )
         st.download_button(
             "Figure 5: cascade and variants (PNG)",

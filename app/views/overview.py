@@ -32,48 +32,58 @@ CARDS = 12
 FIRST = 8  # images at the top
 CLASSES = ("foreground", "head", "legs", "belongings")
 PAPER = "The paper's"
+TITLE = "What identity labels teach about the human body"
+ABOUT = (
+    "ISP learns the parts of a person, belongings included, for re-identification: from the answer to *who is "
+    "this?* and, depending on the source of its labels, from where people stand in an image and from its colours. "
+    "Label maps drawn by people or by a parser are used by the runs that say so."
+)
 CARD_VIEW, TABLE_VIEW = VIEWS = ("cards", "table and curves")
 
 
 def show(selection: Selection) -> None:
     """The page."""
-    st.title("What identity labels teach about the human body", anchor=False)
-    st.markdown(
-        "ISP learns the parts of a person, belongings included, for re-identification: from the answer to *who is "
-        "this?* and, depending on the source of its labels, from where people stand in an image and from its colours. "
-        "Label maps drawn by people or by a parser are used by the runs that say so."
-    )
     if not selection.listed:
+        st.title(TITLE, anchor=False)
+        st.markdown(ABOUT)
         empty.no_runs(selection.settings)
         _paper()
         return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(TITLE, anchor=False, width="content")
+        view = _view()
     # a link to a table opens on it: it comes first then; a table chosen on the page stays where it was chosen
     first = st.container() if arrived("table") else None
-    if selection.run is not None:
+    # who asks for the table of runs wants it at first sight; images and the map of the paper come below it
+    runs, images = (st.container(), st.container()) if view == TABLE_VIEW else (st.container(), st.container())[::-1]
+    with images:
+        st.markdown(ABOUT)
+        if selection.run is not None:
+            try:
+                _first_sight(selection, selection.run)
+            except Exception as error:  # the cards below say what is wrong with it
+                st.text(empty.short(runs_access.reason(error)))
         try:
-            _first_sight(selection, selection.run)
-        except Exception as error:  # the cards below say what is wrong with it
+            paper_map.show(_opened(list(selection.listed)))
+        except Exception as error:  # what is wrong with a run is said below
             st.text(empty.short(runs_access.reason(error)))
-    try:
-        paper_map.show(_opened(list(selection.listed)))
-    except Exception as error:  # what is wrong with a run is said below
-        st.text(empty.short(runs_access.reason(error)))
-    st.subheader("Runs", anchor=False)
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    with left:
-        chosen = _filter(list(selection.listed))
-    with right:
-        view = _view()
-    broken = [item for item in chosen if item.summary.problem]
-    whole = [item for item in chosen if not item.summary.problem]
-    if view == TABLE_VIEW:
-        run_table.show(whole)
-    else:
-        _cards(whole)
-    for item in broken:
-        with st.container(border=True):
-            st.markdown(f"**{plain(item.id)}** cannot be read")
-            st.text(empty.short(item.summary.problem))
+    with runs:
+        if view != TABLE_VIEW:
+            st.subheader("Runs", anchor=False)
+        row = st.columns([4, 2, 2, 1], vertical_alignment="bottom") if view == TABLE_VIEW else ()
+        places = row or [st.container()]
+        with places[0]:
+            chosen = _filter(list(selection.listed))
+        broken = [item for item in chosen if item.summary.problem]
+        whole = [item for item in chosen if not item.summary.problem]
+        if view == TABLE_VIEW:
+            run_table.show(whole, places[1:])
+        else:
+            _cards(whole)
+        for item in broken:
+            with st.container(border=True):
+                st.markdown(f"**{plain(item.id)}** cannot be read")
+                st.text(empty.short(item.summary.problem))
     with first or st.container():
         _tables(_opened(whole))
 
@@ -92,6 +102,7 @@ def _view() -> str:
         on_change=by_hand,
         args=("view",),
         label_visibility="collapsed",
+        width="content",
     )
     return str(chosen)
 
@@ -152,7 +163,6 @@ def _filter(listed: list[Listed]) -> list[Listed]:
         on_change=by_hand,
         args=("runs",),
         placeholder="All runs",
-        label_visibility="collapsed",
     )
     return [item for item in listed if not wanted or item.id in wanted]
 

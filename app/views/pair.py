@@ -1,4 +1,4 @@
-"""Below a ranking: the distance of Eq. 10 between a query and one gallery picture, taken apart, with both masks."""
+"""Below a ranking: the distance of Eq. 10 between a query and one gallery image, broken down, with both masks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def show(selection: Selection, side: Side, ranked: Ranked, q: int, g: int, elsew
         if side.rule == ranking.IMPORTED:
             value = "" if rank is None else f" d = {ranked.distances[rank - 1]:.3f}."
             st.info(
-                f"Another tool computed this distance:{value} It came without features, so it cannot be taken apart."
+                f"Another tool computed this distance:{value} It came without features, so it cannot be broken down."
             )
             return
         terms = ranking.take_apart(run, epoch, q, g)
@@ -96,7 +96,7 @@ def _as_markdown(table: pd.DataFrame) -> str:
 
 
 def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.DataFrame:
-    """One row a term: its distance, how much of both pictures shows the part, and whether Eq. 10 counts it."""
+    """One row a term: its distance, how much of both images shows the part, and whether Eq. 10 counts it."""
     one = runs_access.embeddings(run, "query", epoch)[q : q + 1]
     other = runs_access.embeddings(run, "gallery", epoch)[g : g + 1]
     palette = runs_access.palette(run)
@@ -124,7 +124,7 @@ def term_table(run: Run, epoch: int, q: int, g: int, terms: Explanation) -> pd.D
 
 _WHY = {
     (True, True): "visible in both",
-    (True, False): "hidden in the gallery picture",
+    (True, False): "hidden in the gallery image",
     (False, True): "hidden in the query",
     (False, False): "hidden in both",
 }
@@ -169,7 +169,7 @@ def _masks(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
                 note=f"camera {record['camera']}" if record["camera"] > 0 else "camera unknown",
             )
         )
-    mask_viewer(panels, palette, title="Query and gallery picture", key=f"pair-{g}", look=current_look(), width=150)
+    mask_viewer(panels, palette, title="Query and gallery image", key=f"pair-{g}", look=current_look(), width=150)
     if run.info.parts and not stored:
         empty.no_maps(run, "gallery")
     elif stored and stored[-1] != epoch:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
 from isp_app.reading import pictures, ranking, runs_access
 from isp_app.reading.ranking import ERRORS
+from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import not_found, select
 from isp_app.state.pick import names, row_named
@@ -18,57 +22,87 @@ from isp_app.views.ranked_lists import Side
 PER_PAGE = 12  # one row
 
 
-def choose(selection: Selection, side: Side, table: pd.DataFrame, epoch: int | None) -> int | None:
-    """Filters, order and one row of queries; the chosen one. table: with another ranking's AP where there is one.
-    epoch: whose part maps are shown."""
-    left, middle, right, last = st.columns(4)
-    two = ranking.GAIN in table and bool(table[ranking.GAIN].notna().any())
-    more = (ranking.BETTER_HERE, ranking.BETTER_THERE) if two else ()
-    errors = select("Queries", [*ERRORS, *more], "err", place=left)
+def choose(
+    selection: Selection,
+    side: Side,
+    other: Side | None,
+    table: pd.DataFrame,
+    epoch: int | None,
+    places: Sequence[DeltaGenerator],
+) -> int | None:
+    """Filters, order and one row of queries; the chosen one. other, table: the other ranking, and with its AP where
+    there is one. epoch: whose part maps are shown. places: of the two select boxes."""
+    left, right = places
+    two = other is not None and ranking.GAIN in table and bool(table[ranking.GAIN].notna().any())
+    better = _better(side, other) if two and other is not None else {}
+    errors = select("Queries", [*ERRORS, *better], "err", place=left, format_func=lambda name: better.get(name, name))
     orders = [*([ranking.DIFFERENCE] if two else []), *ranking.ORDERS]
-    order = select("Order of queries", orders, "qsort", place=last)
-    cameras = [int(c) for c in sorted(table["camera"].unique()) if c > 0]
-    camera = select("Camera of the query", ["all", *cameras], "cam", place=middle)
-    subsets = [str(s) for s in sorted(table["subset"].unique()) if s]
-    subset = None
-    if subsets:
-        subset = select("Subset", ["all", *subsets], "subset", place=right)
+    order = select("Order of queries", orders, "qsort", place=right)
     everything = runs_access.records(side.run, "query")
-    found = finder.narrow(selection, side.run, "query", pick.kept(everything), epoch)
-    kept = ranking.filtered(
-        table[table["row"].isin(found)],
-        errors=errors,
-        camera=None if camera == "all" else int(camera),
-        subset=None if subset == "all" else subset,
-        order=order,
-    )
+    inline = st.container(horizontal=True, vertical_alignment="center")
+    camera, subset = _camera_and_subset(table, inline)
+    own = ranking.filtered(table, errors=errors, camera=camera, subset=subset, order=order)
+    found = finder.narrow(selection, side.run, "query", pick.kept(everything), epoch, within=own["row"].to_numpy())
+    kept = own[own["row"].isin(found)]
     if kept.empty:
         st.info("No query is left: choose other filters.")
         return None
     wanted = _wanted_query(table, kept)
     pick.keep(table, wanted)
     scored = bool(table["AP"].notna().any())
-    st.caption(f"{len(kept)} queries, {order if scored else 'in the order of the records'}")
-    finder.steps(everything, kept["row"].to_numpy())
-    with st.container():
-        pages = -(-len(kept) // PER_PAGE)
-        page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-        shown = kept.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
-        rows = [int(row) for row in shown["row"]]
-        root = pictures.picture_root(side.run, selection.settings)
-        palette = runs_access.palette(side.run)
-        sprite = pictures.tiles(side.run, root, "query", rows, palette, epoch=epoch, width=48)
-        tiles = [_query_tile(row, record, scored) for row, (_, record) in zip(rows, shown.iterrows(), strict=True)]
-        ranking_grid(
-            tiles,
-            sprite,
-            palette,
-            title=f"Queries, {order}",
-            key="queries",
-            selected=wanted,
-            on_open=lambda row: pick.choose(everything, row),
+    pages = -(-len(kept) // PER_PAGE)
+    with inline:
+        finder.steps(everything, kept["row"].to_numpy())
+        page = st.pagination(pages, key="page", bind="query-params", width="content") if pages > 1 else 1
+        st.caption(
+            f"{len(kept)} queries, {order if scored else 'in the order of the records'}",
+            help=_below(side, other if two else None) if scored else None,
+            width="content",
         )
+    shown = kept.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    rows = [int(row) for row in shown["row"]]
+    root = pictures.picture_root(side.run, selection.settings)
+    palette = runs_access.palette(side.run)
+    sprite = pictures.tiles(side.run, root, "query", rows, palette, epoch=epoch, width=40)
+    tiles = [_query_tile(row, record, scored) for row, (_, record) in zip(rows, shown.iterrows(), strict=True)]
+    ranking_grid(
+        tiles,
+        sprite,
+        palette,
+        title=f"Queries, {order}",
+        key="queries",
+        selected=wanted,
+        on_open=lambda row: pick.choose(everything, row),
+    )
     return wanted
+
+
+def _better(side: Side, other: Side) -> dict[str, str]:
+    """The filters that compare two rankings, and their words: which run is the better one, or which rule of one run."""
+    if side.run.path == other.run.path:
+        here, there = side.rule, other.rule
+    else:
+        here, there = side.listed, other.listed
+    return {ranking.BETTER_HERE: f"better with {here}", ranking.BETTER_THERE: f"better with {there}"}
+
+
+def _below(side: Side, other: Side | None) -> str:
+    """What stands below the tiles of the queries."""
+    words = f"Below each query: its AP in {side.name}, ✓ where a true match is at rank 1, else ✗"
+    return words + (f"; then how many points more than in {other.name}." if other is not None else ".")
+
+
+def _camera_and_subset(table: pd.DataFrame, place: DeltaGenerator) -> tuple[int | None, str | None]:
+    """The camera and subset that queries are narrowed to, one click away; None: all."""
+    cameras = [int(c) for c in sorted(table["camera"].unique()) if c > 0]
+    subsets = [str(s) for s in sorted(table["subset"].unique()) if s]
+    chosen = [st.query_params.get(name, "all") for name in ("cam", "subset")]
+    label = "Camera, subset" if subsets else "Camera"
+    said = ", ".join(f"{n} {v}" for n, v in zip(("camera", "subset"), chosen, strict=True) if v != "all")
+    with place.popover(f"{label}: {plain(said[:60])}" if said else label, key="narrow"):
+        camera = select("Camera of the query", ["all", *cameras], "cam")
+        subset = select("Subset", ["all", *subsets], "subset") if subsets else "all"
+    return (None if camera == "all" else int(camera)), (None if subset == "all" else subset)
 
 
 def _wanted_query(table: pd.DataFrame, kept: pd.DataFrame) -> int:

@@ -18,12 +18,13 @@ from isp_core.runs import Run
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two rankings: a run, its epoch and its rule."""
+    """One of the two rankings: a run, its epoch and its rule. name: all three in words. listed: the run's name."""
 
     run: Run
     epoch: int
     rule: str
     name: str
+    listed: str
 
 
 def sheet(settings: Settings, lists: dict[Side, Ranked], query: pd.Series, count: int) -> Pixels:
@@ -49,7 +50,7 @@ def sheet(settings: Settings, lists: dict[Side, Ranked], query: pd.Series, count
 
 
 def table(lists: dict[Side, Ranked], query: pd.Series, count: int) -> pd.DataFrame:
-    """One row a picture of each list, nearest first."""
+    """One row per image of each list, nearest first."""
     frames = []
     for side, ranked in lists.items():
         gallery = runs_access.records(side.run, "gallery").iloc[ranked.gallery[:count]]
@@ -59,7 +60,7 @@ def table(lists: dict[Side, Ranked], query: pd.Series, count: int) -> pd.DataFra
                     "list": side.name,
                     "query": str(query["path"]),
                     "rank": np.arange(1, len(gallery) + 1),
-                    "picture": gallery["path"].to_numpy(),
+                    "image": gallery["path"].to_numpy(),
                     "identity": gallery["identity"].to_numpy(),
                     "camera": gallery["camera"].to_numpy(),
                     "distance": ranked.distances[:count],

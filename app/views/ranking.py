@@ -1,10 +1,13 @@
-"""Ranking: a query and its nearest gallery pictures under Eq. 10, two runs side by side (Figure 7), worst first."""
+"""Ranking: a query and its nearest gallery images under Eq. 10, two runs side by side (Figure 7), worst first."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isp_app import empty
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
@@ -20,14 +23,20 @@ from isp_app.views.ranked_lists import Side
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
 
-QUERY = -1  # the tile of the query itself, which stands first in each list
+QUERY = -1  # the tile of the query itself, first in each list
 SHOWN = (10, 20, 50)
 NOBODY = "none"
 
 
 def show(selection: Selection) -> None:
     """The page."""
-    st.title("Ranking", anchor=False)
+    with st.container(gap="xsmall"):  # both lists fit on a laptop's screen
+        _show(selection)
+
+
+def _show(selection: Selection) -> None:
+    head = st.container(horizontal=True, vertical_alignment="bottom")
+    head.title("Ranking", anchor=False, width="content")
     run = empty.run_or_reason(selection)
     if run is None:
         return
@@ -35,24 +44,37 @@ def show(selection: Selection) -> None:
     if not epochs:
         empty.no_embeddings(run)
         return
-    st.caption(ranking.RULE)
-    side, other = _sides(selection, run, epochs)
+    places = st.columns([1, 2, 2, 2, 2])
+    side, other = _sides(selection, run, epochs, places[:3])
     scored = _may_score(side)
     table = ranking.scores(side.run, side.epoch, side.rule) if scored else ranking.unscored(side.run)
     if scored:
-        _figures(side, table)
+        with head:
+            _figures(table)
     theirs = ranking.scores(other.run, other.epoch, other.rule) if scored and other and _may_score(other) else None
     if theirs is not None:
         table = ranking.compared(table, theirs)
-    chosen = queries.choose(selection, side, table, _map_epoch(side))
+    chosen = queries.choose(selection, side, other, table, _map_epoch(side), places[3:])
     if chosen is None:
         return
     query = runs_access.records(run, "query").iloc[chosen]
-    st.subheader(f"Query {plain(names(table)[chosen])}", anchor=False)
-    finder.doors(run, "query", chosen, here="ranking")
-    count = st.segmented_control(
-        "Shown", SHOWN, default=SHOWN[0], key="k", bind="query-params", persist_state="session", required=True
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Query {plain(names(table)[chosen])}**", width="content")
+        finder.doors(run, "query", chosen, here="ranking")
+        if "aligned" in ranking.rules(run, side.epoch):
+            _aligned_switch()
+        count = st.segmented_control(
+            "Shown",
+            SHOWN,
+            default=SHOWN[0],
+            key="k",
+            bind="query-params",
+            persist_state="session",
+            required=True,
+            label_visibility="collapsed",
+            format_func=lambda n: f"first {n}",
+            width="content",
+        )
     lists = {side: ranking.ranked(side.run, side.epoch, side.rule, chosen)}
     if other is not None:
         twin = _same_query(other.run, query)
@@ -63,29 +85,30 @@ def show(selection: Selection) -> None:
     opened: tuple[Side, int] | None = None
     for one, ranked in lists.items():
         rest = [(s, r) for s, r in lists.items() if s is not one]
-        st.markdown(_heading(one, table if one is side else theirs, str(query["path"])))
-        now = _list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None)
+        scores = _score(table if one is side else theirs, str(query["path"]))
+        now = _list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None, scores)
         opened = (one, now) if now is not None else opened
+    st.caption(_legend(run, len(lists) > 1))
     _downloads(selection, side, lists, query, chosen, int(count or SHOWN[0]))
     if any(not len(ranked.gallery) for ranked in lists.values()):
-        return  # the protocol removed the whole gallery: nothing to take apart
+        return  # the protocol removed the whole gallery: nothing to break down
     whose, g = _gallery_row(side, lists, opened, query)
     q = chosen if whose is side else _same_query(whose.run, query)
     if q is not None:
         _why(selection, lists, whose, q, g, str(query["identity"]))
-    _any_picture(side)
+    _any_image(side)
 
 
-def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Side | None]:
-    left, middle, right = st.columns([1, 2, 2])
+def _sides(
+    selection: Selection, run: Run, epochs: list[int], places: Sequence[DeltaGenerator]
+) -> tuple[Side, Side | None]:
+    left, middle, right = places
     epoch = int(
         select("Epoch", epochs[::-1], "epoch", place=left, help="Epochs whose embeddings are stored"),
     )
     known = ranking.rules(run, epoch)
-    if "aligned" in known:
-        _aligned_switch()
-    rule = select("Matching", list(known), "arm", place=middle)
-    st.caption(f"{rule}: {known[rule]}")
+    described = "\n".join(f"- {name}: {words}" for name, words in known.items())
+    rule = select("Matching", list(known), "arm", place=middle, help=described)
     others = {
         item.id: other
         for item, other in selection.open_others()
@@ -102,11 +125,11 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
         what="Run to compare with",
     )
     own_name = selection.chosen.id if selection.chosen is not None else run.name
-    side = Side(run, epoch, rule, f"{own_name}, epoch {epoch}, {rule}")
+    side = Side(run, epoch, rule, f"{own_name}, epoch {epoch}, {rule}", own_name)
     if with_whom == NOBODY:
         return side, None
     if with_whom not in others:
-        return side, Side(run, epoch, "all-parts", f"{own_name}, epoch {epoch}, all-parts")
+        return side, Side(run, epoch, "all-parts", f"{own_name}, epoch {epoch}, all-parts", own_name)
     other = others[with_whom]
     theirs = ranking.epochs(other)
     if not theirs:
@@ -115,7 +138,7 @@ def _sides(selection: Selection, run: Run, epochs: list[int]) -> tuple[Side, Sid
         return side, None
     its_rules = ranking.rules(other, theirs[-1])
     its_rule = side.rule if side.rule in its_rules else next(iter(its_rules))
-    return side, Side(other, theirs[-1], its_rule, f"{with_whom}, epoch {theirs[-1]}, {its_rule}")
+    return side, Side(other, theirs[-1], its_rule, f"{with_whom}, epoch {theirs[-1]}, {its_rule}", with_whom)
 
 
 def _aligned_switch() -> None:
@@ -161,35 +184,36 @@ def _may_score(side: Side) -> bool:
     return False
 
 
-def _figures(side: Side, table: pd.DataFrame) -> None:
+def _figures(table: pd.DataFrame) -> None:
+    """R-1 and mAP of all queries in one line, with their intervals and their n."""
     judged = table[table["matches"] > 0]
     r1 = (judged["first"] == 1).mean() if len(judged) else float("nan")
     known = ranking.intervals(table)
-    with st.container(horizontal=True):
-        for name, value in (("R-1", r1), ("mAP", judged["AP"].mean())):
-            low, high = known.get(name, (None, None))
-            words = None if low is None else f"{low:.1f} to {high:.1f}"
-            shown = "–" if value != value else f"{100 * value:.1f} %"
-            st.metric(
-                name,
-                shown,
-                words,
-                delta_color="off",
-                delta_arrow="off",
-                width=150,
-                help="Below: the 95 % interval over identities, which all queries of a person enter together"
-                if words
-                else None,
-            )
-        st.metric(
-            "queries evaluated", f"{len(judged)}", width=150, help="Queries with a true match: the n of R-1 and mAP"
-        )
-        st.metric("without a match", f"{len(table) - len(judged)}", width=150, help="Counted in no metric")
+    said = []
+    for name, value in (("R-1", r1), ("mAP", judged["AP"].mean())):
+        low, high = known.get(name, (None, None))
+        words = "" if low is None else f" ({low:.1f} to {high:.1f})"
+        said.append(f"{name} **{'–' if value != value else f'{100 * value:.1f} %'}**{words}")
+    said.append(f"{len(judged)} queries evaluated, {len(table) - len(judged)} without a true match")
+    how = "In brackets: the 95 % interval over identities, which all queries of a person enter together."
+    interval = f"{how} " if known else ""
+    st.markdown(
+        " · ".join(said),
+        help=f"{ranking.RULE} {interval}Queries without a true match count in no metric.",
+        width="content",
+    )
 
 
 def _list(
-    selection: Selection, side: Side, ranked: Ranked, query: pd.Series, count: int, other: tuple[Side, Ranked] | None
+    selection: Selection,
+    side: Side,
+    ranked: Ranked,
+    query: pd.Series,
+    count: int,
+    other: tuple[Side, Ranked] | None,
+    scores: str,
 ) -> int | None:
+    """One list under its heading; the gallery row just opened. scores: what the heading says of the query's AP."""
     gallery = runs_access.records(side.run, "gallery")
     rows = [int(row) for row in ranked.gallery[:count]]
     right = gallery["identity"].iloc[rows].to_numpy() == query["identity"]
@@ -214,26 +238,36 @@ def _list(
                 shift,
             )
         )
+    hits = int(right.sum())
+    removed = f", {ranked.removed} removed" if ranked.removed else ""
+    if known:
+        found = f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}"
+    else:
+        found = f"Nothing says who is on these images: look-alikes, nearest first; {len(ranked.gallery)} ranked"
+    st.markdown(
+        f"**{plain(side.name)}**: {'; '.join(words for words in (scores, found) if words)}",
+        help="Removed: gallery images of the query's own identity and camera, and junk." if removed else None,
+    )
     opened = ranking_grid(tiles, sprite, palette, title=f"Ranking of {side.name}", key=f"list-{side.name}")
     opened = None if opened == QUERY else opened
-    hits = int(right.sum())
-    removed = f"; {ranked.removed} of the query's own camera or junk removed" if ranked.removed else ""
-    if known:
-        st.caption(f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}.")
-    else:
-        st.caption(f"Nothing says who is on these images: look-alikes, nearest first; {len(ranked.gallery)} ranked.")
     if root is None:
         empty.no_pictures(side.run, selection.settings)
     return opened
 
 
-def _heading(side: Side, scores: pd.DataFrame | None, path: str) -> str:
-    """The list's name, the query's AP in it, and the rank of the first true match."""
+def _score(scores: pd.DataFrame | None, path: str) -> str:
+    """The query's AP and the rank of the first true match; "" where they are not known."""
     found = None if scores is None else scores[scores["path"] == path]
     if found is None or found.empty or not found["matches"].iloc[0]:
-        return f"**{plain(side.name)}**"
-    ap, first = float(found["AP"].iloc[0]), int(found["first"].iloc[0])
-    return f"**{plain(side.name)}**: AP {100 * ap:.1f} %, first true match at rank {first}"
+        return ""
+    return f"AP {100 * float(found['AP'].iloc[0]):.1f} %, first true match at rank {int(found['first'].iloc[0])}"
+
+
+def _legend(run: Run, two: bool) -> str:
+    """What stands below the tiles of the lists."""
+    marks = "✓ the same person, ✗ another person; " if runs_access.knows_people(run) else ""
+    shifts = "; ▲ 3: three ranks nearer to the top than in the other list, ▼ 3: three further down" if two else ""
+    return f"Below each tile: {marks}rank · distance{shifts}. Open a tile to see why it is where it is."
 
 
 def _why(selection: Selection, lists: dict[Side, Ranked], whose: Side, q: int, g: int, identity: str) -> None:
@@ -255,7 +289,7 @@ def _why(selection: Selection, lists: dict[Side, Ranked], whose: Side, q: int, g
 
 
 def _shift(side: Side, row: int, rank: int, other: tuple[Side, Ranked] | None) -> tuple[str, str]:
-    """How far above or below the other list's rank this picture stands."""
+    """How far above or below the other list's rank this image is."""
     if other is None:
         return "", ""
     theirs = other[1].rank_of(_same_picture(side.run, other[0].run, row))
@@ -298,7 +332,7 @@ def _first_true(side: Side, ranked: Ranked, query: pd.Series) -> int:
 def _gallery_row(
     side: Side, lists: dict[Side, Ranked], opened: tuple[Side, int] | None, query: pd.Series
 ) -> tuple[Side, int]:
-    """The list and gallery picture to take apart: the one just opened, the address's, else the first of the list."""
+    """The list and gallery image to break down: the one just opened, the address's, else the first of the list."""
     if opened is not None:
         whose, row = opened
         gallery = runs_access.records(whose.run, "gallery")
@@ -319,7 +353,7 @@ def _gallery_row(
 
 
 def _elsewhere(lists: dict[Side, Ranked], whose: Side, g: int) -> list[str]:
-    """Where the other list has the same picture: a sentence a list."""
+    """Where the other list has the same image: a sentence a list."""
     said = []
     for side, ranked in lists.items():
         if side is whose:
@@ -330,19 +364,19 @@ def _elsewhere(lists: dict[Side, Ranked], whose: Side, g: int) -> list[str]:
     return said
 
 
-def _any_picture(side: Side) -> None:
-    """A gallery picture that stands in no shown list, by its file name."""
+def _any_image(side: Side) -> None:
+    """A gallery image that is in no shown list, by its file name."""
 
     def chosen() -> None:
-        name = str(st.session_state.get("any-picture", "")).strip()
+        name = str(st.session_state.get("any-image", "")).strip()
         if row_named(runs_access.records(side.run, "gallery"), name) is not None:
             st.query_params["g"] = name
             st.query_params.pop("of", None)
         elif name:
-            st.session_state["no-picture"] = name
+            st.session_state["no-image"] = name
 
-    st.text_input("Compare with any gallery image, by its file name", key="any-picture", on_change=chosen)
-    missing = st.session_state.pop("no-picture", None)
+    st.text_input("Compare with any gallery image, by its file name", key="any-image", on_change=chosen)
+    missing = st.session_state.pop("no-image", None)
     if missing:
         st.caption(f"The gallery has no image {plain(str(missing)[:80])}.")
 

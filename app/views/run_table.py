@@ -8,11 +8,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from isp_app import empty, explain
 from isp_app.drawing import exports
 from isp_app.reading import curves, run_rows, runs_access
-from isp_app.reading.run_rows import DIFFERENCE, GROUP, MEASURED
+from isp_app.reading.run_rows import DIFFERENCE, GROUP, INTERVAL, IOU, MEASURED
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.state.controls import all_found, by_hand, changed_by_hand, select
@@ -24,6 +25,8 @@ from isp_core.tables import to_csv
 NOTHING = "nothing"
 BY_GROUP = "group"
 TICKED = "chart"  # the parameter that names the runs in the chart
+COLUMNS = "cols"  # the parameter that names the columns
+USUAL = (GROUP, "K", "R-1", "mAP", INTERVAL, *(IOU[name] for name in ("foreground", "head", "legs", "belongings")))
 MOST_LINES = 10
 _COLOURS = (
     "#0072B2",
@@ -41,8 +44,8 @@ _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 0], [6, 3], [2, 2], [8, 3, 
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross") * 2
 
 
-def show(listed: Sequence[Listed]) -> None:
-    """The table, and below it the chart."""
+def show(listed: Sequence[Listed], places: Sequence[DeltaGenerator]) -> None:
+    """The table, and below it the chart. places: of the order and of the reference run."""
     opened: list[tuple[Listed, Run]] = []
     left_out: dict[str, str] = {}
     for item in listed:
@@ -55,7 +58,7 @@ def show(listed: Sequence[Listed]) -> None:
     if found.table.empty:
         return
     names = [str(name) for name in found.table["run"]]
-    left, right = st.columns(2)
+    left, right, last = places
     sort = select("Sort by", [BY_GROUP, *(name for name in found.table.columns if name != GROUP)], "order", place=left)
     reference = select(
         "Difference to", [NOTHING, *names], "ref", place=right, help="A run that every other is compared with"
@@ -64,7 +67,9 @@ def show(listed: Sequence[Listed]) -> None:
     if reference != NOTHING:
         comparable = run_rows.on_the_same_images(opened, reference)
         table = run_rows.compared(table, reference, comparable)
-    ticked = _table(table, sort, reference)
+    with last:
+        shown = _columns([str(name) for name in found.table.columns])
+    ticked = _table(table, sort, reference, shown)
     _about(table, reference, names, opened)
     _downloads(table, {item.id: run for item, run in opened})
     _curves(opened, ticked, reference, [str(name) for name in table["run"]])
@@ -78,7 +83,25 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     return table.sort_values([sort, "run"], ascending=[sort not in MEASURED, True], na_position="last")
 
 
-def _table(table: pd.DataFrame, sort: str, reference: str) -> list[str]:
+def _columns(names: list[str]) -> list[str]:
+    """The columns to show: few enough for a laptop's screen, others one click away. The file has all of them."""
+    all_found(COLUMNS, names, "Column")
+    with st.popover("Columns", help="Columns to show; Runs (CSV) has all of them"):
+        wanted = st.multiselect(
+            "Columns",
+            [name for name in names if name != "run"],
+            key=COLUMNS,
+            bind="query-params",
+            persist_state="session",
+            on_change=by_hand,
+            args=(COLUMNS,),
+            placeholder=f"{', '.join(USUAL[:4])} ...",
+        )
+    kept = wanted or USUAL
+    return [name for name in names if name == "run" or name in kept]
+
+
+def _table(table: pd.DataFrame, sort: str, reference: str, shown: list[str]) -> list[str]:
     """The table; the runs that are ticked, as the URL says. Streamlit keeps ticks by position, so that another
     order is another table, whose ticks start at those of the URL."""
     names = [str(name) for name in table["run"]]
@@ -94,6 +117,7 @@ def _table(table: pd.DataFrame, sort: str, reference: str) -> list[str]:
         placeholder="",
         alt="Runs and their latest metrics, in percent",
         column_config=_formats(table),
+        column_order=[name for name in table.columns if name.removesuffix(DIFFERENCE) in shown],
         on_select=lambda: by_hand(TICKED),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [names.index(name) for name in wanted]}},
@@ -113,12 +137,19 @@ def _table(table: pd.DataFrame, sort: str, reference: str) -> list[str]:
 def _formats(table: pd.DataFrame) -> dict[str, Any]:
     formats: dict[str, Any] = {
         name: st.column_config.NumberColumn(
-            name.replace(DIFFERENCE, " Δ"), format="%+.1f" if name.endswith(DIFFERENCE) else "%.1f"
+            name.replace(DIFFERENCE, " Δ"),
+            format="%+.1f" if name.endswith(DIFFERENCE) else "%.1f",
+            width=24 + 7 * max(4, len(name.replace(DIFFERENCE, " Δ"))),
         )
         for name in table.columns
         if name.removesuffix(DIFFERENCE) in MEASURED
     }
-    return formats | {"run": st.column_config.TextColumn(pinned=True)}
+    return formats | {
+        "run": st.column_config.TextColumn(pinned=True, width=190),
+        GROUP: st.column_config.TextColumn(width=118),
+        "K": st.column_config.NumberColumn(width=40),
+        INTERVAL: st.column_config.TextColumn("mAP, 95 %", width=92, help="The interval resamples identities"),
+    }
 
 
 def _about(table: pd.DataFrame, reference: str, names: list[str], opened: Sequence[tuple[Listed, Run]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, sparks
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
-from isp_app.reading import curves, pictures, runs_access
+from isp_app.reading import curves, pace, pictures, runs_access
 from isp_app.safety.names import plain, valid_name
 from isp_app.settings import PROJECT
 from isp_app.state import jobs
@@ -26,6 +27,8 @@ from isp_app.state.pick import names
 from isp_app.state.sidebar import Selection
 from isp_app.views import train_form
 from isp_app.views.overview import TABLE_VIEW
+from isp_core.config import load_config
+from isp_core.errors import IspError
 from isp_core.progress import Stage
 from isp_core.runs import Run, RunError, open_run
 
@@ -73,7 +76,7 @@ def _watch(selection: Selection, root: Path) -> None:
         if job.running and st.button("Stop", help="Finished epochs stay; it can be resumed"):
             jobs.stop(root, job.name)
             st.rerun()
-        if not job.running and (root / job.name).exists() and st.button("Resume", help="From the last finished epoch"):
+        if not job.running and _unfinished(root, job) and st.button("Resume", help="From the last finished epoch"):
             try:
                 jobs.resume(root, job.name)
             except JobError as error:
@@ -82,6 +85,18 @@ def _watch(selection: Selection, root: Path) -> None:
                 st.rerun()
     # also while it rests: another tab may start or resume it
     st.fragment(_live, run_every=EVERY)(selection, root, job.name, job.running, len(known))
+
+
+def _unfinished(root: Path, job: Job) -> bool:
+    """Whether there is something to resume: a run that has not all its epochs."""
+    if not (root / job.name).exists():
+        return False
+    try:
+        run = open_run(root / job.name)
+    except RunError:
+        return True
+    total = _wanted_epochs(job, run)
+    return total is None or not len(run.epochs) or int(run.epochs[-1]) < total
 
 
 def _await_first(root: Path) -> None:
@@ -100,7 +115,7 @@ def _live(selection: Selection, root: Path, name: str, was_running: bool, known:
         run: Run | None = open_run(root / name)
     except RunError:
         run = None
-    _progress(root, job, run)
+    _progress(selection, root, job, run)
     if run is None and not job.running:
         said = [line for line in jobs.log_tail(root, name).splitlines() if line.strip()]
         st.warning(f"The training ended before a run was begun. {plain(empty.short(said[-1])) if said else ''}")
@@ -114,7 +129,7 @@ def _live(selection: Selection, root: Path, name: str, was_running: bool, known:
         st.text(empty.short(jobs.log_tail(root, name))[-4000:] or "nothing yet")
 
 
-def _progress(root: Path, job: Job, run: Run | None) -> None:
+def _progress(selection: Selection, root: Path, job: Job, run: Run | None) -> None:
     """Stage, progress and time left, of the stage and of the whole training."""
     done = int(run.epochs[-1]) if run is not None and len(run.epochs) else None
     total = _wanted_epochs(job, run)
@@ -124,13 +139,33 @@ def _progress(root: Path, job: Job, run: Run | None) -> None:
         return
     stage = jobs.stage(root, job.name)
     if stage is None:
-        st.progress(0.0, f"Starting: loading libraries and the data set, {_duration(time.time() - job.started)} so far")
+        so_far = _duration(time.time() - job.started)
+        words = (
+            f"starting: loading libraries and the data set, {so_far} so far; {_at_the_pace_of_others(selection, job)}"
+        )
+        st.progress(0.0, plain(words))
         return
     left = time_left(run, stage, done, total)
     words = f"{stage_words(stage)}: {stage.done} of {stage.total}"
     words += f"; {'–' if done is None else done} of {total} epochs finished" if total else ""
-    words += f"; about {_duration(left)} left" if left is not None else "; time left is known after the first steps"
+    words += f"; about {_duration(left)} left" if left is not None else f"; {_at_the_pace_of_others(selection, job)}"
     st.progress(whole_share(stage, done, total), plain(words))
+
+
+def _at_the_pace_of_others(selection: Selection, job: Job) -> str:
+    """Time left before the training's own steps tell it, from a run like it."""
+    unknown = "time left is known after the first steps"
+    said = dict(itertools.pairwise(job.command))
+    try:
+        recipe = load_config(said["--preset"], overrides={"run.epochs": int(said["--epochs"])})
+        images = train_form.training_images(Path(said["--data"]), int(said.get("--identities", 0)))
+    except (KeyError, ValueError, IspError):  # a training that was resumed names no preset
+        return unknown
+    found = pace.expected(((item.id, run) for item, run in selection.open_others()), recipe, images)
+    if found is None:
+        return unknown
+    left = max(0.0, found.seconds - (time.time() - job.started))
+    return f"about {_duration(left)} left at the pace of {found.of}"
 
 
 def _wanted_epochs(job: Job, run: Run | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import streamlit as st
 from isp_app import empty
 from isp_app.cache_keys import KEYS
 from isp_app.empty import WALKERS
-from isp_app.safety.names import distinct, plain, valid_name
+from isp_app.safety.names import distinct, plain, slug, valid_name
 from isp_app.state import jobs
 from isp_app.state.jobs import JobError, Wish
 from isp_app.state.sidebar import Selection
@@ -28,6 +29,7 @@ from isp_core.runs.schema import RUN_FILE
 NO_TRUTH = "none"
 DEPTH = 3  # how far below a configured folder a data set may lie, as for images
 MOST_DATA = 40
+_STARTED = "_trainings_started"  # how many this session started: a form starts again after each
 
 
 @st.cache_data(hash_funcs=KEYS, ttl=60, show_spinner="Looking for data sets")
@@ -87,6 +89,13 @@ def _counts(folder: Path) -> Counts:
     return Counts(data.name, len(train), int(train.loc[train["identity"] > 0, "identity"].nunique()))
 
 
+def training_images(folder: Path, identities: int) -> int:
+    """How many images a training on so many people sees, about; 0: all of them. IspError as `_counts`."""
+    counts = _counts(folder)
+    share = min(1.0, identities / counts.people) if identities and counts.people else 1.0
+    return round(counts.images * share)
+
+
 @st.cache_data(hash_funcs=KEYS, ttl=60, max_entries=16, show_spinner="Looking for ground truth")
 def _truth_problem(folder: Path) -> str:
     """Why a data set has no label maps to measure by; "" where it has."""
@@ -135,7 +144,8 @@ def show(selection: Selection, root: Path) -> None:
         except IspError as error:
             problems.append(str(error))
             st.error(plain(empty.short(error)))
-    pressed = st.button("Start training", type="primary", disabled=bool(problems))
+    why = "; ".join(plain(empty.short(problem)) for problem in problems) or None
+    pressed = st.button("Start training", type="primary", disabled=bool(problems), help=why)
     st.caption("The command: the same as by hand")
     st.code(empty.short(wish.shown(root)), language="bash", wrap_lines=True)
     if not pressed:
@@ -146,6 +156,7 @@ def show(selection: Selection, root: Path) -> None:
         st.error(plain(empty.short(error)))
         return
     st.query_params["job"] = job.name
+    st.session_state[_STARTED] = st.session_state.get(_STARTED, 0) + 1  # the next one gets a name that is free
     st.rerun()
 
 
@@ -158,12 +169,12 @@ def _fields(root: Path, folder: Path, preset: str, recipe: Config, counts: Count
             problems.append(text)
             st.caption(f":red[{plain(empty.short(text))}]")
 
-    key = f"{preset}-{folder}"
+    key = f"{preset}-{folder}-{st.session_state.get(_STARTED, 0)}"
     sources = [name for name, source in SOURCES.items() if source.complete()]
     usual = recipe.labels.source if recipe.labels.source in sources else sources[0]
     one, two, three = st.columns(3)
     with one:
-        name = st.text_input("Name", placeholder="k6-seed0", max_chars=64, key=f"name-{key}").strip()
+        name = st.text_input("Name", value=_free_name(root, slug(folder.name)), max_chars=64, key=f"name-{key}").strip()
         wrong(_name_problem(root, name))
     with two:
         labels = str(
@@ -206,6 +217,13 @@ def _fields(root: Path, folder: Path, preset: str, recipe: Config, counts: Count
         seed = int(st.number_input("Seed", 0, 2**31 - 1, recipe.run.seed, key=f"seed-{key}"))
     wish = Wish(name, folder, preset, epochs, parts, labels, identities or None, seed)
     return (wish if space == NO_TRUTH else replace(wish, truth=(folder, space))), problems
+
+
+def _free_name(root: Path, data: str) -> str:
+    """A name that no run or training of this folder has yet."""
+    stem = data.lstrip("._-")[:48] or "run"
+    names = (f"{stem}-{n}" for n in itertools.count(1))
+    return next(name for name in names if not (root / name).exists() and jobs.read(root, name) is None)
 
 
 def _name_problem(root: Path, name: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 import streamlit as st
 
-from isp_app import empty
+from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.components.ranking_grid import Tile, ranking_grid
 from isp_app.drawing import exports, upload_files
@@ -30,21 +30,24 @@ MOST_NETWORKS = 6
 
 def show(selection: Selection) -> None:
     """The page."""
-    st.title("Upload", anchor=False)
-    everything = _networks(selection)
+    head = st.container(horizontal=True, vertical_alignment="bottom")
+    head.title("Upload", anchor=False, width="content")
+    everything, without = _networks(selection)
     if not everything:
         if empty.run_or_reason(selection) is not None:
             command = empty.train_command(selection.settings)
             empty.say("No run here has weights, so images cannot be parsed. Train one:", command)
         return
-    st.caption(
+    head.caption(
         "Images stay in this session's memory on this machine: they are not stored, logged or sent anywhere. "
         "Upload images of people only if you have the right to."
     )
-    networks = _choose(everything)
+    left, right = st.columns(2)
+    with left:
+        networks = _choose(everything, without)
     if not networks:
         return
-    images, which = upload_images.choose(selection, networks[0].run)
+    images, which = upload_images.choose(selection, networks[0].run, right)
     if not images:
         return
     if len(networks) == 1:
@@ -64,18 +67,24 @@ def show(selection: Selection) -> None:
     _nearest(selection, network, seen)
 
 
-def _networks(selection: Selection) -> dict[str, Network]:
-    """Runs and epochs that have weights or exports: the sidebar's run first, its last epoch first."""
+def _networks(selection: Selection) -> tuple[dict[str, Network], list[str]]:
+    """Runs and epochs that have weights or exports, the sidebar's run first, its last epoch first; the runs that have
+    neither."""
     found: dict[str, Network] = {}
+    without: list[str] = []
     for item, run in selection.open_others():
+        own: dict[str, Network] = {}
         with suppress(RunError):
-            found |= {network.name: network for network in parse_upload.networks_of(item.id, run)}
-    return found
+            own = {network.name: network for network in parse_upload.networks_of(item.id, run)}
+        found |= own
+        if not own:
+            without.append(item.id)
+    return found, without
 
 
-def _choose(everything: dict[str, Network]) -> list[Network]:
+def _choose(everything: dict[str, Network], without: list[str]) -> list[Network]:
     """One network, or several to compare on the same image; what each was trained on. Those that cannot be opened are
-    left out, with the reason."""
+    left out, with the reason. without: runs that have no network."""
     names = list(everything)
     all_found("ckpt", names, "Network")
     wanted = st.multiselect(
@@ -87,7 +96,7 @@ def _choose(everything: dict[str, Network]) -> list[Network]:
         on_change=by_hand,
         args=("ckpt",),
         max_selections=MOST_NETWORKS,
-        placeholder=names[0],
+        placeholder=f"default: {names[0]}",
         help="Runs and epochs whose weights are stored, and their ONNX files (`isp export`). Choose several to compare "
         "them on the same image.",
     )
@@ -100,7 +109,14 @@ def _choose(everything: dict[str, Network]) -> list[Network]:
             st.text(empty.short(error))
             continue
         networks.append(network)
-        st.caption(f"{plain(network.name)}: {plain(network.trained_on())}")
+        default = "" if wanted else "Default network, "
+        st.caption(f"{default}{plain(network.name)}: {plain(network.trained_on())}")
+    if without:
+        many = len(without) > 1
+        st.caption(
+            f"{len(without)} run{'s have' if many else ' has'} no stored weights and cannot parse new images.",
+            help=plain(", ".join(without)),
+        )
     return networks
 
 
@@ -173,7 +189,7 @@ def _details(network: Network, seen: Seen) -> None:
             f"{mark} {escape(part.name)}: l<sub>{part.index}</sub> = {int(visible[k])}, {100 * share[k]:.1f} %</span>"
         )
     st.html("<div style='display:flex;flex-wrap:wrap;gap:.5rem'>" + "".join(chips) + "</div>")
-    st.caption(f"Visible parts, l_k, by {plain(seen.rule)}.")
+    explain.visibility(network.run, network.epoch, {"this image": seen.vectors}, "upload", seen.rule)
     if not visible.any():
         st.info("No part of a person was found in this image.")
         return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from isp_app.components.crop_box import WHOLE, crop_box
 from isp_app.components.paste_box import paste_box
@@ -27,57 +29,86 @@ CROP = (420, 420)  # CSS pixels at most
 _ROUND, _WHICH = "upload-round", "which"
 
 
-def choose(selection: Selection, run: Run) -> tuple[list[Given], int]:
-    """Controls for the images; all of them, and which one is looked at. Examples stand in while there are none."""
-    examples = _inputs(selection, run)
+def choose(selection: Selection, run: Run, place: DeltaGenerator) -> tuple[list[Given], int]:
+    """Controls for the images; all of them, and which one is looked at. Examples stand in while there are none.
+
+    place: where images are uploaded.
+    """
+    with place:
+        _inputs()
     for text in given.said():
         st.warning(plain(text))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        chooser = st.container(width=320)
+        if given.images():
+            remover = st.container(width="content")
+        if st.toggle("Camera", key="camera"):
+            shot = _widget("shot")
+            place.camera_input("Take a photo", key=shot, on_change=_take, args=(shot,))
+        show = st.toggle(
+            "Examples", value=True, key="sample", bind="query-params", help="Test images of the network's own data"
+        )
+        if given.images():
+            st.button("Clear everything", help="Forgets all images of this session", on_click=_clear)
+    examples = _examples(selection, run) if show else []
     images = given.images() or examples
     if not images:
         return [], 0
-    which = 0
-    if len(images) > 1:
-        st.session_state[_WHICH] = min(int(st.session_state.get(_WHICH) or 0), len(images) - 1)
-        which = int(
-            st.radio(
-                "Image", range(len(images)), format_func=lambda i: plain(images[i].name), horizontal=True, key=_WHICH
-            )
-            or 0
-        )
+    with chooser:
+        which = _which(images)
     if given.images():
-        _crop(images[which])
+        item = images[which]
+        remover.button(
+            f"Remove {plain(item.name)}",
+            icon=":material/close:",
+            on_click=given.remove,
+            args=(item.id,),
+            key="remove",
+        )
+        _crop(item)
         images = given.images()
     return images, which
 
 
-def _inputs(selection: Selection, run: Run) -> list[Given]:
+def _which(images: list[Given]) -> int:
+    """The image that is looked at: its crop, its parts in words, its neighbours."""
     state = st.session_state
-    state.setdefault(_ROUND, 0)
-    key, shot = f"uploads-{state[_ROUND]}", f"shot-{state[_ROUND]}"
+    state[_WHICH] = min(int(state.get(_WHICH) or 0), len(images) - 1)
+    chosen = st.selectbox(
+        "Image",
+        range(len(images)),
+        format_func=lambda i: images[i].name,
+        key=_WHICH,
+        label_visibility="collapsed",
+    )
+    return int(chosen or 0)
 
-    def take(widget: str) -> None:
-        files = state.get(widget)
-        several = files if isinstance(files, list) else [files] if files is not None else []
-        if several:
-            _add([(file.name, file.getvalue()) for file in several[: MOST + 1]], len(several))
-            state[_ROUND] += 1  # an empty uploader again: the images are listed below, and stay when the page changes
 
+def _widget(name: str) -> str:
+    """The key of an input that starts empty again after each upload."""
+    return f"{name}-{st.session_state.setdefault(_ROUND, 0)}"
+
+
+def _take(widget: str) -> None:
+    files = st.session_state.get(widget)
+    several = files if isinstance(files, list) else [files] if files is not None else []
+    if several:
+        _add([(file.name, file.getvalue()) for file in several[: MOST + 1]], len(several))
+        st.session_state[_ROUND] += 1  # the images are listed below, and stay when the page changes
+
+
+def _inputs() -> None:
+    key = _widget("uploads")
     st.file_uploader(
         "Images",
         type=["png", "jpg", "jpeg", "webp"],
         accept_multiple_files=True,
         key=key,
-        on_change=take,
+        on_change=_take,
         args=(key,),
         help=f"{', '.join(FORMATS)}; at most {MAX_BYTES // 2**20} MB each; at most {MOST} images",
     )
     paste_box("paste", MAX_BYTES, lambda name, content: _add([(name, content)], 1))
-    with st.container(horizontal=True):
-        if st.toggle("Camera", key="camera"):
-            st.camera_input("Take a photo", key=shot, on_change=take, args=(shot,))
-        show = st.toggle("Examples", value=True, key="sample", bind="query-params")
-        st.button("Clear everything", help="Forgets all images of this session", on_click=_clear)
-    return _examples(selection, run) if show else []
 
 
 def _add(files: list[tuple[str, bytes]], count: int) -> None:
@@ -107,17 +138,23 @@ def _examples(selection: Selection, run: Run) -> list[Given]:
             found.append(Given(f"example {row}", Path(path).name, Image.fromarray(pixels)))
     if not found:
         return []
-    width = 56
+    width = 40
     small = [np.asarray(one.picture.resize((width, 2 * width))) for one in found]
-    tiles = [Tile(i, "none", "example", f"Example {one.name}: take it") for i, one in enumerate(found)]
+    tiles = [Tile(i, "none", "use", f"Example {one.name}: take it") for i, one in enumerate(found)]
 
     def take(i: int) -> None:
         given.keep(found[i].name, found[i].picture)
         st.session_state[_WHICH] = len(given.images()) - 1
 
-    ranking_grid(
-        tiles, sprite(small, width, 2 * width), runs_access.palette(run), title="Examples", key="examples", on_open=take
-    )
+    with st.expander("Examples", expanded=False) if given.images() else nullcontext():  # own images come first
+        ranking_grid(
+            tiles,
+            sprite(small, width, 2 * width),
+            runs_access.palette(run),
+            title="Examples",
+            key="examples",
+            on_open=take,
+        )
     return found
 
 
@@ -139,7 +176,6 @@ def _crop(item: Given) -> None:
         )
         if box != item.box:
             given.crop(item.id, box)
-        st.button("Remove this image", icon=":material/delete:", on_click=given.remove, args=(item.id,))
 
 
 @st.cache_data(max_entries=64, max_size="32mb", show_spinner=False, scope="session")

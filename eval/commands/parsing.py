@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from isp_eval.parsing_report import Ambiguous
 
 # all that is written to files; a terminal is too narrow for it
-_SHOWN = ["rule", "class", "parts", "IoU", "95 %", "constant", "IoU per picture", "mean with complement"]
+_SHOWN = ["rule", "class", "parts", "IoU", "95 %", "constant", "IoU per image", "mean with complement"]
 _VISIBILITY_SHOWN = [
     *("rule", "class", "parts", "n with", "n without", "balanced accuracy", "always visible"),
     *("found where present", "hidden where absent"),
@@ -121,7 +121,7 @@ def judge_parsing(
         write_table(found.table(), out, found.name, caption)
         write_table(found.agreement_table(), out, f"{found.name}-agreement", f"Parts and classes, {caption}")
         write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
-        write_csv(found.pictures_table(), out, f"{found.name}-pictures")
+        write_csv(found.pictures_table(), out, f"{found.name}-images")
         write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
     if as_json:
         typer.echo(kept, err=True)

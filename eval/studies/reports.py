@@ -148,7 +148,7 @@ def _times(study: Study, groups: Sequence[Group], column: str) -> Table | None:
             {
                 "run": run.name,
                 "epochs": run.last_epoch,
-                "training pictures": len(run.records("train")),
+                "training images": len(run.records("train")),
                 "hours, clustering": hours["clustering"],
                 "hours, features for it": hours["network"],
                 "hours, training": hours["train"],

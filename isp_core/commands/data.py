@@ -21,7 +21,7 @@ def describe_data(
     from isp_core.data import describe, load
 
     data = load(folder)
-    with progress_bar("pictures", len(data.records) * (2 if check else 1)) as bar:
+    with progress_bar("images", len(data.records) * (2 if check else 1)) as bar:
         report = describe(data, check_pictures=check, progress=bar.update)
     if as_json:
         print_json(report.to_json())

@@ -121,7 +121,7 @@ def parse_pictures(
     }
     rows: list[dict[str, object]] = []
     broken: list[str] = []
-    for batch in _read_batches(counted(files, "pictures", len(files)), broken):
+    for batch in _read_batches(counted(files, "images", len(files)), broken):
         parsing = parser.parse([image for _, _, image in batch])
         for row, (file, name, image) in enumerate(batch):
             save_label_map(parsing.labels[row], out / "labels" / f"{name}.png", palette, image.size)
@@ -130,7 +130,7 @@ def parse_pictures(
             overlay(image, parsing.labels[row], palette).save(target)
             shares = {f"share_{columns[part]}": share for part, share in enumerate(parsing.part_share[row], start=1)}
             seen = {f"visible_{columns[part]}": flag.item() for part, flag in enumerate(parsing.visibility[row] * 1, 1)}
-            rows.append({"picture": shown(file)} | seen | shares)
+            rows.append({"image": shown(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
         (out / "parts.json").write_text(

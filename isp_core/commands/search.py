@@ -71,14 +71,14 @@ def search_gallery(
         for rows, distances in zip(found.rows, found.distances, strict=True)
     ]
     if as_json:
-        each = [{"picture": str(picture), "nearest": near} for picture, near in zip(pictures, results, strict=True)]
+        each = [{"image": str(picture), "nearest": near} for picture, near in zip(pictures, results, strict=True)]
         print_json(
             {
                 "run": str(run),
                 "epoch": epoch,
                 "gallery": len(gallery),
                 "visibility": parser.visibility,
-                "pictures": each,
+                "images": each,
             }
         )
         return

@@ -101,7 +101,7 @@ class DataReport:
     def to_text(self) -> str:
         """The report for a terminal."""
         lines = [f"{self.name}  (layout: {self.layout}; {self.root})", ""]
-        lines.append(f"{'split':<8} {'pictures':>9} {'identities':>11} {'cameras':>8} {'distractors':>12} {'junk':>6}")
+        lines.append(f"{'split':<8} {'images':>9} {'identities':>11} {'cameras':>8} {'distractors':>12} {'junk':>6}")
         for s in self.splits:
             subsets = "".join(f"  {n} {name}" for name, n in s.subsets.items())
             cameras = str(len(s.cameras)) if s.cameras else "-"

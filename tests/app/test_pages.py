@@ -160,8 +160,8 @@ def test_page_follows_the_stored_map(own_runs: Path, open_page: Open) -> None:
     write_maps(file, [(np.arange(len(maps)), maps)], len(maps))
     test.run()
     after = test.dataframe[0].value
-    assert before["pictures"].tolist() != after["pictures"].tolist()
-    assert after["pictures"].tolist() == [0, 0, 0, 5, 0]
+    assert before["images"].tolist() != after["pictures"].tolist()
+    assert after["images"].tolist() == [0, 0, 0, 5, 0]
     assert after["height"].tolist()[3] == pytest.approx(100 * 15 / 64)
 
 

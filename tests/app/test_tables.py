@@ -81,7 +81,7 @@ class TestTables:
         table = tables.build("Table 3", [("k6", run)])
         judged = table[table["maps"] == "test (predictions)"].set_index("form")
         assert judged.loc["class IoU", "foreground"] == pytest.approx(40)
-        assert judged.loc["mean of class and complement IoU", "foreground, constant"] == pytest.approx(50)
+        assert judged.loc["binary mIoU", "foreground, constant"] == pytest.approx(50)
 
     def test_documents_of_another_shape_are_a_sentence(self, own_runs: Path, open_page: Open) -> None:
         for name, document in (("constant", {"train": 3}), ("parts", {"3": {"head": "x"}})):
@@ -114,7 +114,7 @@ class TestImported:
     def test_its_own_list_is_ranked_and_says_that_it_cannot_be_taken_apart(self, runs: Path, open_page: Open) -> None:
         test = open_page("ranking", runs=runs, run="other", vs="k6")
         assert not test.exception
-        assert "cannot be taken apart" in words(test)
+        assert "cannot be broken down" in words(test)
 
     def test_a_matrix_that_is_gone_is_a_sentence(self, runs: Path, open_page: Open) -> None:
         test = open_page("ranking", runs=runs, run="other")

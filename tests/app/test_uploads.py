@@ -15,6 +15,7 @@ from isp_app.components.crop_box import WHOLE, read_box
 from isp_app.drawing import exports, upload_files
 from isp_app.drawing.exports import Provenance
 from isp_app.drawing.upload_files import Parsed
+from isp_app.safety import uploads
 from isp_app.state import given
 from isp_app.state.given import MOST, Given
 from isp_core.matching import Embeddings
@@ -146,3 +147,27 @@ def test_several_networks_are_shown_on_one_image_and_say_what_they_were_trained_
     unknown = open_page("upload", run="k6", ckpt="nope epoch 1")
     assert any("nope epoch 1" in warning.value.replace("\\", "") for warning in unknown.warning)
     assert exports.mask(np.zeros((2, 2), np.uint8), np.zeros((256, 3), np.uint8), SOURCE, "x")[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"hello", "not a PNG"),
+        (_png((1, 2, 3), (4, 4)), "too few to show a person"),
+        (_png((1, 2, 3))[:80], "broken"),
+        (b"\0" * (uploads.MAX_BYTES + 1), "larger than"),
+    ],
+)
+def test_every_refusal_names_the_file_the_reason_and_the_way_out(data: bytes, reason: str) -> None:
+    with pytest.raises(uploads.UploadError) as refused:
+        uploads.decode(data, "mine.png")
+    assert str(refused.value).startswith("mine.png ")
+    assert reason in str(refused.value)
+    assert str(refused.value).endswith("upload it again.")
+
+
+def test_the_default_network_is_named_and_runs_without_weights_are_counted(open_page: Open) -> None:
+    said = words(open_page("upload", run="k6")).replace("\\", "")
+    assert "Default network, k6 epoch 3" in said
+    assert "2 runs have no stored weights and cannot parse new images." in said
+    assert "Default network" not in words(open_page("upload", run="k6", ckpt="k6 epoch 3"))

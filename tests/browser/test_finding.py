@@ -77,12 +77,10 @@ def test_two_uploads_of_one_name_are_both_reached(tab: Tab, tmp_path: Path) -> N
         Image.new("RGB", (64, 128), colour).save(tmp_path / folder / "image.jpg")
         files.append(tmp_path / folder / "image.jpg")
     tab.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(files)
-    second = tab.page.get_by_test_id("stRadio").get_by_text("image.jpg (2)")
-    expect(second).to_be_visible(timeout=60_000)
-    second.click()
-    tab.settle()
-    chosen = tab.page.get_by_test_id("stRadio").locator("label:has(input:checked)")
-    expect(chosen).to_have_text("image.jpg (2)")
+    expect(_main_box(tab, "Image")).to_have_value("image.jpg", timeout=60_000)  # type: ignore[arg-type]
+    _main_box(tab, "Image").click()  # type: ignore[attr-defined]
+    tab.page.get_by_role("option", name="image.jpg (2)", exact=True).click()
+    expect(tab.page.get_by_role("button", name="Remove image.jpg (2)")).to_be_visible()
 
 
 def test_a_single_epoch_is_drawn_as_a_dot(tab: Tab, site: Site) -> None:
@@ -113,3 +111,10 @@ def test_an_image_is_found_by_its_camera_and_stays_chosen(tab: Tab) -> None:
     tab.settle()
     tab.go("K compare")
     expect(_main_box(tab, "Person")).to_have_value(str(int(following[:4])))  # type: ignore[arg-type]
+
+
+def test_the_first_page_is_found_by_its_own_name_with_what_the_url_says(tab: Tab) -> None:
+    tab.open("overview?view=table+and+curves&ref=baseline")
+    expect(tab.page.locator("h1")).to_contain_text("What identity labels teach")
+    expect(tab.page.get_by_test_id("stDataFrame").first).to_be_visible()
+    tab.page.wait_for_url(lambda url: "ref=baseline" in url and "/overview" not in url)

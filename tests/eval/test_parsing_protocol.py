@@ -199,7 +199,7 @@ def test_the_command_shows_visibility_and_false_alarms(
     assert "belongings (part 3, one-to-one) on more than 5 % of the pixels: false alarms in 100.0 %" in out
     written = {file.name for file in (tmp_path / "tables").iterdir()}
     stem = "parsing-epoch_0001-test-walkers"
-    assert {f"{stem}.tex", f"{stem}-purity.md", f"{stem}-visibility.csv", f"{stem}-pictures.csv"} <= written
+    assert {f"{stem}.tex", f"{stem}-purity.md", f"{stem}-visibility.csv", f"{stem}-images.csv"} <= written
 
 
 @pytest.mark.slow

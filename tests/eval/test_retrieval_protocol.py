@@ -140,7 +140,7 @@ def test_two_runs_are_compared_on_the_same_queries(tmp_path: Path) -> None:
     assert found.tests["mAP"].difference.n == 6
     same = compare(*(evaluate(retrieval_set(good, None), Rule()) for _ in range(2)))
     assert same.tests["mAP"].p_value == 1
-    assert list(found.table().columns[:3]) == ["figure", "bad", "good"]
+    assert list(found.table().columns[:3]) == ["metric", "bad", "good"]
 
 
 def test_runs_on_other_data_cannot_be_compared(tmp_path: Path) -> None:

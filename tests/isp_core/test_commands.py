@@ -85,7 +85,7 @@ def test_the_story_of_a_run(run: Path, people: Path, tmp_path: Path) -> None:
     pictures = sorted((people / "query").glob("*.jpg"))
     isp("parse", "--run", run, "--out", tmp_path / "parsed", *pictures[:2])
     table = pd.read_csv(tmp_path / "parsed" / "parts.csv")
-    assert list(table.columns) == ["picture", *[f"visible_{k}" for k in (1, 2, 3)], *[f"share_{k}" for k in (1, 2, 3)]]
+    assert list(table.columns) == ["image", *[f"visible_{k}" for k in (1, 2, 3)], *[f"share_{k}" for k in (1, 2, 3)]]
     labels = Image.open(tmp_path / "parsed" / "labels" / f"{pictures[0].stem}.png")
     assert labels.mode == "P"
     assert labels.size == Image.open(pictures[0]).size

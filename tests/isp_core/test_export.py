@@ -119,7 +119,7 @@ def test_an_export_stands_for_its_run_in_match_parse_and_search(
     assert [term["counts"] for term in by_file["terms"]] == [term["counts"] for term in by_run["terms"]]
     found = printed(capsys, "search", "--run", str(run), "--onnx", str(file), *crops(1))
     wanted = printed(capsys, "search", "--run", str(run), *crops(1))
-    names = [[near["path"] for near in each["pictures"][0]["nearest"]] for each in (found, wanted)]
+    names = [[near["path"] for near in each["images"][0]["nearest"]] for each in (found, wanted)]
     assert names[0] == names[1]
     parsed = printed(capsys, "parse", "--run", str(file), "--out", str(tmp_path / "parsed"), *crops(2))
     assert parsed["pictures"] == 2

@@ -89,7 +89,7 @@ def test_a_ranking_metric_from_outside_is_in_every_report(monkeypatch: pytest.Mo
     monkeypatch.setitem(RANKING_METRICS, "R-2", lambda ranking: ranking.hits(2))
     found = evaluate(retrieval_set(make_run(tmp_path / "run"), None), Rule())
     assert found.figures["R-1"].mean <= found.figures["R-2"].mean <= found.figures["R-5"].mean
-    assert "R-2" in set(found.table()["figure"])
+    assert "R-2" in set(found.table()["metric"])
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_search(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     status, out, err = isp(capsys, "search", *options, "--json", *asked)
     assert status == 0, err
     document = json.loads(out)  # nothing else on standard output
-    assert [Path(each["picture"]) for each in document["pictures"]] == asked
-    for picture, each in zip(asked, document["pictures"], strict=True):
+    assert [Path(each["image"]) for each in document["images"]] == asked
+    for picture, each in zip(asked, document["images"], strict=True):
         first, *others = each["nearest"]
         assert Path(first["path"]).name == picture.name
         assert first["distance"] == pytest.approx(0, abs=1e-3)

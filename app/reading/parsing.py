@@ -46,11 +46,13 @@ INTERVAL = "foreground, 95 % by identity"
 
 @dataclass(frozen=True)
 class Judged:
-    """Pixels by true code and part, (N, 7, K), for the pictures of a split that have truth; rows (N,)."""
+    """Pixels by true code and part, (N, 7, K), for the images of a split that have truth; rows (N,). token: of what it
+    was made from, for caches."""
 
     rows: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
     notes: tuple[str, ...]
+    token: str
 
 
 @st.cache_resource(hash_funcs=KEYS, max_entries=12, show_spinner="Comparing maps with ground truth")
@@ -62,7 +64,7 @@ def _judge(path: Path, tokens: str, split: Split, epoch: int, _truth: Truth, kin
         some = rows[begin : begin + 4096]
         counts.append(confusion(run.labels(kind, epoch, some + start), _truth.targets[some], run.info.parts))
     whole = np.concatenate(counts) if counts else np.zeros((0, N_CODES, run.info.parts), np.int64)
-    return Judged(rows, whole, _truth.notes())
+    return Judged(rows, whole, _truth.notes(), f"{path} {split} {epoch} {tokens}")
 
 
 def map_size(run: Run, split: Split, epoch: int) -> tuple[int, int]:
@@ -172,9 +174,16 @@ def agreement(run: Run, split: Split, judged: Judged) -> dict[str, Any]:
     """NMI and ARI of parts and classes on the foreground in percent, and the 95 % interval of the foreground's IoU over
     identities: what does not depend on which part is assigned to which class."""
     identities = runs_access.records(run, split)["identity"].to_numpy()[judged.rows]
-    foreground = binary_counts(judged.counts, "foreground", tuple(range(1, run.info.parts))).intersection_and_union
-    whole = bootstrap(foreground, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), identities, 1000)
-    total = on_foreground(judged.counts.sum(0))
+    return _agreement(judged.counts, identities, run.info.parts, f"{judged.token} {runs_access.records_token(run)}")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _agreement(
+    _counts: npt.NDArray[np.int64], _identities: npt.NDArray[np.int64], parts: int, token: str
+) -> dict[str, Any]:
+    foreground = binary_counts(_counts, "foreground", tuple(range(1, parts))).intersection_and_union
+    whole = bootstrap(foreground, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), _identities, 1000)
+    total = on_foreground(_counts.sum(0))
     return {
         "NMI": 100 * float(nmi(total)),
         "ARI": 100 * float(ari(total)),

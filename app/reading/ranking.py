@@ -94,6 +94,11 @@ def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
 
 def intervals(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """{metric: (low, high)} in percent, 95 % over identities, from `scores`; empty with fewer than two identities."""
+    return _intervals(table[["identity", "matches", "first", "AP"]])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _intervals(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
     known = table[table["matches"] > 0]
     values = {"R-1": (known["first"] == 1).to_numpy(float), "mAP": known["AP"].to_numpy(float)}
     found = {name: bootstrap_interval(each, known["identity"].to_numpy()) for name, each in values.items()}

@@ -145,8 +145,8 @@ def _formats(table: pd.DataFrame) -> dict[str, Any]:
         if name.removesuffix(DIFFERENCE) in MEASURED
     }
     return formats | {
-        "run": st.column_config.TextColumn(pinned=True, width=190),
-        GROUP: st.column_config.TextColumn(width=118),
+        "run": st.column_config.TextColumn(pinned=True, width=204),
+        GROUP: st.column_config.TextColumn(width=132),
         "K": st.column_config.NumberColumn(width=40),
         INTERVAL: st.column_config.TextColumn("mAP, 95 %", width=92, help="The interval resamples identities"),
     }

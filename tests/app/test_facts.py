@@ -126,9 +126,9 @@ def test_next_goes_down_the_table_of_iou_and_the_list_of_queries(open_page: Open
     assert [str(element.value) for element in iou.markdown] != shown
     assert iou.query_params["row"]
     ranking = open_page("ranking", run="k6", qsort="best first")
-    shown = _query(ranking)
+    query = _query(ranking)
     ranking.button(key="next").click().run()
-    assert _query(ranking) != shown
+    assert _query(ranking) != query
 
 
 def test_a_run_that_held_people_out_offers_the_split_validation(open_page: Open, own_runs: Path) -> None:

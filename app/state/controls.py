@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -21,12 +21,12 @@ def select(
     place: DeltaGenerator | None = None,
     index: int = 0,
     help: str | None = None,
-    format_func: Callable[[str], str] = str,
     what: str | None = None,
     disabled: bool = False,
 ) -> str:
     """A select box whose choice is the URL's parameter `key`, kept from page to page. Returns the chosen option.
 
+    Options are shown and written into the URL as they are: Streamlit reads a bound URL by what an option is shown as.
     what: the noun for a value that is not among the options; the label by default. disabled: `help` says why.
     """
     texts = [str(option) for option in options]
@@ -44,7 +44,6 @@ def select(
         on_change=by_hand,
         args=(key,),
         help=help,
-        format_func=format_func,
         disabled=disabled,
     )
     st.session_state[kept] = str(chosen)

@@ -27,7 +27,7 @@ from isp_eval.studies.rows import variant
 
 FIGURE_ROWS = 6
 MOST_RUNS = 12
-LAST, EACH = "last of each", "each run's last epoch"
+LAST = "each run's last epoch"
 PAPER_KS = (4, 5, 6, 7, 8)
 
 
@@ -194,7 +194,7 @@ def _epoch(runs: dict[str, Run], split: Split) -> int | None:
     everything = sorted(
         {epoch for other in runs.values() for epoch in runs_access.map_epochs(other, split)}, reverse=True
     )
-    chosen = select("Epoch", [LAST, *everything], "epoch", format_func=lambda name: EACH if name == LAST else name)
+    chosen = select("Epoch", [LAST, *everything], "epoch")
     return None if chosen == LAST else int(chosen)
 
 

@@ -35,7 +35,8 @@ def choose(
     left, right = places
     two = other is not None and ranking.GAIN in table and bool(table[ranking.GAIN].notna().any())
     better = _better(side, other) if two and other is not None else {}
-    errors = select("Queries", [*ERRORS, *better], "err", place=left, format_func=lambda name: better.get(name, name))
+    chosen = select("Queries", [*ERRORS, *better], "err", place=left)
+    errors = better.get(chosen, chosen)
     orders = [*([ranking.DIFFERENCE] if two else []), *ranking.ORDERS]
     order = select("Order of queries", orders, "qsort", place=right)
     everything = runs_access.records(side.run, "query")
@@ -78,12 +79,12 @@ def choose(
 
 
 def _better(side: Side, other: Side) -> dict[str, str]:
-    """The filters that compare two rankings, and their words: which run is the better one, or which rule of one run."""
+    """The filters that compare two rankings, by their words: which run is the better one, or which rule of one run."""
     if side.run.path == other.run.path:
         here, there = side.rule, other.rule
     else:
         here, there = side.listed, other.listed
-    return {ranking.BETTER_HERE: f"better with {here}", ranking.BETTER_THERE: f"better with {there}"}
+    return {f"better with {here}": ranking.BETTER_HERE, f"better with {there}": ranking.BETTER_THERE}
 
 
 def _below(side: Side, other: Side | None) -> str:

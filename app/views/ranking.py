@@ -63,6 +63,7 @@ def _show(selection: Selection) -> None:
         finder.doors(run, "query", chosen, here="ranking")
         if "aligned" in ranking.rules(run, side.epoch):
             _aligned_switch()
+        st.caption("Shown:", width="content")
         count = st.segmented_control(
             "Shown",
             SHOWN,
@@ -72,7 +73,6 @@ def _show(selection: Selection) -> None:
             persist_state="session",
             required=True,
             label_visibility="collapsed",
-            format_func=lambda n: f"first {n}",
             width="content",
         )
     lists = {side: ranking.ranked(side.run, side.epoch, side.rule, chosen)}

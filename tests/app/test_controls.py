@@ -66,9 +66,10 @@ def test_the_finder_shows_no_image_that_the_pages_own_filters_leave_out(open_pag
 
 
 def test_the_queries_filter_names_the_run_that_is_better(open_page: Open) -> None:
-    test = open_page("ranking", run="k6", vs="baseline", err="better here")
+    test = open_page("ranking", run="k6", vs="baseline", err="better with k6")
     assert {"better with k6", "better with baseline"} <= set(test.selectbox(key="err").options)
-    assert test.selectbox(key="err").value == "better here"  # links keep working when runs are renamed
+    assert test.selectbox(key="err").value == "better with k6"
+    assert not test.warning
     alone = open_page("ranking", run="k6", vs="this run, all parts visible")
     assert {"better with aligned", "better with all-parts"} <= set(alone.selectbox(key="err").options)
 

@@ -65,8 +65,9 @@ def test_two_runs_are_compared_and_the_largest_difference_is_opened(tab: Tab) ->
 
 
 def test_a_query_that_parts_improve_says_why(tab: Tab) -> None:
-    tab.open("ranking?run=k6&vs=baseline&err=better+here")
+    tab.open("ranking?run=k6&vs=baseline&err=better+with+k6")
     expect(_tiles(tab, "Queries")).not_to_have_count(0)
+    expect(tab.page.get_by_role("combobox", name="Queries", exact=True)).to_have_value("better with k6")
     _tiles(tab, "Queries").first.click()
     tab.page.wait_for_url(lambda url: "q=" in url)
     tab.settle()

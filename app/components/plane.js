@@ -16,13 +16,17 @@ function polygon(path, corners) {
   path.closePath();
 }
 
-function mark(context, shape, x, y, r, colour, hollow) {
+function mark(context, shape, x, y, r, colour, hollow, ink) {
   context.save();
   context.translate(x, y);
   context.beginPath();
   SHAPES[shape](context, r);
   if (hollow) { context.strokeStyle = colour; context.lineWidth = 1.4; context.stroke(); }
-  else { context.fillStyle = colour; context.fill(); }
+  else {
+    context.fillStyle = colour; context.fill();
+    // a thin edge in the text's colour: the ends of a scale would vanish on a background as dark, or as light
+    context.globalAlpha *= 0.45; context.strokeStyle = ink; context.lineWidth = 0.8; context.stroke();
+  }
   context.restore();
 }
 
@@ -63,7 +67,7 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
       const [sx, sy] = to(x[j], y[j]);
       if (sx < -9 || sy < -9 || sx > W + 9 || sy > H + 9) continue;
       context.globalAlpha = !inside.size || inside.has(j) ? 0.95 : 0.25;
-      mark(context, shapes[j] || "circle", sx, sy, SIZE, colours[j], !shapes[j]);
+      mark(context, shapes[j] || "circle", sx, sy, SIZE, colours[j], !shapes[j], ink);
     }
     context.globalAlpha = 1;
     for (const [j, r] of [[chosen, 11], [state.now ?? -1, 8]]) {
@@ -174,7 +178,7 @@ export default function ({ parentElement: root, data, setStateValue, setTriggerV
 
   find(".key").replaceChildren(...data.legend.map(({ name, colour, shape }) => {
     const swatch = el("canvas", { "aria-hidden": "true" });
-    mark(screen(swatch, 14, 14), shape || "circle", 7, 7, 5, colour, !shape);
+    mark(screen(swatch, 14, 14), shape || "circle", 7, 7, 5, colour, !shape, getComputedStyle(box).color);
     return el("div", { role: "listitem" }, swatch, name);
   }));
   if (data.scale) {

@@ -26,6 +26,7 @@ from isp_core.palette import alike, union
 from isp_core.runs import RunError
 
 MOST_NETWORKS = 6
+PANEL = 95  # CSS pixels of a panel's width at least: whole people are in sight on a laptop
 
 
 def show(selection: Selection) -> None:
@@ -138,7 +139,7 @@ def _all_images(network: Network, images: list[Given]) -> None:
                 _visible(network, seen),
             )
         )
-    mask_viewer(panels, palette, title="Parts of your images", key="upload", look=current_look())
+    mask_viewer(panels, palette, title="Parts of your images", key="upload", look=current_look(), width=PANEL)
 
 
 def _all_networks(networks: list[Network], item: Given) -> None:

@@ -50,7 +50,9 @@ def choose(selection: Selection, run: Run, place: DeltaGenerator) -> tuple[list[
         )
         if given.images():
             st.button("Clear everything", help="Forgets all images of this session", on_click=_clear)
-    examples = _examples(selection, run) if show else []
+    left, right = st.columns(2) if given.images() and show else (st.container(), st.container())
+    with right:
+        examples = _examples(selection, run) if show else []
     images = given.images() or examples
     if not images:
         return [], 0
@@ -65,7 +67,8 @@ def choose(selection: Selection, run: Run, place: DeltaGenerator) -> tuple[list[
             args=(item.id,),
             key="remove",
         )
-        _crop(item)
+        with left:
+            _crop(item)
         images = given.images()
     return images, which
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from isp_app.rerun import once
 from isp_core.runs import Run
 
 
+@once
 def _state_of_run(run: Run) -> str:
     return f"{run.path} {run.token()}"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from isp_app.empty import argument, short
+from isp_app.rerun import one_rerun
 from isp_app.safety.names import plain
 from isp_app.state.controls import notices
 from isp_app.state.sidebar import Selection
@@ -23,7 +24,8 @@ def run(show: Callable[[Selection], None], selection: Selection) -> None:
     """
     above = st.container()
     try:
-        show(selection)
+        with one_rerun():
+            show(selection)
     except IspError as error:
         st.warning("This could not be shown.")
         st.text(short(error))

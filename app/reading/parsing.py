@@ -16,6 +16,7 @@ import streamlit as st
 
 from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access, truth
+from isp_app.rerun import once
 from isp_app.settings import Settings
 from isp_core.assignment import Measured, decide
 from isp_core.errors import IspError
@@ -67,12 +68,14 @@ def _judge(path: Path, tokens: str, split: Split, epoch: int, _truth: Truth, kin
     return Judged(rows, whole, _truth.notes(), f"{path} {split} {epoch} {tokens}")
 
 
+@once
 def map_size(run: Run, split: Split, epoch: int) -> tuple[int, int]:
     """(h, w) of the stored maps."""
     h, w = runs_access.maps(run, split, epoch, (0,)).shape[1:]
     return int(h), int(w)
 
 
+@once
 def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | None:
     """Stored maps of a split against their truth; None where there is no truth."""
     found = truth.of_split(run, settings, split, map_size(run, split, epoch))
@@ -83,6 +86,7 @@ def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | No
     return _judge(run.path, tokens, split, epoch, found, kind, runs_access.offset_of(run, split))
 
 
+@once
 def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignment:
     """Which parts stand for which class, as `isp eval parsing` decides it (isp_core.assignment); its rule in words."""
     if rule == AUTHORS:
@@ -101,6 +105,7 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
     return replace(decision.assignment, rule=decision.words)
 
 
+@once
 def scored(run: Run) -> tuple[str, ...]:
     """The classes that the truth can tell; the others' cells stay empty."""
     known = load_space(truth.space_of(run)).parts
@@ -199,6 +204,7 @@ def _constant_agreement(_truth: Truth, _train: Truth, key: str) -> dict[str, flo
     return {"NMI": 100 * float(nmi(total)), "ARI": 100 * float(ari(total))}
 
 
+@once
 def constant_agreement(run: Run, settings: Settings, split: Split, epoch: int) -> dict[str, float]:
     """NMI and ARI of the label map that gives every place its most common class; empty without training truth."""
     size = map_size(run, split, epoch)
@@ -260,6 +266,7 @@ def constant_rule(run: Run) -> str:
     return "one mask for every image, fitted on the ground truth of the training images"
 
 
+@once
 def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:
     """What one fixed mask for every picture scores on this split, in percent; fitted on the training truth."""
     size = map_size(run, split, epoch)

@@ -16,6 +16,7 @@ from PIL import Image
 from isp_app.cache_keys import KEYS
 from isp_app.drawing.encode import Pixels, Sprite, sprite, to_uri
 from isp_app.reading import runs_access
+from isp_app.rerun import once
 from isp_app.safety.names import UnsafeNameError, picture_path
 from isp_app.safety.uploads import DECODING
 from isp_app.settings import Settings
@@ -38,6 +39,7 @@ class ImageFolder:
     roots: tuple[Path, ...]
 
 
+@once
 def picture_root(run: Run, settings: Settings) -> ImageFolder | None:
     """The folder that holds the run's images, or None: then maps are shown alone."""
     found = _find_root(_probes(run), settings.picture_roots)

@@ -12,6 +12,7 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import IMAGE
+from isp_app.rerun import once
 from isp_core.matching import Explanation, distances, explain, matching_names, matching_rule
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.metrics.bootstrap import bootstrap_interval
@@ -36,6 +37,7 @@ def has_matrix(run: Run) -> bool:
     return run.info.imported and (run.path / DISTANCES_FILE).is_file()
 
 
+@once
 def epochs(run: Run) -> list[int]:
     """Finished epochs that can be ranked."""
     return run.embedding_epochs() or ([0] if has_matrix(run) else [])
@@ -57,6 +59,7 @@ def _table(run: Run, epoch: int, matching: str, q: int | None = None) -> npt.NDA
     return distances(query if q is None else query[q : q + 1], gallery, matching)
 
 
+@once
 def rules(run: Run, epoch: int) -> dict[str, str]:
     """The matching rules that a run allows, with what they do. A network without parts has one feature."""
     if has_matrix(run):
@@ -70,6 +73,7 @@ def rules(run: Run, epoch: int) -> dict[str, str]:
 AT_ONCE = 20_000_000  # pairs that are ranked without asking: under a second
 
 
+@once
 def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
     """Every query's score as `isp eval retrieval` stored it, None where it did not, or for other data."""
     name = f"retrieval-epoch_{epoch:04d}-{matching}-cosine"
@@ -141,6 +145,7 @@ def _ranked_here(run: Run, epoch: int, matching: str) -> pd.DataFrame:
     return _frame(query, found.matches, found.first, found.average_precision)
 
 
+@once
 def scores(run: Run, epoch: int, matching: str) -> pd.DataFrame:
     """One row a query: its true matches, the rank of the first (0: none exists), its AP in [0, 1] (NaN: no match)."""
     stored = stored_scores(run, epoch, matching)

@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
+from isp_app.rerun import once
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings
 from isp_core.drawing import run_palette
@@ -142,6 +143,7 @@ def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
     return part.assign(**{IMAGE: distinct(part["path"].astype(str).to_list())})
 
 
+@once
 def records(run: Run, split: Split | None = None) -> pd.DataFrame:
     """The run's records; shared between sessions: do not change it. Of one split, with a column IMAGE."""
     return _records(run.path, records_token(run), split)
@@ -153,6 +155,7 @@ def knows_people(run: Run) -> bool:
     return run.info.trained or who.nunique() < len(who)
 
 
+@once
 def records_token(run: Run) -> str:
     """Changes when the run's records do."""
     return _file_token(run.path / RECORDS_FILE)
@@ -196,6 +199,7 @@ def _metrics(path: Path, states: tuple[State | None, ...]) -> pd.DataFrame:
     return table.assign(**changed) if changed else table
 
 
+@once
 def metrics(run: Run) -> pd.DataFrame:
     """One row per finished epoch; none before the first is finished. A class that no part stands for has no score."""
     return _metrics(run.path, metrics_state(run))
@@ -248,6 +252,7 @@ def _evaluation(path: Path, token: str, name: str) -> dict[str, object]:
     return open_run(path).read_evaluation(name)
 
 
+@once
 def evaluation(run: Run, name: str) -> dict[str, object]:
     """One evaluation document, as it stands on the disk."""
     return _evaluation(run.path, _file_token(_evaluation_file(run, name)), name)
@@ -262,6 +267,7 @@ def _palette(path: Path, token: str) -> Palette:
     return run_palette(open_run(path))
 
 
+@once
 def palette(run: Run) -> Palette:
     """The colours of a run's parts: one for all its epochs and pages."""
     splits: tuple[Split, ...] = ("train", "query")
@@ -275,11 +281,13 @@ def assigned_classes(run: Run) -> dict[int, str]:
     return part_classes(noted_parts(run), run.info.parts)
 
 
+@once
 def noted_parts(run: Run) -> dict[str, object]:
     """evaluation/parts.json as it stands on the disk; empty where there is none."""
     return evaluation(run, ASSIGNMENTS) if ASSIGNMENTS in run.evaluation_names() else {}
 
 
+@once
 def constant_mask(run: Run, split: Split) -> dict[str, float]:
     """IoU of one constant mask for every picture, per class, as evaluation/constant.json says; empty where unknown."""
     if "constant" not in run.evaluation_names():
@@ -295,6 +303,7 @@ def _file_token(file: Path) -> str:
     return ".".join(f"{part:x}" for part in state)
 
 
+@once
 def map_token(run: Run, kind: MapKind, epoch: int) -> str:
     """Changes when the stored maps of this kind and epoch do."""
     return _file_token(run.path / "labels" / kind / f"epoch_{epoch:04d}.h5")

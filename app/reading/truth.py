@@ -11,6 +11,7 @@ import streamlit as st
 
 from isp_app.cache_keys import KEYS
 from isp_app.reading import pictures, runs_access
+from isp_app.rerun import once
 from isp_app.settings import Settings
 from isp_core.data.label_files import find_label_maps
 from isp_core.errors import IspError
@@ -30,6 +31,7 @@ def palette() -> Palette:
     return class_palette(CODES)
 
 
+@once
 def space_of(run: Run) -> str:
     """The label space that the run was measured with; LIP where it says nothing.
 
@@ -42,6 +44,7 @@ def space_of(run: Run) -> str:
     return "walkers" if run.info.data.name.lower() == "walkers" else "lip"
 
 
+@once
 def folder_of(run: Run, settings: Settings) -> Path | None:
     """The folder with the label maps of the run's pictures, or None where there are none."""
     root = pictures.picture_root(run, settings)
@@ -80,6 +83,7 @@ def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int], roo
         return None
 
 
+@once
 def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) -> Truth | None:
     """Truth of all pictures of a split at the maps' size; shared between sessions: do not change it."""
     folder = folder_of(run, settings)

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from isp_app.reading import runs_access
+from isp_app.rerun import once, one_rerun
 from isp_core.metrics import spaces
 from isp_core.noted_parts import DOCUMENT
-from isp_core.runs import RunWriter, open_run, reader
+from isp_core.runs import Run, RunWriter, open_run, reader
 from tests.app.conftest import Open, words
 
 PAGES = ("overview", "evolution", "identity", "k_compare", "iou", "ranking", "embeddings", "upload")
@@ -80,3 +81,40 @@ def test_metrics_follow_their_table_and_the_assignment_of_parts(own_runs: Path) 
     file = run.path / "metrics.parquet"
     pd.read_parquet(file).iloc[:-1].to_parquet(file)
     assert len(runs_access.metrics(run)) == len(before) - 1
+
+
+def test_what_is_found_once_holds_for_one_rerun_and_no_longer() -> None:
+    found: list[int] = []
+
+    @once
+    def look(number: int) -> int:
+        found.append(number)
+        if number < 0:
+            raise ValueError(number)
+        return len(found)
+
+    assert (look(1), look(1)) == (1, 2)  # outside of a page: each time
+    with one_rerun():
+        assert look(1) == look(1) == 3
+        assert look(2) == 4
+        for _ in range(2):
+            with pytest.raises(ValueError, match="-1"):
+                look(-1)
+    assert found == [1, 1, 1, 2, -1, -1]
+    with one_rerun():
+        assert look(1) == 7
+
+
+def test_a_page_makes_the_key_of_a_run_once_a_rerun(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = open_page("ranking", run="k6", vs="baseline")
+    asked: Counter[str] = Counter()
+    real = Run.token
+
+    def token(run: Run) -> str:
+        asked[str(run.path)] += 1
+        return real(run)
+
+    monkeypatch.setattr(Run, "token", token)
+    test.run()
+    assert not test.exception
+    assert set(asked.values()) == {1}

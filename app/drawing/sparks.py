@@ -37,7 +37,7 @@ def _figure(spark: Spark) -> str:
     below = f"<div style='font-size:.8rem;opacity:.7'>{escape(spark.below)}</div>" if spark.below else ""
     return (
         f"<div title='{escape(spark.hint)}' style='min-width:{_WIDTH}px'>"
-        f"<div style='font-size:.875rem'>{escape(spark.name)}</div>"
+        f"<div style='font-size:.875rem;padding-right:.5rem'>{escape(spark.name)}</div>"
         f"<div style='font-size:1.6rem;line-height:1.3'>{escape(spark.value)}</div>{below}{_curve(spark)}</div>"
     )
 

@@ -62,7 +62,7 @@ def show(_: Selection) -> None:
         "directory is read without being named. The sidebar lists the folders in use. Data folders hold the "
         "images and label maps of runs; links in them are followed into other data folders of the server only."
     )
-    st.code(OWN.strip(), language="bash")
+    st.code(OWN.strip(), language="bash", wrap_lines=True)
     sources = {source.name: explain.about(source) for source in SOURCES.values()}
     for title, words in (
         ("Words", WORDS),

@@ -7,7 +7,9 @@ import shlex
 import time
 from pathlib import Path
 
+import altair as alt
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from isp_app import empty
@@ -261,8 +263,7 @@ def _curves(run: Run) -> None:
     sparks.row([Spark(item.title, f"{item.last:.{item.digits}f}{item.unit}", item.values) for item in shown[:6]])
     losses = curves.matching(table, r"^loss_")
     if losses and len(table) > 1:
-        lines = table[[item.column for item in losses]].rename(columns={i.column: i.title for i in losses})
-        st.line_chart(lines, height=220, x_label="epoch", alt="Losses by epoch")
+        st.altair_chart(_losses(losses), alt="Losses by epoch")
     source = exports.provenance(run, int(table.index[-1]), "train")
     st.download_button(
         "Metrics (CSV)",
@@ -271,6 +272,24 @@ def _curves(run: Run) -> None:
         "text/csv",
         on_click="ignore",
         key="metrics-csv",
+    )
+
+
+def _losses(found: list[curves.Curve]) -> alt.Chart:
+    """A line per loss. The legend is in two columns: it fits a phone."""
+    lines = [
+        pd.DataFrame({"loss": item.title, "epoch": item.epochs, "value": item.values}) for item in found if item.values
+    ]
+    return (
+        alt.Chart(pd.concat(lines, ignore_index=True))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("value:Q", title=None),
+            color=alt.Color("loss:N", title=None, legend=alt.Legend(orient="bottom", columns=2)),
+            tooltip=["loss:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(height=240)
     )
 
 

@@ -101,7 +101,7 @@ def doors(run: Run, split: Split, row: int, here: str = "") -> None:
     table = runs_access.records(run, split)
     record, image = table.iloc[row], pick.names(table)[row]
     person = str(record["identity"])
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, width="content"):
         if here != "evolution" and run.info.parts:
             link("evolution", "All its epochs", ":material/movie:", split=split, pid=person, img=image)
         if here != "identity" and record["identity"] > 0 and run.info.parts:

@@ -72,6 +72,7 @@ def show(selection: Selection) -> None:
         hide_index=True,
         alt="IoU by class in percent",
         column_config=_columns(),
+        column_order=["images", "maps", "epoch", "n", TARGETS[0], parsing.INTERVAL, *TARGETS[1:], *parsing.AGREEMENT],
         placeholder="",
     )
     st.caption(

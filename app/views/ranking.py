@@ -63,18 +63,19 @@ def _show(selection: Selection) -> None:
         finder.doors(run, "query", chosen, here="ranking")
         if "aligned" in ranking.rules(run, side.epoch):
             _aligned_switch()
-        st.caption("Shown:", width="content")
-        count = st.segmented_control(
-            "Shown",
-            SHOWN,
-            default=SHOWN[0],
-            key="k",
-            bind="query-params",
-            persist_state="session",
-            required=True,
-            label_visibility="collapsed",
-            width="content",
-        )
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.caption("Shown:", width="content")
+            count = st.segmented_control(
+                "Shown",
+                SHOWN,
+                default=SHOWN[0],
+                key="k",
+                bind="query-params",
+                persist_state="session",
+                required=True,
+                label_visibility="collapsed",
+                width="content",
+            )
     lists = {side: ranking.ranked(side.run, side.epoch, side.rule, chosen)}
     if other is not None:
         twin = _same_query(other.run, query)

@@ -44,7 +44,6 @@ def decode(data: bytes, name: str) -> Image.Image:
         reason = str(error).removeprefix(f"{label}: ").partition(";")[0]
         raise UploadError(f"{label} is broken: {reason}. Copy it from where it came from and {_AGAIN}") from None
     if min(image.size) < MIN_SIDE:
-        raise UploadError(
-            f"{label} has {image.width} × {image.height} pixels, too few to show a person. Save it larger and {_AGAIN}"
-        )
+        size = f"{image.width} × {image.height}"
+        raise UploadError(f"{label} has {size} pixels: too small to show a person. Save it larger and {_AGAIN}")
     return image

@@ -59,8 +59,8 @@ def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFram
     if other is not None and not comparable:
         st.info(f"{plain(other.label)} shows other images: they are compared in the table above, not one by one.")
     st.caption(
-        f"{len(kept)} of {len(table)} {own.split} images; {int(table[part].isna().sum())} have no {part} score: their "
-        "ground truth does not have the class, or no part stands for it. Click anywhere in a row to see the image."
+        f"{len(kept)} of {len(table)} images of {own.split}; {int(table[part].isna().sum())} have no {part} score: "
+        "their ground truth does not have the class, or no part stands for it. Click a row to see the image."
     )
     if kept.empty:
         st.info("No image is left: widen or remove a filter.")

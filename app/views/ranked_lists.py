@@ -24,7 +24,7 @@ class Side:
     epoch: int
     rule: str
     name: str
-    listed: str
+    listed: str = ""
 
 
 def sheet(settings: Settings, lists: dict[Side, Ranked], query: pd.Series, count: int) -> Pixels:

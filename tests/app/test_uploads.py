@@ -153,7 +153,7 @@ def test_several_networks_are_shown_on_one_image_and_say_what_they_were_trained_
     ("data", "reason"),
     [
         (b"hello", "not a PNG"),
-        (_png((1, 2, 3), (4, 4)), "too few to show a person"),
+        (_png((1, 2, 3), (4, 4)), "too small to show a person"),
         (_png((1, 2, 3))[:80], "broken"),
         (b"\0" * (uploads.MAX_BYTES + 1), "larger than"),
     ],

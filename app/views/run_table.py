@@ -27,6 +27,7 @@ BY_GROUP = "group"
 TICKED = "chart"  # the parameter that names the runs in the chart
 COLUMNS = "cols"  # the parameter that names the columns
 USUAL = (GROUP, "K", "R-1", "mAP", INTERVAL, *(IOU[name] for name in ("foreground", "head", "legs", "belongings")))
+USUAL_COMPARED = tuple(name for name in USUAL if name not in (GROUP, "K", INTERVAL))  # differences need the space
 MOST_LINES = 10
 _COLOURS = (
     "#0072B2",
@@ -68,7 +69,7 @@ def show(listed: Sequence[Listed], places: Sequence[DeltaGenerator]) -> None:
         comparable = run_rows.on_the_same_images(opened, reference)
         table = run_rows.compared(table, reference, comparable)
     with last:
-        shown = _columns([str(name) for name in found.table.columns])
+        shown = _columns([str(name) for name in found.table.columns], USUAL if reference == NOTHING else USUAL_COMPARED)
     ticked = _table(table, sort, reference, shown)
     _about(table, reference, names, opened)
     _downloads(table, {item.id: run for item, run in opened})
@@ -83,8 +84,11 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
     return table.sort_values([sort, "run"], ascending=[sort not in MEASURED, True], na_position="last")
 
 
-def _columns(names: list[str]) -> list[str]:
-    """The columns to show: few enough for a laptop's screen, others one click away. The file has all of them."""
+def _columns(names: list[str], usual: Sequence[str]) -> list[str]:
+    """The columns to show: few enough for a laptop's screen, others one click away. The file has all of them.
+
+    usual: those that are shown where none is chosen.
+    """
     all_found(COLUMNS, names, "Column")
     with st.popover("Columns", help="Columns to show; Runs (CSV) has all of them"):
         wanted = st.multiselect(
@@ -95,9 +99,9 @@ def _columns(names: list[str]) -> list[str]:
             persist_state="session",
             on_change=by_hand,
             args=(COLUMNS,),
-            placeholder=f"{', '.join(USUAL[:4])} ...",
+            placeholder=f"{', '.join(usual[:4])} ...",
         )
-    kept = wanted or USUAL
+    kept = wanted or usual
     return [name for name in names if name == "run" or name in kept]
 
 

@@ -280,7 +280,7 @@ def _losses(found: list[curves.Curve]) -> alt.Chart:
     lines = [
         pd.DataFrame({"loss": item.title, "epoch": item.epochs, "value": item.values}) for item in found if item.values
     ]
-    return (
+    chart: alt.Chart = (
         alt.Chart(pd.concat(lines, ignore_index=True))
         .mark_line(point=True)
         .encode(
@@ -291,6 +291,7 @@ def _losses(found: list[curves.Curve]) -> alt.Chart:
         )
         .properties(height=240)
     )
+    return chart
 
 
 def _maps(selection: Selection, run: Run) -> None:

@@ -160,7 +160,7 @@ def test_page_follows_the_stored_map(own_runs: Path, open_page: Open) -> None:
     write_maps(file, [(np.arange(len(maps)), maps)], len(maps))
     test.run()
     after = test.dataframe[0].value
-    assert before["images"].tolist() != after["pictures"].tolist()
+    assert before["images"].tolist() != after["images"].tolist()
     assert after["images"].tolist() == [0, 0, 0, 5, 0]
     assert after["height"].tolist()[3] == pytest.approx(100 * 15 / 64)
 
@@ -183,8 +183,10 @@ def test_what_is_wrong_with_a_training_is_said_beside_its_field_before_the_start
     next(box for box in test.selectbox if box.label == "Data set").set_value("data").run()
     assert next(button for button in test.button if button.label == "Start training").disabled
     said = words(test)
-    assert "give the run a name" in said
+    assert "give the run a name" not in said  # one that is free is there already
     assert "a batch of this preset has 8 people" in said  # six are drawn
+    next(box for box in test.text_input if box.label == "Name").set_value("").run()
+    assert "give the run a name" in words(test)
     next(box for box in test.text_input if box.label == "Name").set_value("k6").run()
     assert "k6 exists already" in words(test)
     next(box for box in test.text_input if box.label == "Name").set_value("../up").run()

@@ -12,7 +12,7 @@ import typer
 
 from isp_core.commands.options import print_json
 from isp_core.config import ConfigError, load_config, parse_assignments
-from isp_core.labelling.sources import DEFAULT, parse_labels, sources_on_maps
+from isp_core.labelling.sources import DEFAULT, parse_labels, source_of, sources_on_maps
 from isp_core.text_files import printable
 
 if TYPE_CHECKING:
@@ -67,9 +67,13 @@ def label_maps_of(
 ) -> None:
     """`isp label --network`: labels by a network with a description, as the run `out`, and what came of it in words."""
     from isp_core.data import load
+    from isp_core.data.label_files import require_label_folder
     from isp_core.foreign.labels import label_by_network
     from isp_core.foreign.network import ForeignNetwork
 
+    source_of(options).require_maps()  # first what needs no network
+    if truth is not None:
+        require_label_folder(truth)
     given = load(data)
     network = ForeignNetwork(description)
     typer.echo(f"{printable(network.name)}: {network.summary()}", err=True)

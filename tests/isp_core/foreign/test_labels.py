@@ -195,6 +195,8 @@ def test_the_command_prints_iou_next_to_the_constant_mask(people: Path, descript
         (("--run", "r", "--parts", "4", "--labels", "prototypes"), "--labels, --parts: with --network only", 2),
         (("--network", "n.yaml", "--set", "run.epochs=3"), "only options labels", 1),
         (("--network", "n.yaml", "--labels", "clusters"), "--labels takes", 1),
+        (("--network", "n.yaml", "--labels", "position-words"), "it compares several stages", 1),
+        (("--network", "n.yaml", "--truth", "nowhere"), "nowhere", 1),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -18,6 +18,7 @@ from isp_core.commands.foreign import LabelsOption, NetworkOption, PartsOption, 
 from isp_core.commands.options import EpochOption, JsonOption, print_json
 from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space, space_names
+from isp_core.paths import place_of_run, there
 from isp_core.text_files import printable
 
 if TYPE_CHECKING:
@@ -68,18 +69,23 @@ def look_at_images(
         raise typer.BadParameter("give a run (--run, --epoch), or another network's description (--network)")
     if network is None and (labels is not None or parts is not None):
         raise typer.BadParameter("--labels and --parts go with --network: a run has its own")
-    # imported here: --help need not wait for torch
+    if truth is not None and space not in space_names():
+        raise IspError(f"--space {space}: the app knows {', '.join(space_names())}")
+    if truth is not None:
+        there(truth, "{}: no such folder of label maps")
+    there(folder, "{}: no such folder of images")
+    if out is not None:
+        place_of_run(out)
+    if app and not as_json:
+        import streamlit  # noqa: F401  # a missing library is reported before the images are read
+    print(f"{printable(folder)}: reading the images", file=sys.stderr)  # before torch, which takes seconds to load
     from isp_core.data.crops import read_crops
     from isp_core.data.label_files import require_label_folder
     from isp_core.look import look
     from isp_core.runs import open_run
 
-    if truth is not None and space not in space_names():
-        raise IspError(f"--space {space}: the app knows {', '.join(space_names())}")
     if truth is not None:
         require_label_folder(truth)
-    if app and not as_json:
-        import streamlit  # noqa: F401  # a missing library is reported before the images are read
     data = read_crops(folder, names=not ignore_names)
     target = out or _usual_place(data.root, "" if network is None else network.stem)
     paths = data.records["path"].drop_duplicates()

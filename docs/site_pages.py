@@ -18,7 +18,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from isp_core.__main__ import app
-from isp_core.commands.outer import OuterCommand
+from isp_core.commands.lazy import LazyCommand
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = "docs"
@@ -95,7 +95,7 @@ def commands() -> Iterator[tuple[list[str], Any]]:
 
 
 def _below(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
-    if isinstance(command, OuterCommand):
+    if isinstance(command, LazyCommand):
         command = command.real()
     inner = getattr(command, "commands", None)
     if inner is None:

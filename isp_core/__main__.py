@@ -11,20 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
 
-from isp_core.commands import (
-    configuration,
-    data,
-    doctor,
-    export,
-    matching,
-    networks,
-    runs,
-    search,
-    training,
-    visibility,
-)
 from isp_core.commands.application import Application
-from isp_core.commands.outer import Commands
+from isp_core.commands.lazy import Commands
 from isp_core.version import describe_version
 
 HELP = "Human parts learned from identity labels (ISP, ECCV 2020)."
@@ -51,20 +39,6 @@ def _options(
         typer.Option("--version", help="Print version and commit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None: ...
-
-
-app.command("data")(data.describe_data)
-app.command("train")(training.train_run)
-app.command("options")(configuration.list_options)
-app.command("label")(networks.label_pictures)
-app.command("parse")(networks.parse_pictures)
-app.command("extract")(networks.extract_embeddings)
-app.command("calibrate")(visibility.calibrate_visibility)
-app.command("match")(matching.match_images)
-app.command("export")(export.export_network)
-app.command("search")(search.search_gallery)
-app.command("doctor")(doctor.examine_installation)
-app.add_typer(runs.app, name="runs")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

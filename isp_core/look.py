@@ -30,12 +30,12 @@ from isp_core.matching import Calibration, Embeddings
 from isp_core.matching.visibility_rules import EQ8
 from isp_core.noted_parts import DOCUMENT, noted_at, read_document
 from isp_core.parser import HumanParser
+from isp_core.paths import place_of_run
 from isp_core.progress import progress_bar
 from isp_core.runs import DataInfo, Run, RunError, RunWriter, SplitCount, open_run, schema
 from isp_core.runs.checksums import sha256
 from isp_core.runs.files import atomic, remove
 from isp_core.runs.schema import TEST, Split
-from isp_core.runs.untrusted import check_run_path
 from isp_core.runs.writer import require_room, sole_writer
 from isp_core.tensor_files import read_tensor_file
 from isp_core.training.watch import retrieval_row
@@ -130,9 +130,7 @@ def _bytes_each(parser: HumanParser) -> int:
 
 def _earlier(out: Path) -> dict[str, Any] | None:
     """What the look at `out` was of; None where there is nothing. RunError where something else is."""
-    check_run_path(out)
-    if out.exists() and not out.is_dir():
-        raise RunError(f"{out} is a file: choose another --out")
+    place_of_run(out)
     if not out.exists() or not any(out.iterdir()):
         return None
     if not (out / schema.RUN_FILE).exists():

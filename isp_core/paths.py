@@ -10,6 +10,8 @@ from pathlib import Path
 from isp_core.errors import IspError
 from isp_core.text_files import shown
 
+_RUN_FILE = "run.json"  # what makes a folder a run (isp_core.runs, which is built upon this module)
+
 
 class PathError(IspError):
     """Text that is no path, or a place that nothing can be written to."""
@@ -30,6 +32,19 @@ def as_path(text: str | Path) -> Path:
 def absolute(text: str | Path) -> Path:
     """The path to record: it means the same from every working directory."""
     return as_path(text).absolute()
+
+
+def there(text: str | Path, otherwise: str) -> Path:
+    """A path that must exist. PathError: the path, and what to say where it does not: `otherwise`, with
+    {} for the path."""
+    path = as_path(text)
+    try:
+        path.stat()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise PathError(otherwise.format(shown(path))) from None
+        raise PathError(f"{shown(path)[:200]} cannot be read ({error.strerror or error})") from None
+    return path
 
 
 def writable_file(path: Path, suffix: str, option: str = "--out") -> Path:
@@ -60,10 +75,35 @@ def writable_folder(path: Path, option: str = "--out") -> Path:
     named = f"{option} {shown(path)}"
     if os.path.lexists(path) and not path.is_dir():
         raise PathError(f"{named} exists and is not a folder: give another one")
-    if os.path.lexists(path / "run.json"):
+    if os.path.lexists(path / _RUN_FILE):
         raise PathError(f"{named} is a run, whose files are its own: give another folder")
     _check_place(path, path, named)
     return path
+
+
+def place_of_run(path: Path, option: str = "--out") -> Path:
+    """`path`, where a command may write a run; asked before anything slow is loaded or computed.
+
+    Raises:
+        PathError: a path that is not UTF-8, which the libraries of weights and tables do not open; a file; a place
+            inside another run; or one that cannot be made or written to.
+    """
+    named = f"{option} {shown(path)}"
+    if shown(path) != str(path):
+        raise PathError(f"{named}: the path of a run must be UTF-8; rename the folder, or choose another one")
+    if os.path.lexists(path) and not path.is_dir():
+        raise PathError(f"{named} is a file: choose another {option}")
+    for above in dict.fromkeys((*path.absolute().parents, *path.resolve().parents)):
+        if os.path.lexists(above / _RUN_FILE):
+            raise PathError(f"{named} lies inside another run, {shown(above)}: choose a folder outside of it")
+    _check_place(path, path, named)
+    return path
+
+
+def require_no_run(path: Path) -> None:
+    """PathError where a run is at `path` already."""
+    if os.path.lexists(path / _RUN_FILE):
+        raise PathError(f"{shown(path)} holds a run already: continue it with --resume, or choose another --out")
 
 
 def _check_place(path: Path, folder: Path, named: str) -> None:

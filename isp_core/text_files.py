@@ -47,6 +47,19 @@ def decode_text(content: bytes, where: str) -> str:
         ) from None
 
 
+SHOWN = "isp_core.shown"
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return shown(error.object[error.start : error.end]).encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error(SHOWN, _escape)
+"""How a stream writes what it cannot encode: as `shown` does."""
+
+
 def shown(path: object) -> str:
     r"""A path, or any name from a disk, as text that UTF-8 can hold: other bytes are shown as escapes.
 
@@ -65,9 +78,10 @@ def shown(path: object) -> str:
 
 
 def printable(text: object) -> str:
-    """Text from a run or a file name as one line for a terminal: control characters are written as escapes.
+    r"""Text from a run or a file name as one line for a terminal: control characters, and bytes that are not UTF-8, are
+    written as escapes.
 
-    >>> printable("a\\x1b[31mred\\n")
-    'a\\\\x1b[31mred\\\\n'
+    >>> print(printable("a\x1b[31mred\n"), printable(b"\xd5\xd5".decode("utf-8", "surrogateescape")))
+    a\x1b[31mred\n \xd5\xd5
     """
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(text))
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown(text))

@@ -10,7 +10,7 @@ import typer
 
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, print_json
 from isp_core.metrics.spaces import load_space, space_names
-from isp_core.paths import writable_folder
+from isp_core.paths import there, writable_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,10 @@ def judge_parsing(
         ),
     ] = None,
     training_space: Annotated[str | None, typer.Option(help="Its label space (default: --space).")] = None,
-    pictures: Annotated[
+    images: Annotated[
         Path | None, typer.Option(help="A folder of any images to evaluate instead; identities are not needed.")
     ] = None,
+    pictures: Annotated[Path | None, typer.Option(hidden=True, help="The former name of --images.")] = None,
     alarm: Annotated[
         float,
         typer.Option(min=0, max=0.99, help="Belongings count as found above this share of the pixels."),
@@ -74,7 +75,7 @@ def judge_parsing(
         bool,
         typer.Option(
             help="Also compute foreground masks that use neither identities nor training (an ellipse, position words, "
-            "both with GrabCut); needs the images (--data or --pictures), and a minute or two for 1,000 of them."
+            "both with GrabCut); needs the images (--data or --images), and a minute or two for 1,000 of them."
         ),
     ] = True,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,
@@ -84,6 +85,8 @@ def judge_parsing(
 
     The constant mask is one mask for all images, fitted on the training ground truth: compare every result with it.
     """
+    images = images or pictures
+    there(truth, "{}: no such folder of label maps")
     # imported here: --help need not wait for torch
     from isp_core.data import load
     from isp_core.data.label_files import require_label_folder
@@ -98,8 +101,8 @@ def judge_parsing(
         writable_folder(out)
     require_label_folder(truth)
     opened, progress = open_run(run), sys.stderr.isatty() and not as_json
-    if pictures is not None:
-        maps = maps_of_pictures(opened, pictures, epoch, progress)
+    if images is not None:
+        maps = maps_of_pictures(opened, images, epoch, progress)
     else:
         maps = maps_of(opened, split, epoch, None if data is None else load(data), progress)
     trained = None if training_truth is None else TrainingTruth(training_truth, load_space(training_space or space))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from isp_core.commands.options import DataOption, JsonOption, OutOption, print_json
+from isp_core.paths import place_of_run
 
 
 def run_study(
@@ -58,6 +59,7 @@ def run_study(
     Studies with the same OUT share the runs in OUT/runs: finished ones are reused, unfinished ones resumed. The paper's
     own numbers are in columns that are marked as such; they were measured on whole data sets with HRNet-W32.
     """
+    place_of_run(out / "runs")
     # imported here: --help need not wait for torch
     from isp_core.commands.training import parse_size
     from isp_core.config import load_config, parse_assignments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import sys
 from collections.abc import Callable, Sequence
@@ -13,12 +14,14 @@ import typer
 
 from isp_core.errors import IspError
 from isp_core.paths import as_path
-from isp_core.text_files import printable, shown
+from isp_core.text_files import SHOWN, printable, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 _INTERRUPTED = 130
+_USAGE_ERROR: Any = typer.BadParameter.__base__
+"""Click's root of wrong usage; newer versions of Typer bring a Click of their own."""
 
 
 class Application(typer.Typer):
@@ -43,7 +46,11 @@ class Application(typer.Typer):
         """
         print_any_name()
         try:
-            self(arguments, prog_name=usage or name)
+            status = self(arguments, prog_name=usage or name, standalone_mode=False)
+        except _USAGE_ERROR as error:
+            sys.exit(_explain_usage(error))
+        except typer.Abort:  # of a question that was not answered
+            status = _INTERRUPTED
         except IspError as error:
             _fail(name, str(error), 1)
         except OSError as error:  # a folder that may not be read or written to, a full disk, too many open files
@@ -53,13 +60,24 @@ class Application(typer.Typer):
             _fail(name, f"not enough memory{f' ({error})' if str(error) else ''}", 1)
         except KeyboardInterrupt:
             _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
-        except SystemExit as ended:
-            # Typer turns Ctrl+C into this status and says nothing
-            if ended.code == _INTERRUPTED and isinstance(
-                getattr(ended.__context__, "__cause__", None), KeyboardInterrupt
-            ):
-                _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
-            raise
+        if status == _INTERRUPTED:  # what Typer makes of Ctrl+C
+            _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
+        sys.exit(status or 0)
+
+
+def _explain_usage(error: Any) -> int:
+    """Prints what is wrong with the arguments, and what is meant perhaps, in two lines; returns the exit status."""
+    text, command = error.format_message(), error.ctx.command_path if error.ctx is not None else ""
+    if "\n" in text or not text:  # no arguments at all: the text is the help, which may have been printed already
+        print(text, end="", file=sys.stderr)
+        return int(error.exit_code)
+    if near := difflib.get_close_matches(
+        getattr(error, "option_name", ""), getattr(error, "possibilities", None) or (), 1
+    ):
+        text = f"{error.message}. Did you mean {near[0]}?"
+    advice = f"\n`{command} --help` lists what there is" if command else ""
+    print(f"{command or 'error'}: {printable(text)}{advice}", file=sys.stderr)
+    return int(error.exit_code)
 
 
 def _fail(name: str, text: str, status: int) -> None:
@@ -85,6 +103,7 @@ def _expanded(value: Any) -> Any:
 
 
 def print_any_name() -> None:
-    """Lets names that are not UTF-8 be printed, as escapes."""
-    with contextlib.suppress(AttributeError):  # a stream of a test or a notebook
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    """Lets names that are not UTF-8 be printed, as escapes of their bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream of a test or a notebook
+            stream.reconfigure(errors=SHOWN)  # type: ignore[union-attr]

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from isp_core.commands.options import JsonOption, print_json
+from isp_core.commands.options import JsonOption, existing_data, print_json
 from isp_core.progress import progress_bar
 
 
 def describe_data(
-    folder: Annotated[Path, typer.Argument(help="Folder (or CSV file) of the data set.")],
+    folder: Annotated[Path, typer.Argument(help="Folder (or CSV file) of the data set.", callback=existing_data)],
     check: Annotated[bool, typer.Option("--check", help="Also decode every image and name the broken ones.")] = False,
     as_json: JsonOption = False,
 ) -> None:

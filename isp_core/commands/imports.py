@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from isp_core.commands.options import JsonOption, print_json
+from isp_core.paths import place_of_run, require_no_run
 
 
 def import_results(
@@ -43,6 +44,7 @@ def import_results(
     g_camids). Images are found in --data by the paths in the file or the table, whatever their root folder.
     No pickled objects are loaded. docs/importing.md has examples for torchreid, fast-reid, bpbreid and SCHP.
     """
+    require_no_run(place_of_run(out))
     # imported here: --help need not wait for torch
     from isp_core.commands.training import parse_size
     from isp_core.data import load

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from isp_core.commands.foreign import (
@@ -108,6 +107,8 @@ def parse_pictures(
 
     Images that cannot be read are named at the end, all others are written; the exit status is then 1.
     """
+    import pandas as pd
+
     from isp_core.drawing import overlay, save_label_map
     from isp_core.json_text import json_text
     from isp_core.matching import describe_rule

@@ -8,9 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from isp_core.json_text import json_text
+from isp_core.paths import there
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder (or CSV file) of the data set.")]
-RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
+
+def existing_data(path: Path | None) -> Path | None:
+    """The path of a data set, asked for before anything slow is loaded; PathError where nothing is there."""
+    return None if path is None else there(path, "{}: no such folder or table of a data set")
+
+
+def existing_run(path: Path | None) -> Path | None:
+    """The path of a run, asked for before anything slow is loaded; PathError where nothing is there."""
+    return None if path is None else there(path, "{} does not exist. `isp runs list DIR` shows the runs of a folder")
+
+
+DataOption = Annotated[
+    Path, typer.Option("--data", help="Folder (or CSV file) of the data set.", callback=existing_data)
+]
+RunOption = Annotated[Path, typer.Option("--run", help="The run directory.", callback=existing_run)]
 EpochOption = Annotated[int | None, typer.Option("--epoch", help="Epoch (default: the last that has weights).")]
 VisibilityOption = Annotated[
     str | None,

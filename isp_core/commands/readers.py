@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isp_core.commands.options import existing_run
 from isp_core.errors import IspError
 
 if TYPE_CHECKING:
     from isp_core.palette import Palette
     from isp_core.prediction import ImageParser
 
-ReaderOption = Annotated[Path, typer.Option("--run", help="The run directory, or an ONNX file that isp export wrote.")]
+ReaderOption = Annotated[
+    Path,
+    typer.Option("--run", help="The run directory, or an ONNX file that isp export wrote.", callback=existing_run),
+]
 
 
 def open_reader(place: Path, epoch: int | None, visibility: str | None) -> tuple[ImageParser, Palette]:

@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pandas as pd
 import typer
 
 from isp_core.commands.application import Application
 from isp_core.commands.imports import import_results
-from isp_core.commands.options import JsonOption, print_json
+from isp_core.commands.options import JsonOption, existing_run, print_json
 from isp_core.progress import counted
-from isp_core.runs import RunSummary, list_runs, open_run
-from isp_core.runs.maintenance import Keep, notes, prune, verify
 from isp_core.text_files import printable
 
-app = Application(help="Manage run directories.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from isp_core.runs import RunSummary
+
+app = Application(
+    help="Manage run directories.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("import")(import_results)
 _MAIN = ("epoch", "loss_total", "churn", "train_iou_foreground", "test_iou_foreground", "R-1", "R-5", "mAP", "mINP")
 """What `isp runs show` prints: it fits into a terminal of 100 columns."""
 _SHARE = re.compile(r"(^|_)(R-\d+|mAP|mINP|iou)(_|$)")
 """Metrics that are stored as fractions and shown in per cent."""
-RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
+RunArgument = Annotated[Path, typer.Argument(help="The run directory.", callback=existing_run)]
 
 
 @app.command("list")
@@ -33,6 +39,9 @@ def list_folder(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs in a folder; of broken ones, say what is wrong."""
+    # imported here, as in every command: wrong usage need not wait for pandas
+    from isp_core.runs import list_runs
+
     runs = list_runs(folder)
     if as_json:
         print_json([asdict(run) for run in runs])
@@ -74,6 +83,10 @@ def show_run(
     as_json: JsonOption = False,
 ) -> None:
     """Show a run's description and its main metrics (--all: every one)."""
+    import pandas as pd
+
+    from isp_core.runs import open_run
+
     opened = open_run(run)
     metrics = opened.metrics().reset_index()
     if as_json:
@@ -102,6 +115,9 @@ def show_run(
 @app.command("verify")
 def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
     """Read every file of a run and name what is damaged; the exit status is 1 if anything is."""
+    from isp_core.runs import open_run
+    from isp_core.runs.maintenance import notes, verify
+
     opened = open_run(run)
     findings = verify(opened, lambda files: counted(files, "files", len(files)))
     for note in [] if findings else notes(opened):
@@ -119,7 +135,10 @@ def verify_run(run: RunArgument, as_json: JsonOption = False) -> None:
 @app.command("prune")
 def prune_run(
     run: RunArgument,
-    keep: Annotated[Keep, typer.Option(help="Weights to keep: all (only clean up), best and last, or last.")] = "best",
+    keep: Annotated[
+        Literal["all", "best", "last"],
+        typer.Option(help="Weights to keep: all (only clean up), best and last, or last."),
+    ] = "best",
     metric: Annotated[
         str | None,
         typer.Option(
@@ -129,6 +148,9 @@ def prune_run(
     as_json: JsonOption = False,
 ) -> None:
     """Remove checkpoints that are no longer needed."""
+    from isp_core.runs import open_run
+    from isp_core.runs.maintenance import prune
+
     freed = prune(open_run(run), keep, metric)
     if as_json:
         print_json({"run": str(run), "freed_bytes": freed})

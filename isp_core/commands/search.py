@@ -31,7 +31,7 @@ def search_gallery(
         ),
     ] = None,
     onnx: Annotated[
-        Path | None, typer.Option("--onnx", help="Read the pictures by this export of the run's network (isp export).")
+        Path | None, typer.Option("--onnx", help="Read the images by this export of the run's network (isp export).")
     ] = None,
     visibility: VisibilityOption = None,
     as_json: JsonOption = False,

@@ -11,6 +11,8 @@ import typer
 from isp_core.commands.options import DataOption, JsonOption, print_json
 from isp_core.config import ConfigError, load_config, parse_assignments, preset_names
 from isp_core.labelling.sources import SOURCES, parse_labels
+from isp_core.paths import place_of_run, require_no_run
+from isp_core.text_files import printable
 
 
 def train_run(
@@ -49,10 +51,6 @@ def train_run(
     Values come from the defaults (the paper's), a preset, the YAML file, and these options; later sources override
     earlier ones. A resumed run keeps its configuration; only --epochs, --truth and --space may then be given.
     """
-    # imported here: --help need not wait for torch
-    from isp_core.data import load
-    from isp_core.training import resumed_config, train
-
     options: dict[str, Any] = {
         "run.epochs": epochs,
         "labels.parts": parts,
@@ -67,10 +65,16 @@ def train_run(
     if labels is not None:
         options |= {f"labels.{key}": value for key, value in parse_labels(labels, space).items()}
     options |= parse_assignments(assignments or [])
-    if resume:
-        settings = resumed_config(out, options, recipe=preset is not None or config is not None)
-    else:
-        settings = load_config(preset, config, options, default="cpu")
+    recipe = preset is not None or config is not None
+    begun = None
+    if not resume:
+        begun = load_config(preset, config, options, default="cpu")
+        require_no_run(place_of_run(out))
+    typer.echo(f"{printable(out)}: reading {printable(data)}", err=True)  # before torch, which takes seconds to load
+    from isp_core.data import load
+    from isp_core.training import resumed_config, train
+
+    settings = resumed_config(out, options, recipe=recipe) if begun is None else begun
     run = train(
         settings,
         load(data),

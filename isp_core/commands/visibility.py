@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import typer
 
 from isp_core.commands.options import DataOption, EpochOption, JsonOption, RunOption, print_json
@@ -16,6 +15,8 @@ def calibrate_visibility(
     The thresholds are stored in the run, and decide visibility from then on unless --visibility says otherwise. No
     ground truth is used.
     """
+    import pandas as pd
+
     from isp_core.calibration import calibrate_run
     from isp_core.data import load
     from isp_core.runs import open_run

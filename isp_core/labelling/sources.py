@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from isp_core.labelling.clustering import CLUSTERING
@@ -13,7 +12,9 @@ from isp_core.labelling.none import NONE
 from isp_core.labelling.position_words import POSITION_WORDS
 from isp_core.labelling.prototypes import PROTOTYPES
 from isp_core.labelling.source import Family, LabelOptions, Role, Source
+from isp_core.paths import as_path
 from isp_core.section import ConfigError
+from isp_core.text_files import shown
 
 SOURCES: dict[str, Source[Any]] = {
     source.name: source
@@ -87,8 +88,11 @@ def parse_labels(text: str, space: str | None = None) -> dict[str, Any]:
     """
     if text in SOURCES:
         return {"source": text} | ({"space": space} if space is not None and text == MAPS.name else {})
-    if Path(text).is_dir():
+    if as_path(text).is_dir():
         return {"source": MAPS.name, "folder": text} | ({} if space is None else {"space": space})
+    near = difflib.get_close_matches(text, SOURCES, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(
-        f"--labels takes {', '.join(SOURCES)}, or a folder of label maps; no source and no folder is called {text!r}"
+        f"--labels takes {', '.join(SOURCES)}, or a folder of label maps; no source and no folder is called "
+        f"'{shown(text)}'{hint}"
     )

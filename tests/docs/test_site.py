@@ -45,11 +45,11 @@ def text_of(page: Path) -> str:
 
 def test_every_command_and_option_is_in_the_reference(site: Path) -> None:
     page = text_of(site / "cli.html")
-    from isp_core.commands.outer import OUTER
+    from isp_core.commands.lazy import COMMANDS
 
     for words in ("isp data", "isp train", "isp runs verify", "isp eval retrieval", "isp eval study", "isp match"):
         assert words in page
-    assert [name for name in OUTER if f"isp {name}" not in page] == []
+    assert [name for name in COMMANDS if f"isp {name}" not in page] == []
     assert "--share-on" in page  # of a command in a package above isp_core
     assert "--eval-every" in page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,41 @@ def test_assignments_are_yaml() -> None:
         parse_assignments(["run.epochs"])
     with pytest.raises(ConfigError, match="not a YAML value"):
         parse_assignments(["data.size=[256, 128"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("run.seed", True),
+        ("run.epochs", True),
+        ("optim.lr", True),
+        ("data.size", [True, 64]),
+        ("data.workers", False),
+        ("labels.every", True),
+        ("model.stages", [True]),
+        ("model.channels", False),
+    ],
+)
+def test_a_boolean_is_no_number(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)}: true and false are not allowed here; got "):
+        load_config("paper", overrides={key: value})
+
+
+def test_a_boolean_is_one_where_it_is_asked_for() -> None:
+    assert load_config("paper", overrides={"run.activation": False, "model.bias": True}).model.bias
+
+
+@pytest.mark.parametrize("key", ["model.weights", "run.truth", "labels.folder"])
+def test_a_path_that_no_run_can_record_is_refused_with_the_reason(key: str) -> None:
+    value = b"maps-\xd5".decode("utf-8", "surrogateescape")
+    source = {"labels.source": "maps", "labels.folder": "maps"} if key == "labels.folder" else {}
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)}: maps-\\xd5 is not UTF-8"):
+        load_config("paper", overrides=source | {key: value})
+    with pytest.raises(ConfigError, match=rf"^--set {re.escape(key)}: maps-\\xd5 is not UTF-8"):
+        parse_assignments([f"{key}={value}"])
+
+
+def test_a_long_value_is_quoted_in_part() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("paper", overrides={"data.size": list(range(5000))})
+    assert len(str(caught.value)) < 500

@@ -147,7 +147,7 @@ def commands(command: click.Command, name: str = "") -> Iterator[str]:
     context = click.Context(command)
     below = getattr(command, "list_commands", None)
     if below is None:
-        if hasattr(command, "outer"):  # a stand-in: what it stands for may be a group
+        if hasattr(command, "subcommand"):  # a stand-in: what it stands for may be a group
             real: Any = command.make_context(name, [], resilient_parsing=True).command  # type: ignore[attr-defined]
             yield from commands(real, name) if hasattr(real, "list_commands") else [name]
         else:

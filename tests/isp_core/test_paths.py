@@ -12,9 +12,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from isp_core.data import load
 from isp_core.errors import IspError
+from isp_core.labelling.sources import parse_labels
+from isp_core.metrics.spaces import load_space
 from isp_core.models.weights import NAMED_SOURCES
-from isp_core.paths import PathError, absolute, as_path, find_moved, writable_file, writable_folder
+from isp_core.paths import PathError, absolute, as_path, find_moved, place_of_run, writable_file, writable_folder
 from isp_core.runs import open_run
 from tests.isp_core.test_commands import TINY, isp
 
@@ -279,3 +282,50 @@ def test_no_run_is_made_at_a_path_that_is_not_utf8(people: Path, tmp_path: Path)
     assert said.returncode == 1
     assert "must be UTF-8" in said.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize("below", ["x", "checkpoints/x", "labels/train/deep/x"])
+def test_no_run_is_made_inside_another_one(below: str, tmp_path: Path) -> None:
+    run, link = tmp_path / "run", tmp_path / "link"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    link.symlink_to(run)
+    for place in (run / below, link / below):
+        with pytest.raises(PathError, match="lies inside another run"):
+            place_of_run(place)
+    place = run / below
+    for command in (
+        ("train", "--data", tmp_path, "--out", place),
+        ("look", tmp_path, "--out", place, "--no-app"),
+        ("runs", "import", "--out", place, "--embeddings", tmp_path / "none.npz"),
+        ("eval", "study", "K", "--data", tmp_path, "--out", place),
+    ):
+        refused = isp(*command, check=False)
+        assert refused.returncode == 1
+        assert "lies inside another run" in refused.stderr, command
+    assert [each.name for each in run.iterdir()] == ["run.json"]
+
+
+def test_names_that_are_not_utf8_are_printed_one_way(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/run-\xd5"))
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    for done in (
+        isp("runs", "list", tmp_path),
+        isp("runs", "show", folder, check=False),
+        isp("data", folder / "none", check=False),
+    ):
+        said = done.stdout + done.stderr
+        assert r"run-\xd5" in said
+        assert "udcd5" not in said
+
+
+def test_a_tilde_is_expanded_in_text_that_may_name_a_file(home: Path) -> None:
+    (home / "maps").mkdir()
+    assert parse_labels("~/maps") == {"source": "maps", "folder": "~/maps"}
+    (home / "mine.yaml").write_text("name: mine\nclasses: {0: background, 1: head}\n")
+    assert load_space("~/mine.yaml").name == "mine"
+    with pytest.raises(IspError, match=re.escape(str(home / "none.yaml"))):
+        load_space("~/none.yaml")
+    with pytest.raises(IspError, match="~nobody-of-this-name"):
+        load("~nobody-of-this-name/people")  # type: ignore[arg-type]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from isp_core import progress
 from isp_core.progress import Stage, counted, progress_bar, read_stage
@@ -64,3 +67,38 @@ def test_another_file_is_no_stage(text: str, tmp_path: Path) -> None:
 def test_the_time_left_is_that_of_the_pace_so_far() -> None:
     assert Stage("epoch 1", 10, 40, begun=100.0, noted=105.0).seconds_left == 15.0
     assert Stage("epoch 1", 0, 40, begun=100.0, noted=105.0).seconds_left is None
+
+
+def test_a_clock_that_is_set_back_changes_neither_the_pace_nor_what_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "stage"
+    monkeypatch.setenv(progress.FILE, str(file))
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    seen = []
+    with progress_bar("images", 3, show=False) as bar:
+        monkeypatch.setattr("time.time", lambda: 0.0)
+        for _ in range(2):
+            bar.update()
+            stage = read_stage(file)
+            assert stage is not None
+            assert stage.seconds_left is not None
+            seen.append((stage.done, stage.noted >= stage.begun, stage.seconds_left >= 0))
+    assert seen == [(1, True, True), (2, True, True)]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_appears_before_the_first_step_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, appeared = _Terminal(), threading.Event()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(progress, "DELAY", 0.01)
+    refresh = tqdm.refresh
+    monkeypatch.setattr(tqdm, "refresh", lambda bar, *given, **named: (refresh(bar), appeared.set()))
+    with progress_bar("labels 0", 7):
+        assert appeared.wait(60)
+        assert "labels 0" in terminal.getvalue()
+        assert "0/7" in terminal.getvalue()

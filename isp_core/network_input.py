@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from isp_core.errors import IspError
+from isp_core.section import Section
 from isp_core.text_files import shown
 from isp_core.yaml_files import read_yaml, require_mapping
 
@@ -24,10 +25,8 @@ Deviation = Annotated[float, Field(gt=0)]
 Floats = npt.NDArray[np.float32]
 
 
-class Described(BaseModel):
-    """A part of a description: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Described(Section):
+    """A part of a description: as strict as a section of the configuration."""
 
 
 class NetworkInput(Described):

@@ -16,6 +16,7 @@ from isp_core.errors import IspError
 from isp_core.metrics.spaces import load_space
 from isp_core.network_input import Described, Layout, NetworkInput, read_description
 from isp_core.onnx_files import open_session
+from isp_core.paths import as_path
 from isp_eval.parsers.parsed import Parsed
 
 Session = Callable[[npt.NDArray[np.float32]], Mapping[str, npt.NDArray[Any]]]
@@ -51,7 +52,7 @@ def parser_names() -> tuple[str, ...]:
 
 def load_description(name_or_path: str | Path) -> ParserDescription:
     """A description by name, or from a YAML file. IspError names the entry that is wrong and what is allowed."""
-    path = Path(name_or_path)
+    path = as_path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = _FOLDER / f"{name_or_path}.yaml"
         if not path.is_file():

@@ -11,6 +11,10 @@ from pydantic import ValidationError
 from isp_core.config.schema import Config
 from isp_core.labelling.sources import DEFAULT, SOURCES, owners
 from isp_core.section import ConfigError, Section
+from isp_core.text_files import shown
+
+_QUOTED = 200
+"""Characters of a value that a message quotes."""
 
 
 def check_config(document: Mapping[str, Any]) -> Config:
@@ -36,14 +40,16 @@ def _items(error: ValidationError, above: tuple[str, ...], document: Mapping[str
 def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) -> str:
     key, section = ".".join(location), _section(location[:-1], document)
     if item["type"] == "model_type":
-        return f"{key} is a section: write its options below it, as in {key}: {{option: value}}; got {item['input']!r}"
+        return (
+            f"{key} is a section: write its options below it, as in {key}: {{option: value}}; got {_got(item['input'])}"
+        )
     if not location and item["type"] == "value_error":  # of options that do not go together
         return str(item["ctx"]["error"])
     if item["type"] != "extra_forbidden":
         why = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]  # pydantic's prefix says nothing
         if item["type"] == "missing":
             return f"{key} is missing{_allowed(section, location)}"
-        return f"{key}: {why}; got {item['input']!r}{_allowed(section, location)}"
+        return f"{key}: {why}; got {_got(item['input'])}{_allowed(section, location)}"
     known = list(section.model_fields)
     if location[0] == "labels" and len(location) == 2:
         own = document["labels"].get("source", DEFAULT)
@@ -59,6 +65,12 @@ def _explain(item: Any, location: tuple[str, ...], document: Mapping[str, Any]) 
         ]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown key {key}: {hint}{'.'.join(location[:-1]) or 'the configuration'} has {_words(known)}"
+
+
+def _got(value: object) -> str:
+    """A value as a message quotes it, however long it is."""
+    text = f"'{shown(value)}'" if isinstance(value, str) else repr(value)
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
 def _words(names: list[str]) -> str:

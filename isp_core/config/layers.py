@@ -19,6 +19,7 @@ from isp_core.labelling.layouts import BELONGINGS
 from isp_core.labelling.source import Source
 from isp_core.labelling.sources import DEFAULT, source_named
 from isp_core.section import ConfigError
+from isp_core.text_files import shown
 from isp_core.yaml_files import parse_yaml, read_yaml, require_mapping
 
 
@@ -65,6 +66,10 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set takes key=value, such as loss.parsing=1; got {assignment!r}")
+        if shown(value) != value:
+            raise ConfigError(
+                f"--set {key.strip()}: {shown(value)} is not UTF-8: rename that file or folder, or give a link to it"
+            )
         try:
             result[key.strip()] = parse_yaml(value, f"--set {key.strip()}")
         except IspError as error:

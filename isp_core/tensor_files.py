@@ -29,10 +29,14 @@ class TensorFileError(IspError):
     """A file of tensors that is missing, damaged, too large, or holds more than tensors."""
 
 
-def read_tensor_file(file: Path) -> Any:
+def read_tensor_file(file: Path, device: torch.device | str = "cpu") -> Any:
     """The content of a file of tensors: a tensor, or tensors, numbers and text in dicts and lists.
 
     NumPy scalars are read too, which tools save next to weights. Nothing else than these is built.
+
+    Args:
+        file: the file.
+        device: of the tensors.
 
     Raises:
         TensorFileError: naming the file and what to do.
@@ -45,12 +49,12 @@ def read_tensor_file(file: Path) -> Any:
         if file.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
 
-            return dict(load_file(file))
+            return dict(load_file(file, device=str(device)))
         _check_size(file)
         scalar = np.float64(0).__reduce__()[0]
         names: list[Any] = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
         with torch.serialization.safe_globals([*_NUMPY, *names]):
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location=device, weights_only=True)
     except TensorFileError:
         raise
     except Exception as error:  # each format raises its own kinds on damaged files

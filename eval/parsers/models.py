@@ -15,11 +15,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from isp_core.errors import IspError
+from isp_core.paths import as_path
 
 BODYPIX = Path(__file__).parent / "bodypix.onnx"
 GET_MODELS = "isp truth --get-models"
@@ -64,8 +66,8 @@ def cache_folder() -> Path:
     """Where models are kept: $ISP_CACHE, else isp-reid in the user's cache folder ($XDG_CACHE_HOME or ~/.cache)."""
     own = os.environ.get("ISP_CACHE")
     if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "isp-reid"
+        return as_path(own)
+    return as_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "isp-reid"
 
 
 def find_pose_model() -> Path:
@@ -116,7 +118,12 @@ def _fetch(model: Model, target: Path) -> None:
         if done.returncode or archive is None:
             said = [line for line in done.stderr.splitlines() if line.strip()]
             raise IspError(f"{client} failed: {said[-1] if said else 'it printed nothing'}")
-        extracted = _extract(archive, model.file, Path(folder))
+        try:
+            extracted = _extract(archive, model.file, Path(folder))
+        except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError) as error:  # of half an archive
+            raise IspError(
+                f"{client} left a damaged archive, {archive.name} ({error}): run {GET_MODELS} again"
+            ) from error
         _check(extracted, model)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.tmp")

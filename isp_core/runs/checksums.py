@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from isp_core.runs.errors import RunError
-from isp_core.runs.files import atomic
+from isp_core.runs.files import atomic, open_lock, require_inside
 from isp_core.runs.protection import require_unprotected
 from isp_core.runs.untrusted import read_checked
 
@@ -36,11 +36,12 @@ Sums = dict[str, tuple[str, ...]]
 def recorded(target: Path, root: Path | None) -> AbstractContextManager[Path]:
     """`atomic(target)` for a file or folder of the run `root`, whose sums are noted with it; None: no run's file.
 
-    WriteError where the run is kept from being written to (isp_core.runs.protection).
+    WriteError where the run is kept from being written to (isp_core.runs.protection), or a link leads out of it.
     """
     if root is None:
         return atomic(target)
     require_unprotected(root)
+    require_inside(root, target)
     return atomic(target, partial(_noting, root, target))
 
 
@@ -83,7 +84,7 @@ def sha256(file: Path) -> str:
 @contextlib.contextmanager
 def writing(root: Path) -> Iterator[None]:
     """Held while a file appears under its name and its sum is noted: moments, so others wait."""
-    with (root / SUMS_LOCK).open("w") as handle:
+    with open_lock(root / SUMS_LOCK) as handle:
         with contextlib.suppress(OSError):  # some network file systems know no locks; then nothing is kept
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -6,12 +6,19 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
+from isp_core.errors import IspError
 from isp_core.runs.errors import WriteError
 
+_DISK = {
+    number: os.strerror(number)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+}
 _ADVICE = ". What was finished before is intact: make room or choose another folder, then resume"
 
 
@@ -22,7 +29,7 @@ def atomic(
     """Yields a temporary path (a file, or a folder the block makes) that replaces `target` when the block succeeds.
 
     Whatever fails, `target` stays as it was and the temporary is removed. WriteError where the disk is full or may not
-    be written to.
+    be written to, whichever way the library that writes the file reports it.
     around: takes the finished temporary; what it gives is entered for the moment in which it becomes `target`.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -33,13 +40,37 @@ def atomic(
         sync(temporary)
         with around(temporary):
             _exchange(temporary, target)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             remove(temporary)
-        raise WriteError(target, _reason(error), _ADVICE) from error
-    except BaseException:
-        remove(temporary)
-        raise
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise WriteError(target, reason, _ADVICE) from error
+
+
+def require_inside(root: Path, target: Path) -> None:
+    """WriteError where a link leads from the run `root` to another place: nothing is written or removed there."""
+    whole, folder = root.resolve(), target.parent.resolve()
+    if whole != folder and whole not in folder.parents:
+        raise WriteError(target, "a link leads out of the run there, which is not followed")
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """An empty file to lock, made where there is none. WriteError for a link, whose target would be written to, and for
+    anything else that is no regular file: a named pipe would wait forever."""
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        linked = error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR)
+        raise WriteError(path, _NO_FILE if linked else error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise WriteError(path, _NO_FILE)
+    return os.fdopen(number, "r+b", buffering=0)
+
+
+_NO_FILE = "it is no regular file: remove it, or copy the run again"
 
 
 def _exchange(temporary: Path, target: Path) -> None:
@@ -54,13 +85,25 @@ def _exchange(temporary: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def _reason(error: OSError) -> str:
-    """The system's words; libraries that write files themselves hide them in pages of their own."""
-    if error.strerror:
-        return error.strerror
-    text = str(error)
-    full = os.strerror(errno.ENOSPC)
-    return full if full in text else text.splitlines()[0] if text else type(error).__name__
+def _reason(error: BaseException) -> str | None:
+    """The system's words for a file that could not be written; None where the error is about something else.
+
+    safetensors, HDF5, faiss and PyTorch have errors of their own, with the system's words in pages of others or not at
+    all.
+    """
+    if isinstance(error, IspError) or not isinstance(error, Exception):
+        return None
+    chain: list[BaseException] = [error]
+    while (below := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(below)
+    for each in chain:
+        if isinstance(each, OSError) and each.errno in _DISK:
+            return _DISK[each.errno]
+        if found := next((words for words in _DISK.values() if words in str(each)), None):
+            return found
+    if isinstance(error, OSError):
+        return error.strerror or (str(error).splitlines()[0] if str(error) else type(error).__name__)
+    return None
 
 
 def sync(path: Path) -> None:

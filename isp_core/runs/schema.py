@@ -179,4 +179,4 @@ def epoch_of(name: str) -> int | None:
     """The epoch that a file or folder name stands for, None where it stands for none."""
     stem = name.split(".")[0]
     digits = stem.removeprefix("epoch_")
-    return int(digits) if stem.startswith("epoch_") and digits.isdigit() else None
+    return int(digits) if stem.startswith("epoch_") and digits.isascii() and digits.isdigit() else None

@@ -17,17 +17,17 @@ import pandas as pd
 
 from isp_core.json_text import json_text
 from isp_core.parquet_files import write_parquet
+from isp_core.paths import PathError, place_of_run, require_no_run
 from isp_core.runs import checksums, schema
 from isp_core.runs.checksums import recorded
 from isp_core.runs.embeddings import write_embeddings
 from isp_core.runs.errors import RunError, WriteError
-from isp_core.runs.files import remove
+from isp_core.runs.files import open_lock, remove, require_inside
 from isp_core.runs.frames import read_metrics
 from isp_core.runs.maps import Maps, write_maps
 from isp_core.runs.order import order_of
 from isp_core.runs.protection import require_unprotected
 from isp_core.runs.schema import MapKind, RunInfo, Split, epoch_name, evaluation_file
-from isp_core.runs.untrusted import check_run_path
 
 if TYPE_CHECKING:  # torch takes seconds to load, and readers of runs may never need it
     import torch
@@ -56,7 +56,7 @@ class RunWriter:
         require_new(path)  # first without the lock, which would leave a file in the folder
         with contextlib.ExitStack() as own:
             (own if held is None else held).enter_context(sole_writer(path))
-            _require_empty(path)  # as it is now that no other process creates a run here
+            require_new(path)  # as it is now that no other process creates a run here
             writer = cls(path)
             with recorded(path / schema.RECORDS_FILE, path) as file:
                 write_parquet(records, file)
@@ -112,18 +112,17 @@ class RunWriter:
     def write_checkpoint(self, epoch: int, weights: Tensors, state: Mapping[str, Any] | None) -> None:
         """Weights (safetensors) and, where given, all else that a bit-exact resume needs (loadable weights-only)."""
         import torch
-        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         with recorded(self.path / schema.CHECKPOINTS / epoch_name(epoch), self.path) as folder:
             folder.mkdir()
             tensors = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
-            try:
-                save_file(tensors, folder / schema.WEIGHTS_FILE)
-                if state is not None:
+            save_file(tensors, folder / schema.WEIGHTS_FILE)
+            if state is not None:
+                try:
                     torch.save(dict(state), folder / schema.STATE_FILE)
-            except (SafetensorError, RuntimeError) as error:  # how these two report a full disk
-                raise OSError(str(error).splitlines()[0]) from error
+                except RuntimeError as error:  # which seldom says why the file cannot be written
+                    raise OSError("PyTorch could not write all of it: the disk may be full") from error
 
     def finish_epoch(self, epoch: int, row: Mapping[str, float | int]) -> None:
         """Adds the epoch's row to the metrics; from here on it is finished."""
@@ -170,6 +169,8 @@ class RunWriter:
     def _remove(self, entries: Sequence[Path]) -> None:
         there = [entry for entry in entries if os.path.lexists(entry)]
         for entry in there:
+            require_inside(self.path, entry)
+        for entry in there:
             with contextlib.suppress(OSError):  # looked for below: folders are removed as far as that goes
                 remove(entry)
         left = [entry for entry in there if os.path.lexists(entry)]
@@ -196,7 +197,7 @@ def sole_writer(path: Path) -> Iterator[None]:
     require_unprotected(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        handle = (path / schema.LOCK_FILE).open("w")
+        handle = open_lock(path / schema.LOCK_FILE)
     except OSError as error:
         raise WriteError(path, error.strerror or str(error)) from error
     with handle:
@@ -215,16 +216,11 @@ def sole_writer(path: Path) -> Iterator[None]:
 
 
 def require_new(path: Path) -> None:
-    """RunError where no run can be created at `path`: something is there, or its name does not allow it."""
-    check_run_path(path)
-    if path.exists() and not path.is_dir():
-        raise RunError(f"{path} is a file: choose another --out")
-    _require_empty(path)
-
-
-def _require_empty(path: Path) -> None:
-    if (path / schema.RUN_FILE).exists():
-        raise RunError(f"{path} holds a run already: resume it with --resume, or choose another --out")
+    """RunError where no run can be created at `path`: something is there, or the place does not allow it."""
+    try:
+        require_no_run(place_of_run(path))
+    except PathError as error:
+        raise RunError(str(error)) from None
     held = [entry for entry in path.iterdir() if not _left_by_creation(entry)] if path.exists() else []
     if held:
         raise RunError(f"{path} is not empty and not a run (it holds {held[0].name}): choose another --out")

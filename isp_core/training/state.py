@@ -19,6 +19,7 @@ from isp_core.runs import Run
 from isp_core.runs.checksums import require_unchanged
 from isp_core.runs.schema import CHECKPOINTS, STATE_FILE, WEIGHTS_FILE
 from isp_core.runs.untrusted import is_regular
+from isp_core.tensor_files import read_tensor_file
 from isp_core.training.averaging import WeightAverage
 from isp_core.training.optimisation import Optimisation
 
@@ -58,12 +59,18 @@ class TrainingState:
         load_checkpoint(self.finished, folder / WEIGHTS_FILE)
         for name in (WEIGHTS_FILE, STATE_FILE):
             require_unchanged(run.path, folder / name)
-        state = torch.load(folder / STATE_FILE, weights_only=True, map_location=device)
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.optimisation.load_state_dict(state)
-        self.objective.load_state_dict(state["objective"])
-        torch.set_rng_state(state["torch_rng"].cpu())
+        state = read_tensor_file(folder / STATE_FILE, device)
+        try:
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            self.optimisation.load_state_dict(state)
+            self.objective.load_state_dict(state["objective"])
+            torch.set_rng_state(state["torch_rng"].cpu())
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+            raise IspError(
+                f"{folder / STATE_FILE} is no state of this training ({type(error).__name__}: {str(error)[:200]}): "
+                "copy the run again from where it was trained, or begin a new one"
+            ) from error
 
 
 def has_state(out: Path) -> bool:

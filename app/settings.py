@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import isp_assets
+from isp_core.paths import as_path
 
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 RUNS, DATA, TRUTH = "ISP_RUNS", "ISP_DATA", "ISP_TRUTH"
@@ -98,4 +99,4 @@ def settings() -> Settings:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(item).expanduser().resolve() for item in text.split(os.pathsep) if item.strip())
+    return tuple(as_path(item).resolve() for item in text.split(os.pathsep) if item.strip())

@@ -1,4 +1,4 @@
-"""How far a piece of work is: a bar on a terminal for whatever takes more than two seconds, and a small file for other
+"""How far a piece of work is: a bar on a terminal for whatever takes more than a second, and a small file for other
 programs where the environment variable ISP_PROGRESS names one."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,8 +16,8 @@ from typing import Self, TypeVar
 from tqdm import tqdm
 
 Item = TypeVar("Item")
-DELAY = 2.0
-"""Seconds before a bar appears: what is over by then needs none."""
+DELAY = 1.0
+"""Seconds before a bar appears, whether or not a first step is done: what is over by then needs none."""
 FILE = "ISP_PROGRESS"
 EVERY = 0.5
 """Seconds between two writes of the file."""
@@ -56,16 +57,20 @@ class ProgressBar:
         self._bar = tqdm(
             desc=what, total=total, leave=False, delay=DELAY, dynamic_ncols=True, disable=None if show else True
         )
+        self._first = threading.Timer(DELAY, self._bar.refresh)
+        self._first.daemon = True
+        if not self._bar.disable:
+            self._first.start()
         self._file = os.environ.get(FILE)
         self._what, self._total, self._done = what, total, 0
-        self._begun, self._noted = time.time(), 0.0
+        self._begun, self._start, self._noted = time.time(), time.monotonic(), -EVERY
         self._note()
 
     def update(self, count: int = 1) -> None:
         """Moves it by `count` steps."""
         self._bar.update(count)
         self._done += count
-        if time.time() - self._noted > EVERY or self._done >= self._total:
+        if self._seconds() - self._noted > EVERY or self._done >= self._total:
             self._note()
 
     def move(self, done: int, total: int) -> None:
@@ -73,11 +78,15 @@ class ProgressBar:
         self._bar.total = self._total = total
         self.update(done - self._done)
 
+    def _seconds(self) -> float:
+        """Since it began, whatever is done to the computer's clock meanwhile."""
+        return time.monotonic() - self._start
+
     def _note(self) -> None:
         if not self._file:
             return
-        self._noted = time.time()
-        stage = Stage(self._what, self._done, self._total, self._begun, self._noted)
+        self._noted = self._seconds()
+        stage = Stage(self._what, self._done, self._total, self._begun, self._begun + self._noted)
         temporary = Path(f"{self._file}.{os.getpid()}.tmp")
         with contextlib.suppress(OSError):  # a full disk stops no training here
             temporary.write_text(json.dumps(asdict(stage)), encoding="utf-8")
@@ -87,6 +96,7 @@ class ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._first.cancel()
         self._bar.close()
 
 

@@ -141,7 +141,7 @@ def _progress(selection: Selection, root: Path, job: Job, run: Run | None) -> No
         return
     stage = jobs.stage(root, job.name)
     if stage is None:
-        so_far = _duration(time.time() - job.started)
+        so_far = _duration(max(0.0, time.time() - job.started))  # the clock may have been set back
         words = (
             f"starting: loading libraries and the data set, {so_far} so far; {_at_the_pace_of_others(selection, job)}"
         )

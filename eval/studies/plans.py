@@ -105,7 +105,7 @@ def _variant(study: Study, value: str, base: Config, maps: Path | None, space: s
         )
     learned = f"{base.labels.source}-k{base.labels.k}"
     if study == "K":
-        if not value.isdigit() or int(value) < 2:
+        if not value.isdecimal() or int(value) < 2:
             raise IspError(f"K is a whole number from 2 on (background included), not {value!r}")
         return Variant(value, f"{base.labels.source}-k{value}", {"labels.parts": int(value)})
     if study == "cascade":

@@ -17,6 +17,7 @@ from isp_core.data.readers.naming import NameParts, parse_name
 from isp_core.data.readers.splitting import came_without_splits
 from isp_core.data.records import UNKNOWN_CAMERA, DataError, DataSet, leave_one_out, make_records
 from isp_core.images import IMAGE_SUFFIXES, images_below
+from isp_core.paths import as_path
 
 LAYOUT = "crops"
 _UNKNOWN = 0  # an identity that no name tells; people count from 1
@@ -37,7 +38,7 @@ def read_crops(folder: Path, *, names: bool = True) -> DataSet:
     Raises:
         DataError: no such folder, a file, a run, or no images.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder)
     if folder.is_file():
         raise DataError(f"{folder} is a file: give the folder of images that it lies in")
     if not folder.is_dir():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import DataError
+from isp_core.parquet_files import ParquetError, read_parquet
 
 SUFFIXES = (".png", ".npy")
 PARSER_FOLDER = "_parsing_pgt"  # SCHP's labels lie in bounding_box_train_parsing_pgt beside bounding_box_train
@@ -50,7 +51,10 @@ def _listed(folder: Path) -> dict[str, str]:
     table = folder / "records.parquet"
     if not table.is_file():
         return {}
-    frame = pd.read_parquet(table)
+    try:
+        frame = read_parquet(table, ["path", "label"])
+    except ParquetError as error:
+        raise DataError(str(error)) from None
     if not {"path", "label"} <= set(frame.columns):
         return {}
     return {str(path): str(label) for path, label in zip(frame["path"], frame["label"], strict=True) if label}

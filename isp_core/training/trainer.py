@@ -178,6 +178,8 @@ class _Training:
 
     def _begin(self) -> None:
         """Epoch 0. Settings that turn out not to suit each other, or the data, leave no folder of a run behind."""
+        if self.labeller is not None and self.config.labels.due(0):
+            self.report(f"{self.out}: labelling {self.own_pictures} images before the first epoch")
         try:
             self._finish_epoch(0, {})
         except IspError:

@@ -220,7 +220,7 @@ def test_a_network_is_judged_on_a_folder_of_pictures_by_human_truth(
     for file in sorted((ccp / "images").iterdir())[:20]:
         (few / file.name).symlink_to(file)
     status, out, err = command(
-        *("parsing", "--run", str(run.path), "--pictures", str(few)),
+        *("parsing", "--run", str(run.path), "--images", str(few)),
         *("--truth", str(ccp / "masks"), "--space", "ccp"),
     )
     assert status == 0, err

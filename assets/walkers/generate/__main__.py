@@ -48,7 +48,7 @@ def sheet(
     query: Annotated[str, typer.Option(help="pandas query on the records, e.g. \"belonging == 'suitcase'\".")] = "",
     count: Annotated[int, typer.Option(min=1, help="Pictures, drawn at random.")] = 48,
     columns: Annotated[int, typer.Option(min=1)] = 12,
-    labels: Annotated[bool, typer.Option(help="Show each label map beside its picture.")] = True,
+    labels: Annotated[bool, typer.Option(help="Show each label map next to its image.")] = True,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
 ) -> None:
     """Draw a contact sheet."""

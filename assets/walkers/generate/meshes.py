@@ -128,7 +128,7 @@ def read_mhclo(path: Path) -> Fit:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        numeric = words[0].lstrip("-").isdigit()
+        numeric = words[0].lstrip("-").isdecimal()
         if words[0] in ("verts", "delete_verts"):
             block = words[0]
         elif block == "verts" and numeric:

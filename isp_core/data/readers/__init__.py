@@ -18,6 +18,7 @@ from isp_core.data.readers.layout import Found, Reader
 from isp_core.data.readers.published import recognise
 from isp_core.data.records import DataError, DataSet
 from isp_core.images import has_images
+from isp_core.paths import as_path
 
 __all__ = ["READERS", "load"]
 
@@ -48,7 +49,7 @@ def load(root: Path, name: str | None = None) -> DataSet:
         DataError: no such folder; no known layout; several data sets; unreadable names. Images are not opened
             (see `check_pictures`).
     """
-    root = Path(root).expanduser()
+    root = as_path(root)
     if not root.exists():
         what = "file; give a .csv or the folder" if root.suffix else "folder; give the folder"
         raise DataError(f"{root}: no such {what} of a data set")

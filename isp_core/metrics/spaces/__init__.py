@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isp_core.errors import IspError
 from isp_core.file_state import State, state_of
+from isp_core.paths import as_path
 from isp_core.yaml_files import read_yaml
 
 PARTS = ("head", "upper", "legs", "shoes", "belongings")
@@ -109,7 +110,7 @@ def load_space(name_or_path: str | Path) -> LabelSpace:
     >>> load_space("pascal").parts
     ('head', 'upper', 'legs')
     """
-    path = Path(name_or_path)
+    path = as_path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = _FOLDER / f"{name_or_path}.yaml"
         if not path.exists():

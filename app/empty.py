@@ -15,6 +15,7 @@ from isp_app.settings import EMBEDDED_DATA, PROJECT, Settings
 from isp_app.state.links import link
 from isp_app.state.sidebar import Selection
 from isp_core.runs import Run
+from isp_core.text_files import shown
 
 WALKERS = EMBEDDED_DATA / "walkers"
 
@@ -156,7 +157,7 @@ def left_out(reasons: Mapping[str, str]) -> None:
 
 def short(path: object) -> str:
     """A path as the user would type it in the project folder; keeps other parts of the machine out of the page."""
-    return str(path).replace(f"{PROJECT}/", "")
+    return shown(path).replace(f"{PROJECT}/", "")
 
 
 def argument(path: object) -> str:

@@ -37,6 +37,7 @@ from isp_core.runs.schema import (
     MapKind,
     Split,
 )
+from isp_core.text_files import shown
 
 if TYPE_CHECKING:  # the type alone; matching loads torch
     from isp_core.matching import Embeddings
@@ -95,7 +96,7 @@ def find_runs(settings: Settings) -> list[Listed]:
                 found |= {str(Path(summary.path).resolve()): summary for summary in _list(root, _folder_token(root))}
         except (RunError, OSError) as error:  # a folder that this server may not read hides no other
             found[str(root)] = RunSummary(root.name, str(root), problem=reason(error))
-    return [Listed(name, run) for name, run in zip(distinct(list(found), "~"), found.values(), strict=True)]
+    return [Listed(name, run) for name, run in zip(distinct(list(map(shown, found)), "~"), found.values(), strict=True)]
 
 
 def _folder_token(root: Path) -> str:
@@ -103,7 +104,7 @@ def _folder_token(root: Path) -> str:
     parts = []
     for entry in run_folders(root):
         parts += [f"{entry.name}/{name}:{state_of(entry / name)}" for name in (RUN_FILE, METRICS_FILE, RECORDS_FILE)]
-    return "|".join(parts)
+    return shown("|".join(parts))
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=16, show_spinner=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import DataError
 from isp_core.errors import IspError
+from isp_core.text_files import shown
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -54,7 +55,7 @@ def escape(text: object) -> str:
     >>> escape("<b>0002</b>")
     '&lt;b&gt;0002&lt;/b&gt;'
     """
-    return html.escape(str(text), quote=True)
+    return html.escape(shown(text), quote=True)
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
@@ -69,7 +70,7 @@ def plain(text: object) -> str:
     >>> plain("[x](http://y)")
     '\\\\[x\\\\]\\\\(http\\\\://y\\\\)'
     """
-    broken = _FOUND_LATER.sub(lambda found: found[0] + _JOINER, " ".join(str(text).split()))
+    broken = _FOUND_LATER.sub(lambda found: found[0] + _JOINER, " ".join(shown(text).split()))
     return _MARKDOWN.sub(r"\\\1", broken)
 
 

@@ -44,11 +44,29 @@ def load_config(
     own = {} if file is None else _read_sections(file)
     base = own.pop("base", None)
     if base is not None and not isinstance(base, str):
-        raise ConfigError(f"{file}: base names a preset, such as cpu or market+resnet50; got {base!r}")
-    document = _presets_document(preset or base or default)
+        raise ConfigError(f"{shown(file)}: base names a preset, such as cpu or market+resnet50; got {base!r}")
+    presets = preset or base or default
+    try:
+        return check_config(_layered(presets, own, _nested(overrides or {})))
+    except ConfigError as error:
+        if file is None or _possible(_layered(presets, own, {})):
+            raise
+        raise ConfigError(f"{shown(file)}: {error}") from None
+
+
+def _layered(presets: str | None, own: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    document = _presets_document(presets)
     _override(document, own)
-    _override(document, _nested(overrides or {}))
-    return check_config(document)
+    _override(document, overrides)
+    return document
+
+
+def _possible(document: Mapping[str, Any]) -> bool:
+    try:
+        check_config(document)
+    except ConfigError:
+        return False
+    return True
 
 
 def changed(config: Config, overrides: Mapping[str, Any]) -> Config:

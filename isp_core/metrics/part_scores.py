@@ -34,7 +34,9 @@ def confusion(prediction: Labels, targets: Labels, parts: int) -> Counts:
     [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 1, 0]]
     """
     if prediction.shape != targets.shape or prediction.ndim != 3:
-        raise IspError(f"predictions {prediction.shape} and truth {targets.shape} must have the same shape (N, H, W)")
+        raise IspError(
+            f"predictions {prediction.shape} and ground truth {targets.shape} must have the same shape (N, H, W)"
+        )
     n, pixels = len(prediction), int(np.prod(prediction.shape[1:]))
     column, row = _lookup(parts), _lookup(N_CODES)
     rows, columns = N_CODES + 2, parts + 2  # what is ignored and what is no class have a line of their own
@@ -47,7 +49,7 @@ def confusion(prediction: Labels, targets: Labels, parts: int) -> Counts:
         found = np.bincount(cell.reshape(-1), minlength=rows * columns * len(p))
         out[start : start + step] = found.reshape(len(p), rows, columns)
     if out[:, -1].any():
-        raise IspError("the truth holds values that are no codes: map it with LabelSpace.to_targets first")
+        raise IspError("the ground truth holds values that are no codes: convert it with LabelSpace.to_targets first")
     if out[:, :, -1].any():
         raise IspError(f"predictions hold labels beyond part {parts - 1}, the last one with K = {parts}")
     return out[:, :N_CODES, :parts]
@@ -200,7 +202,9 @@ class ConstantMasks:
         """The constant mask of `target` evaluated like a prediction, per image: targets (N, H, W) -> arrays (N,)."""
         mask = self.masks[TARGETS.index(target)].astype(np.uint8)
         if targets.shape[1:] != mask.shape:
-            raise IspError(f"truth maps of {targets.shape[1:]} pixels against a constant mask of {mask.shape}")
+            raise IspError(
+                f"ground-truth maps of {targets.shape[1:]} pixels do not fit a constant mask of {mask.shape}"
+            )
         return binary_counts(confusion(np.broadcast_to(mask, targets.shape), targets, 2), target, (1,))
 
 

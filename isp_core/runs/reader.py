@@ -239,7 +239,7 @@ class Run:
         if moved:
             raise RunError(
                 f"{self.path / schema.RECORDS_FILE} is not in the order in which the run was written ({moved[0]}): its "
-                "maps and embeddings would be taken for other images'. Copy it again from where the run was made"
+                "maps and embeddings would be assigned to other images. Copy it again from where the run was made"
             )
 
     def _place(self, kind: MapKind, epoch: int) -> Path:

@@ -176,7 +176,7 @@ class RunWriter:
         left = [entry for entry in there if os.path.lexists(entry)]
         checksums.forget(self.path, [entry for entry in there if entry not in left])
         if left:
-            raise WriteError(left[0], "it cannot be removed: whose is it?")
+            raise WriteError(left[0], "it cannot be removed: check its owner and permissions")
 
     def _checkpoints(self) -> list[Path]:
         folder = self.path / schema.CHECKPOINTS

@@ -61,6 +61,16 @@ def test_a_pipe_in_one_run_hides_no_other_and_holds_up_no_page(
         assert "is a named pipe" in words(test)
 
 
+@pytest.mark.parametrize("page", ["help", "overview", "ranking", "train"])
+def test_a_run_whose_name_is_not_utf8_is_named_and_hides_no_other(own_runs: Path, open_page: Open, page: str) -> None:
+    shutil.copytree(own_runs / "k4", os.fsdecode(os.fsencode(own_runs) + b"/odd-\xd5"))
+    test = open_page(page, runs=own_runs, run="k6")
+    assert not test.exception
+    assert "k6" in test.selectbox(key="run").options
+    if page == "overview":
+        assert r"odd-\xd5: the path of a run must be UTF-8" in words(test)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/etc/passwd", "../../etc/passwd", "a/../../b.jpg", "", ".", "/", "a\\b.jpg", "a\0b", "x" * 300, "\ud800.jpg"],

@@ -261,3 +261,13 @@ def test_a_long_value_is_quoted_in_part() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("paper", overrides={"data.size": list(range(5000))})
     assert len(str(caught.value)) < 500
+
+
+def test_a_wrong_value_of_a_file_names_the_file_and_one_of_the_command_line_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("run: {epochs: none}\n")
+    with pytest.raises(ConfigError, match=r"mine.yaml: run.epochs: "):
+        load_config("paper", file, {"run.seed": 1})
+    file.write_text("run: {epochs: 3}\n")
+    with pytest.raises(ConfigError, match=r"^run.seed: "):
+        load_config("paper", file, {"run.seed": "none"})

@@ -87,7 +87,7 @@ class RunWriter:
         batches: Iterable[tuple[Sequence[int] | npt.NDArray[np.int64], Maps]],
         count: int,
     ) -> None:
-        """Streams the maps of one kind and epoch: pairs of rows and maps (n, h, w)."""
+        """The maps of one kind and epoch, as they arrive: pairs of rows and maps (n, h, w)."""
         write_maps(self.path / schema.LABELS / kind / f"{epoch_name(epoch)}.h5", batches, count, self.path)
 
     def write_embeddings(self, split: Split, epoch: int, embeddings: Embeddings) -> None:

@@ -48,7 +48,7 @@ class Application(typer.Typer):
         try:
             status = self(arguments, prog_name=usage or name, standalone_mode=False)
         except _USAGE_ERROR as error:
-            sys.exit(_explain_usage(error))
+            sys.exit(_explain_usage(error, usage or name))
         except typer.Abort:  # of a question that was not answered
             status = _INTERRUPTED
         except IspError as error:
@@ -65,9 +65,10 @@ class Application(typer.Typer):
         sys.exit(status or 0)
 
 
-def _explain_usage(error: Any) -> int:
+def _explain_usage(error: Any, command: str) -> int:
     """Prints what is wrong with the arguments, and what is meant perhaps, in two lines; returns the exit status."""
-    text, command = error.format_message(), error.ctx.command_path if error.ctx is not None else ""
+    text = error.format_message()
+    command = error.ctx.command_path if error.ctx is not None else command
     if "\n" in text or not text:  # no arguments at all: the text is the help, which may have been printed already
         print(text, end="", file=sys.stderr)
         return int(error.exit_code)
@@ -75,8 +76,7 @@ def _explain_usage(error: Any) -> int:
         getattr(error, "option_name", ""), getattr(error, "possibilities", None) or (), 1
     ):
         text = f"{error.message}. Did you mean {near[0]}?"
-    advice = f"\n`{command} --help` lists what there is" if command else ""
-    print(f"{command or 'error'}: {printable(text)}{advice}", file=sys.stderr)
+    print(f"{command}: {printable(text)}\n`{command} --help` lists what there is", file=sys.stderr)
     return int(error.exit_code)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
-from isp_app.reading import parsing, pictures, ranking, runs_access, truth
+from isp_app.reading import map_scores, part_truth, pictures, ranking, runs_access
 from isp_app.settings import Settings
 from isp_core.data.readers.table import NAMED_TABLES, read_table
 from isp_core.errors import IspError
@@ -43,8 +43,8 @@ class Facts:
         found = list(self._known.names)
         if self.epoch is not None:
             found += [f"{PART}{part.index}" for part in runs_access.palette(self.run).parts]
-            if truth.folder_of(self.run, self.settings) is not None:
-                found += [f"{IOU}{name}" for name in parsing.scored(self.run)]
+            if part_truth.folder_of(self.run, self.settings) is not None:
+                found += [f"{IOU}{name}" for name in map_scores.scored(self.run)]
         if self._ranked is not None:
             found.append(AP)
         return found
@@ -110,7 +110,7 @@ class Facts:
 
     def _iou(self, target: str) -> pd.Series:
         values = np.full(len(runs_access.records(self.run, self.split)), np.nan)
-        scored = parsing.score("", self.run, self.settings, self.split, self.epoch or 0, parsing.ONE_TO_ONE)
+        scored = map_scores.score("", self.run, self.settings, self.split, self.epoch or 0, map_scores.ONE_TO_ONE)
         if scored is not None:
             values[scored.judged.rows] = scored.images()[target]
         return pd.Series(values)

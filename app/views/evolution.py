@@ -10,7 +10,7 @@ from isp_app import empty, explain
 from isp_app.components.epoch_scrubber import Series, epoch_scrubber
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, overlay
-from isp_app.reading import curves, pictures, runs_access, truth
+from isp_app.reading import curves, part_truth, pictures, runs_access
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import not_found
@@ -119,7 +119,7 @@ def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: M
 def _own_iou(run: Run, selection: Selection, row: int, maps: Maps) -> list[float] | None:
     """Foreground IoU of this image by epoch in percent; None where it has no ground truth."""
     size = (int(maps.shape[1]), int(maps.shape[2]))
-    codes = truth.of_picture(run, selection.settings, selection.split, row, size)
+    codes = part_truth.of_picture(run, selection.settings, selection.split, row, size)
     if codes is None:
         return None
     counts = confusion(maps, np.broadcast_to(codes, maps.shape), run.info.parts)

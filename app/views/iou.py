@@ -10,8 +10,8 @@ import streamlit as st
 
 from isp_app import empty, explain
 from isp_app.drawing import exports
-from isp_app.reading import paper, parsing, runs_access
-from isp_app.reading.parsing import AUTHORS, ONE_TO_ONE, Scored
+from isp_app.reading import map_scores, paper, runs_access
+from isp_app.reading.map_scores import AUTHORS, ONE_TO_ONE, Scored
 from isp_app.safety.names import plain
 from isp_app.state.controls import select
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
@@ -46,7 +46,7 @@ def show(selection: Selection) -> None:
     rules = [ONE_TO_ONE, *([AUTHORS] if run.info.parts in (6, 7) else [])]
     rule = select("Part-to-class assignment", rules, "rule", place=middle)
     identifier = selection.chosen.id if selection.chosen is not None else run.name
-    own = parsing.score(identifier, run, selection.settings, split, epoch, rule)
+    own = map_scores.score(identifier, run, selection.settings, split, epoch, rule)
     if own is None:
         empty.no_truth(run)
         return
@@ -72,13 +72,22 @@ def show(selection: Selection) -> None:
         hide_index=True,
         alt="IoU by class in percent",
         column_config=_columns(),
-        column_order=["images", "maps", "epoch", "n", TARGETS[0], parsing.INTERVAL, *TARGETS[1:], *parsing.AGREEMENT],
+        column_order=[
+            "images",
+            "maps",
+            "epoch",
+            "n",
+            TARGETS[0],
+            map_scores.INTERVAL,
+            *TARGETS[1:],
+            *map_scores.AGREEMENT,
+        ],
         placeholder="",
     )
     st.caption(
         "Pixels of all images together, in percent; n images with ground truth. Empty: the ground truth does not have "
-        f"this class, or no part stands for it. The constant mask is {plain(parsing.constant_rule(run))}: only what is "
-        "higher was learned. NMI and ARI compare parts with classes on the foreground of the ground truth without "
+        f"this class, or no part stands for it. The constant mask is {plain(map_scores.constant_rule(run))}: only what "
+        "is higher was learned. NMI and ARI compare parts with classes on the foreground of the ground truth without "
         "assigning one to the other; a constant label map does well there, since it never calls a person background. "
         "The interval resamples identities."
     )
@@ -98,14 +107,14 @@ def _columns() -> dict[str, Any]:
     """Narrow columns: the last one is in sight on a laptop."""
     percent = {
         name: st.column_config.NumberColumn(name, format="%.1f", width=82 if len(name) > 6 else 54)
-        for name in (*TARGETS, *parsing.AGREEMENT)
+        for name in (*TARGETS, *map_scores.AGREEMENT)
     }
     return percent | {
         "images": st.column_config.TextColumn(width=142),
         "maps": st.column_config.TextColumn(width=126),
         "epoch": st.column_config.NumberColumn(width=54),
         "n": st.column_config.NumberColumn(width=44),
-        parsing.INTERVAL: st.column_config.TextColumn(
+        map_scores.INTERVAL: st.column_config.TextColumn(
             "95 % interval", width=100, help="Of the foreground IoU; resamples identities"
         ),
     }
@@ -131,7 +140,7 @@ def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
     epochs = runs_access.map_epochs(other, split)
     epoch = int(select("its epoch", epochs[::-1], "with_epoch", place=right))
     its_rule = rule if rule == ONE_TO_ONE or other.info.parts in (6, 7) else ONE_TO_ONE
-    found = parsing.score(name, other, selection.settings, split, epoch, its_rule)
+    found = map_scores.score(name, other, selection.settings, split, epoch, its_rule)
     if found is None:
         st.info(f"No ground truth was found for {plain(name)}, so its maps have no IoU.")
     return found
@@ -139,7 +148,7 @@ def _other(selection: Selection, run: Run, rule: str) -> Scored | None:
 
 def rule_sentence(run: Run, matched: Assignment) -> str:
     """Which part stands for which class, and by which rule: on the page and in every file."""
-    known = parsing.scored(run)
+    known = map_scores.scored(run)
     named = [
         f"{name} = {' + '.join(map(str, matched.parts_of(name, run.info.parts))) or 'no part'}"
         for name in known
@@ -158,11 +167,11 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
         stored = [e for e in runs_access.map_epochs(own.run, split) if e <= own.epoch]
         if not stored or runs_access.records(own.run, split).empty:
             continue
-        found = parsing.score(own.name, own.run, selection.settings, split, stored[-1], rule)
+        found = map_scores.score(own.name, own.run, selection.settings, split, stored[-1], rule)
         if found is None or not len(found.judged.rows):
             continue
-        agreed = parsing.agreement(own.run, split, found.judged)
-        level = parsing.constant_agreement(own.run, selection.settings, split, found.epoch)
+        agreed = map_scores.agreement(own.run, split, found.judged)
+        level = map_scores.constant_agreement(own.run, selection.settings, split, found.epoch)
         for words, form in FORMS.items():
             head = {"images": SPLIT_NAMES[split], "epoch": found.epoch, "n": len(found.judged.rows), "form": words}
             head[SIDES] = (found,)
@@ -170,8 +179,8 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
             rows.append({**head, "run": own.name, "maps": own.name, **values, **agreed})
             constant = found.constant(selection.settings, form)
             rows.append({**head, "run": own.name, "maps": "constant mask", **constant, **level})
-            for each in parsing.yardsticks(own.run, split, found.epoch):
-                ends = {parsing.INTERVAL: each[parsing.INTERVAL]}
+            for each in map_scores.yardsticks(own.run, split, found.epoch):
+                ends = {map_scores.INTERVAL: each[map_scores.INTERVAL]}
                 rows.append(
                     {**head, "run": own.name, "n": None, "maps": each["maps"], "foreground": each[form], **ends}
                 )
@@ -179,16 +188,16 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
                 theirs = other.overall(form)
                 head |= {"images": SPLIT_NAMES[other.split], "epoch": other.epoch, "n": len(other.judged.rows)}
                 head[SIDES] = (other,)
-                shared = parsing.agreement(other.run, other.split, other.judged)
+                shared = map_scores.agreement(other.run, other.split, other.judged)
                 rows.append({**head, "run": other.name, "maps": other.name, **theirs, **shared})
                 difference = {name: values[name] - theirs[name] for name in TARGETS}
-                difference |= {name: agreed[name] - shared[name] for name in parsing.AGREEMENT}
+                difference |= {name: agreed[name] - shared[name] for name in map_scores.AGREEMENT}
                 head |= {"n": None, "epoch": None, SIDES: (own, other)}
                 rows.append({**head, "run": f"{own.name} - {other.name}", "maps": "difference", **difference})
-    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS, *parsing.AGREEMENT, parsing.INTERVAL, SIDES]
+    order = ["images", "form", "run", "maps", "epoch", "n", *TARGETS, *map_scores.AGREEMENT, map_scores.INTERVAL, SIDES]
     table = pd.DataFrame(rows).reindex(columns=order).sort_values(["form"], kind="stable")
-    table.loc[table["form"] != "class IoU", parsing.INTERVAL] = ""  # it is that of the class IoU
-    table[parsing.INTERVAL] = table[parsing.INTERVAL].fillna("")
+    table.loc[table["form"] != "class IoU", map_scores.INTERVAL] = ""  # it is that of the class IoU
+    table[map_scores.INTERVAL] = table[map_scores.INTERVAL].fillna("")
     return table.astype({"epoch": "Int64", "n": "Int64"})
 
 
@@ -233,7 +242,7 @@ def _downloads(own: Scored, aggregate: pd.DataFrame, kept: pd.DataFrame, sentenc
                 {
                     "aggregate": aggregate.to_dict("records"),
                     "confusion": {
-                        "rows": list(parsing.TRUTH_COLUMNS),
+                        "rows": list(map_scores.TRUTH_COLUMNS),
                         "parts": run.info.parts,
                         "pixels": own.judged.counts.sum(0),
                     },

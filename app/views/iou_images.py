@@ -10,8 +10,8 @@ import streamlit as st
 
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing.encode import mask_uri
-from isp_app.reading import parsing, pictures, runs_access, truth
-from isp_app.reading.parsing import Judged, Scored
+from isp_app.reading import map_scores, part_truth, pictures, runs_access
+from isp_app.reading.map_scores import Judged, Scored
 from isp_app.reading.runs_access import IMAGE
 from isp_app.safety.names import plain
 from isp_app.state import pick
@@ -36,7 +36,7 @@ def percent(columns: tuple[str, ...]) -> dict[str, Any]:
 def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFrame:
     """Filters, the table of images and the chosen image. Returns the images kept, in order."""
     st.subheader("Images", anchor=False)
-    known = list(parsing.scored(own.run))
+    known = list(map_scores.scored(own.run))
     one, two, three, four = st.columns(4)
     part = select("Class", known, "part", place=one)
     low = two.number_input("IoU from", 0, 100, 0, key="min", bind="query-params", persist_state="session")
@@ -81,7 +81,7 @@ def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFram
 
 def _table(selection: Selection, own: Scored, other: Scored | None, part: str) -> pd.DataFrame:
     table = own.images()
-    level = parsing.constant_each(own.run, selection.settings, own.split, own.epoch, part)
+    level = map_scores.constant_each(own.run, selection.settings, own.split, own.epoch, part)
     if level is not None and len(level) == len(table):
         table = table.assign(**{CONSTANT: level})
     if other is not None:
@@ -103,7 +103,7 @@ def _in_cell(own: Scored, table: pd.DataFrame, kept: pd.DataFrame, cell: tuple[i
     code, index = cell
     pixels = pd.Series(own.judged.counts[:, code, index], index=table.index)
     st.caption(
-        f"Only images with pixels of {parsing.TRUTH_COLUMNS[code]} under "
+        f"Only images with pixels of {map_scores.TRUTH_COLUMNS[code]} under "
         f"{plain(runs_access.palette(own.run).name(index))}; most of them first."
     )
     return kept[pixels[kept.index] > 0].assign(**{CELL: pixels}).sort_values(CELL, ascending=False)
@@ -185,7 +185,7 @@ def _confusion(run: Run, judged: Judged) -> tuple[int, int] | None:
     total = judged.counts.sum(0)  # (7, K)
     share = 100 * total / np.maximum(total.sum(0, keepdims=True), 1)
     palette = runs_access.palette(run)
-    table = pd.DataFrame(share.T, columns=list(parsing.TRUTH_COLUMNS))
+    table = pd.DataFrame(share.T, columns=list(map_scores.TRUTH_COLUMNS))
     table.insert(0, "part", [palette.name(k) for k in range(run.info.parts)])
     with st.expander("Which pixels each part is made of (part × ground truth); choose a cell to filter the images"):
         st.caption("Rows add up to 100 %: of a part's pixels, how many are of each class of the ground truth.")
@@ -196,15 +196,15 @@ def _confusion(run: Run, judged: Judged) -> tuple[int, int] | None:
             selection_mode="single-cell",
             key="confusion",
             alt="Share of each part's pixels by class of the ground truth, in percent",
-            column_config=percent(parsing.TRUTH_COLUMNS),
+            column_config=percent(map_scores.TRUTH_COLUMNS),
         )
     cells = event.selection.cells if event is not None else []
     if not cells:
         return None
     index, column = cells[0]
-    if column not in parsing.TRUTH_COLUMNS or not 0 <= index < run.info.parts:
+    if column not in map_scores.TRUTH_COLUMNS or not 0 <= index < run.info.parts:
         return None
-    return parsing.TRUTH_COLUMNS.index(column), int(index)
+    return map_scores.TRUTH_COLUMNS.index(column), int(index)
 
 
 def _histogram(values: pd.Series, part: str) -> None:
@@ -226,19 +226,19 @@ def _image(selection: Selection, own: Scored, other: Scored | None, scores: pd.S
     pick.keep(table, row)
     root = pictures.picture_root(run, selection.settings)
     labels = runs_access.maps(run, split, own.epoch, (row,))[0]
-    codes = truth.of_picture(run, selection.settings, split, row, (labels.shape[0], labels.shape[1]))
+    codes = part_truth.of_picture(run, selection.settings, split, row, (labels.shape[0], labels.shape[1]))
     image = pictures.uri(root, str(record["path"]))
     ratio, alt = pictures.aspect(run), pictures.describe(record)
     panels = [Panel("input", f"Input, {alt}", None, image, ratio)] if image else []
-    palettes = [truth.palette()]
+    palettes = [part_truth.palette()]
     if codes is not None:
-        coded = truth.palette().coded(codes)
+        coded = part_truth.palette().coded(codes)
         panels.append(Panel("ground truth", f"Ground truth, {alt}", mask_uri(coded), image, ratio))
     for title, side in (("A: " if other is not None else "", own), ("B: ", other)):
         found = None if side is None else _map(side, str(record["path"]))
         if side is None or found is None:
             continue
-        _, palette = alike([truth.palette(), runs_access.palette(side.run)])
+        _, palette = alike([part_truth.palette(), runs_access.palette(side.run)])
         palettes.append(palette)
         words = f"{title}{side.label}" if other is not None else SPLIT_NAMES[split]
         panels.append(Panel(words, f"Part map, {words}, {alt}", mask_uri(palette.coded(found)), image, ratio))

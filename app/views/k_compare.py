@@ -11,7 +11,7 @@ from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
-from isp_app.reading import curves, paper, pictures, runs_access, truth
+from isp_app.reading import curves, paper, part_truth, pictures, runs_access
 from isp_app.safety.names import plain, slug
 from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
@@ -219,7 +219,7 @@ def _map(other: Run, run: Run, split: Split, row: int, epoch: int | None) -> tup
 
 def _palettes(selection: Selection, run: Run, runs: dict[str, Run]) -> dict[str, Palette]:
     """The runs' colours under one legend, which the ground truth shares where there is one."""
-    shared = [] if truth.folder_of(run, selection.settings) is None else [truth.palette()]
+    shared = [] if part_truth.folder_of(run, selection.settings) is None else [part_truth.palette()]
     own = alike([*(runs_access.palette(other) for other in runs.values()), *shared])
     return dict(zip(runs, own, strict=False))
 
@@ -253,12 +253,12 @@ def _viewer(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
             )
         )
     if shape is not None:
-        codes = truth.of_picture(run, selection.settings, split, row, (int(shape[0]), int(shape[1])))
+        codes = part_truth.of_picture(run, selection.settings, split, row, (int(shape[0]), int(shape[1])))
         if codes is not None:
             panels.append(
-                Panel("ground truth", f"Ground truth, {alt}", mask_uri(truth.palette().coded(codes)), image, ratio)
+                Panel("ground truth", f"Ground truth, {alt}", mask_uri(part_truth.palette().coded(codes)), image, ratio)
             )
-            palettes.append(truth.palette())
+            palettes.append(part_truth.palette())
     panels += maps
     mask_viewer(panels, union(palettes), title="One image under several runs", key="k", look=current_look(), width=140)
     if absent:
@@ -307,14 +307,14 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
         line: list[Pixels | None] = [image]
         found = [(name, _map(other, run, split, one, epoch)) for name, other in runs.items()]
         shape = next((m[1].shape for _, m in found if m is not None), None)
-        codes = truth.of_picture(run, selection.settings, split, one, (shape[0], shape[1])) if shape else None
+        codes = part_truth.of_picture(run, selection.settings, split, one, (shape[0], shape[1])) if shape else None
         strength = 0.7 if image is not None else 1.0
-        line.append(None if codes is None else overlay(image, codes, truth.palette().table(), strength, size))
+        line.append(None if codes is None else overlay(image, codes, part_truth.palette().table(), strength, size))
         for name, stored in found:
             line.append(None if stored is None else overlay(image, stored[1], colours[name], strength, size))
         lines.append(line)
     titles = ["input", "ground truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
-    everything = union([*own.values(), truth.palette()])
+    everything = union([*own.values(), part_truth.palette()])
     captions = [f"person {table['identity'].iloc[one]}" for one in rows]
     names = (
         f"{n}: {name}" + (f" ({variant(r.info)})" if variant(r.info) else "")

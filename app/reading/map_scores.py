@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
-from isp_app.reading import runs_access, truth
+from isp_app.reading import part_truth, runs_access
 from isp_app.rerun import once
 from isp_app.settings import Settings
 from isp_core.assignment import Measured, decide
@@ -78,7 +78,7 @@ def map_size(run: Run, split: Split, epoch: int) -> tuple[int, int]:
 @once
 def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | None:
     """Stored maps of a split against their truth; None where there is no truth."""
-    found = truth.of_split(run, settings, split, map_size(run, split, epoch))
+    found = part_truth.of_split(run, settings, split, map_size(run, split, epoch))
     if found is None:
         return None
     kind = runs_access.kind_of(split)
@@ -100,7 +100,7 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
     try:
         decision = decide(run, epoch, on_training, runs_access.noted_parts(run))
     except IspError as error:
-        space = truth.space_of(run)
+        space = part_truth.space_of(run)
         raise IspError(f"{error}. `isp eval parsing --run {run.path} --truth DIR --space {space}` says more") from error
     return replace(decision.assignment, rule=decision.words)
 
@@ -108,7 +108,7 @@ def assignment(run: Run, settings: Settings, epoch: int, rule: str) -> Assignmen
 @once
 def scored(run: Run) -> tuple[str, ...]:
     """The classes that the truth can tell; the others' cells stay empty."""
-    known = load_space(truth.space_of(run)).parts
+    known = load_space(part_truth.space_of(run)).parts
     return tuple(name for name in TARGETS if name == "foreground" or name in known)
 
 
@@ -208,7 +208,7 @@ def _constant_agreement(_truth: Truth, _train: Truth, key: str) -> dict[str, flo
 def constant_agreement(run: Run, settings: Settings, split: Split, epoch: int) -> dict[str, float]:
     """NMI and ARI of the label map that gives every place its most common class; empty without training truth."""
     size = map_size(run, split, epoch)
-    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:
         return {}
     return _constant_agreement(own, train, f"{id(own)} {id(train)}")
@@ -253,7 +253,7 @@ def _constant_each(_truth: Truth, _train: Truth, key: str, name: str) -> npt.NDA
 def constant_each(run: Run, settings: Settings, split: Split, epoch: int, name: str) -> npt.NDArray[np.float64] | None:
     """What the constant mask scores on each picture that has truth, (N,) in percent; None without training truth."""
     size = map_size(run, split, epoch)
-    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:
         return None
     return _constant_each(own, train, f"{id(own)} {id(train)}", name)
@@ -270,7 +270,7 @@ def constant_rule(run: Run) -> str:
 def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:
     """What one fixed mask for every picture scores on this split, in percent; fitted on the training truth."""
     size = map_size(run, split, epoch)
-    own, train = (truth.of_split(run, settings, s, size) for s in (split, "train"))
+    own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:
         noted = runs_access.constant_mask(run, split) if form == "iou" else {}
         return {name: 100 * noted[name] if name in noted else float("nan") for name in TARGETS}

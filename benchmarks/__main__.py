@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from benchmarks import clustering, distribution, galleries, labelling, ranking, steps, storage
+from benchmarks import clustering, distribution, galleries, labelling, ranking, steps, storage, stores
 from benchmarks.plot import draw
 from benchmarks.rows import Machine, Row, as_json, as_table, measure_machine
 from isp_core.training.memory import keep_freed_memory
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Machine, bool], Iterable[Row]]] = {
     "reranking": ranking.reranking,
     "iou": ranking.iou,
     "gallery": galleries.galleries,
+    "gallery-store": stores.store,
 }
 
 

@@ -30,12 +30,12 @@ def galleries(_machine: Machine, quick: bool) -> Iterator[Row]:
     for entries in (5_000,) if quick else (100_000, 1_000_000):
         with tempfile.TemporaryDirectory() as folder:
             gallery = made_up(entries, Path(folder))
-            query = _entries(np.arange(QUERIES) * (entries // PICTURES // QUERIES), np.random.default_rng(99))
+            query = queries(entries)
             start = now()
             index = GalleryIndex.build(gallery, flat_up_to=1_000)
             built = now() - start
             start = now()
-            exact = _exact(query, gallery)
+            exact = exact_nearest(query, gallery)
             theirs = (now() - start) / QUERIES
             for candidates in (CANDIDATES,) if quick else (100, CANDIDATES, 4 * CANDIDATES):
                 found = index.search(query, NEAREST, candidates)
@@ -50,10 +50,10 @@ def galleries(_machine: Machine, quick: bool) -> Iterator[Row]:
                 yield Row("gallery, one query", size, ours, "Eq. 10 for all", theirs, note=note)
 
 
-def made_up(entries: int, folder: Path) -> Embeddings:
+def made_up(entries: int, folder: Path, channels: int = CHANNELS) -> Embeddings:
     """`entries` embeddings, PICTURES of each identity, in memory-mapped files of the folder."""
     rng = np.random.default_rng(0)
-    sample = _entries(np.zeros(1, np.int64), np.random.default_rng(0))
+    sample = made_up_entries(np.zeros(1, np.int64), np.random.default_rng(0), channels)
     files = {}
     for name in _FIELDS:
         one = np.asarray(getattr(sample, name))
@@ -62,27 +62,33 @@ def made_up(entries: int, folder: Path) -> Embeddings:
         )
     for start in range(0, entries, _CHUNK):
         rows = np.arange(start, min(start + _CHUNK, entries))
-        some = _entries(rows // PICTURES, rng)
+        some = made_up_entries(rows // PICTURES, rng, channels)
         for name, file in files.items():
             file[rows[0] : rows[-1] + 1] = getattr(some, name)
     return Embeddings(**files)
 
 
-def _entries(identities: npt.NDArray[np.int64], rng: np.random.Generator) -> Embeddings:
+def queries(entries: int, channels: int = CHANNELS) -> Embeddings:
+    """QUERIES new images of people who are in a gallery of `entries`."""
+    who = np.arange(QUERIES) * (entries // PICTURES // QUERIES)
+    return made_up_entries(who, np.random.default_rng(99), channels)
+
+
+def made_up_entries(identities: npt.NDArray[np.int64], rng: np.random.Generator, channels: int) -> Embeddings:
     """One entry for each identity number: features of K + 1 groups, half precision."""
     people, place = np.unique(identities, return_inverse=True)
     looks = np.stack([np.random.default_rng([3, int(person)]).standard_normal(LATENT) for person in people])
-    mixing = np.random.default_rng(4).standard_normal((LATENT, (PARTS + 1) * CHANNELS), dtype=np.float32) / LATENT**0.5
+    mixing = np.random.default_rng(4).standard_normal((LATENT, (PARTS + 1) * channels), dtype=np.float32) / LATENT**0.5
     noise = rng.uniform(0.6, 1.4, (len(place), 1)).astype(np.float32)
     hidden = looks.astype(np.float32)[place] + noise * rng.standard_normal((len(place), LATENT), dtype=np.float32)
-    features = (hidden @ mixing).reshape(-1, PARTS + 1, CHANNELS)
+    features = (hidden @ mixing).reshape(-1, PARTS + 1, channels)
     features += 0.5 * rng.standard_normal(features.shape, dtype=np.float32)
     features = features.astype(np.float16)
     share = rng.random((len(place), PARTS - 1)).astype(np.float16)
     return Embeddings(features[:, 0], features[:, 1], features[:, 2:], share > 0.2, share)
 
 
-def _exact(query: Embeddings, gallery: Embeddings) -> npt.NDArray[np.int64]:
+def exact_nearest(query: Embeddings, gallery: Embeddings) -> npt.NDArray[np.int64]:
     """(Q, NEAREST): the nearest rows of all, a part of the gallery at a time."""
     best: npt.NDArray[np.float32] = np.zeros((len(query), 0), np.float32)
     rows: npt.NDArray[np.int64] = np.zeros((len(query), 0), np.int64)

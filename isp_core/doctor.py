@@ -34,6 +34,8 @@ LIBRARIES = (
     "streamlit",
     "onnxruntime",
     "faiss-cpu",
+    "pymilvus",
+    "milvus-lite",
 )
 _FREE_WANTED = 2e9  # bytes: a short run of a small backbone
 _SEED = 0

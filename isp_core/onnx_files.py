@@ -8,10 +8,10 @@ eval.parsers).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from isp_core import extras
 from isp_core.errors import IspError
 from isp_core.text_files import shown
 
@@ -21,9 +21,7 @@ _LARGEST = 2**31
 
 def require(*modules: str) -> None:
     """IspError where a library of the extra `onnx` is missing."""
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise IspError(f'{missing[0]} is not installed: pip install "isp-reid[onnx]"')
+    extras.require("onnx", *modules)
 
 
 def open_session(path: Path, threads: int = 0, inner: Sequence[str] = ()) -> Any:

@@ -65,6 +65,9 @@ COMMANDS = {
     "search": Subcommand(
         f"{_HERE}.search:search_gallery", "Find the gallery images of a run that are nearest to your own images."
     ),
+    "gallery": Subcommand(
+        f"{_HERE}.gallery:app", "Search, fill and empty a gallery whose images come and go.", "gallery"
+    ),
     "doctor": Subcommand(f"{_HERE}.doctor:examine_installation", "Check versions, devices, weights, folders and disk."),
     "runs": Subcommand(f"{_HERE}.runs:app", "Manage run directories."),
     "look": Subcommand(

@@ -13,6 +13,8 @@ from isp_core.errors import IspError
 if TYPE_CHECKING:
     from isp_core.palette import Palette
     from isp_core.prediction import ImageParser
+    from isp_core.runs import Run
+    from isp_core.runs.schema import Split
 
 ReaderOption = Annotated[
     Path,
@@ -33,3 +35,17 @@ def open_reader(place: Path, epoch: int | None, visibility: str | None) -> tuple
     from isp_core.parser import HumanParser
 
     return HumanParser.load(place, epoch, visibility=visibility), run_palette(place)
+
+
+def searchable_epoch(run: Run, split: Split = "gallery") -> int:
+    """The last epoch whose images can be searched: with embeddings of the split, and weights to embed others with.
+
+    IspError where there is none.
+    """
+    known = sorted(set(run.embedding_epochs(split)) & set(run.weight_epochs()))
+    if not known:
+        raise IspError(
+            f"{run.path} has no epoch with both weights and {split} embeddings: `isp extract --run {run.path} "
+            "--data DIR`"
+        )
+    return known[-1]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isp_core import extras
 from isp_core.commands.options import EpochOption, JsonOption, RunOption, VisibilityOption, print_json
+from isp_core.commands.readers import searchable_epoch
 from isp_core.errors import IspError
 from isp_core.paths import writable_file
 
@@ -42,6 +44,7 @@ def search_gallery(
     that is itself in the gallery comes first, with distance 0; its next rank is the nearest other image.
     """
     # imported here: --help need not wait for torch
+    extras.require("gallery", "faiss")
     from isp_core.gallery import GalleryIndex
     from isp_core.runs import open_run
 
@@ -103,11 +106,6 @@ def _reader(run: Run, epoch: int | None, onnx: Path | None, visibility: str | No
         return exported, chosen
     from isp_core.parser import HumanParser
 
-    known = sorted(set(run.embedding_epochs()) & set(run.weight_epochs()))
-    if not known:
-        raise IspError(
-            f"{run.path} has no epoch with both weights and gallery embeddings: `isp extract --run {run.path} "
-            "--data DIR`"
-        )
-    chosen = known[-1] if epoch is None else epoch
+    last = searchable_epoch(run)
+    chosen = last if epoch is None else epoch
     return HumanParser.load(run, chosen, visibility=visibility), chosen

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.galleries import NEAREST, _exact, made_up
+from benchmarks.galleries import NEAREST, exact_nearest, made_up
 from benchmarks.plot import draw
 from benchmarks.rows import Row
 from benchmarks.steps import PARTS, straightforward
@@ -41,7 +41,7 @@ def test_exact_ranking_in_parts_is_the_exact_ranking(tmp_path: Path, monkeypatch
     monkeypatch.setattr("benchmarks.galleries._CHUNK", 64)
     gallery = made_up(200, tmp_path)
     expected = np.argsort(distances(gallery[:5], gallery), axis=1, kind="stable")[:, :NEAREST]
-    np.testing.assert_array_equal(_exact(gallery[:5], gallery), expected)
+    np.testing.assert_array_equal(exact_nearest(gallery[:5], gallery), expected)
     assert (expected[:, 0] == np.arange(5)).all()
 
 

@@ -48,6 +48,11 @@ class Place:
         np.savez(self.out / "features.npz", **found)
         return self.out / "features.npz"
 
+    def store(self) -> Path:
+        """The run's gallery in a store."""
+        isp("gallery", "build", self.run, "--store", self.out / "people.db")
+        return self.out / "people.db"
+
 
 @pytest.fixture(scope="module")
 def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -113,6 +118,14 @@ CASES: dict[str, tuple[Arguments, Check]] = {
     ),
     "export": (lambda p: ("--run", p.run, "--out", p.out / "net.onnx"), exists("net.onnx")),
     "search": (lambda p: ("--run", p.run, p.query(0)), says(".jpg")),
+    "gallery build": (lambda p: (p.run, "--store", p.out / "people.db"), says("16 entries added")),
+    "gallery add": (
+        lambda p: (p.people / "query", "--run", p.run, "--store", p.out / "people.db"),
+        says("8 entries added, 0 were there already"),
+    ),
+    "gallery search": (lambda p: (p.query(0), "--run", p.run, "--store", p.store()), says("bounding_box_test")),
+    "gallery remove": (lambda p: ("--store", p.store(), "--camera", "1"), says("8 entries removed, 8 left")),
+    "gallery info": (lambda p: ("--store", p.store()), says("16 entries")),
     "runs list": (lambda p: (p.run.parent,), says("mine")),
     "runs show": (lambda p: (p.run,), says("mAP")),
     "runs verify": (lambda p: (p.run,), says("no problems")),
@@ -170,6 +183,8 @@ def test_cases_of_other_files_are_there() -> None:
     "name", [pytest.param(each, marks=pytest.mark.slow) if each in SLOW else each for each in CASES]
 )
 def test_a_command_runs_with_its_defaults(name: str, place: Place) -> None:
+    if name.startswith("gallery "):
+        pytest.importorskip("milvus_lite", reason="the extra `gallery` is not installed")
     if name == "export":
         pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
     arguments, check = CASES[name]

@@ -10,19 +10,7 @@ import pytest
 from isp_core.errors import IspError
 from isp_core.gallery import GalleryIndex, candidate_features
 from isp_core.matching import Embeddings, distances
-
-PARTS = 3
-
-
-def people(identities: int, pictures: int, seed: int = 0, parts: int = PARTS, noise: float = 0.7) -> Embeddings:
-    """Embeddings (identities x pictures) whose groups are alike within an identity; a fifth of the parts is hidden."""
-    looks = np.random.default_rng(7).standard_normal((identities, 2 + parts, 24))
-    rng = np.random.default_rng(seed)
-    features = np.repeat(looks, pictures, axis=0) + noise * rng.standard_normal((identities * pictures, 2 + parts, 24))
-    features = features.astype(np.float16)
-    share = rng.random((len(features), parts)).astype(np.float16)
-    foreground = features[:, 1] if parts else features[:, 1, :0]
-    return Embeddings(features[:, 0], foreground, features[:, 2:], share > 0.2, share)
+from tests.isp_core.gallery.made_up import PARTS, people
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,10 @@ def serve(
     allow_training: Annotated[
         bool, typer.Option("--allow-training", help="With --share-on: open your data and training to others too.")
     ] = False,
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="A gallery store (isp gallery), whose nearest entries Upload shows too."),
+    ] = None,
     embedded: Annotated[bool, typer.Option(help="Show the embedded study.")] = True,
 ) -> None:
     """Open the app on the embedded study and your own runs; only this machine can open it.
@@ -48,7 +52,7 @@ def serve(
     for folder in runs or []:
         if not folder.exists():
             typer.echo(f"note: --runs {folder} does not exist yet; its runs are shown once it does", err=True)
-    made = server.environment(os.environ, runs or [], data or [], embedded, allow_training, truth or [])
+    made = server.environment(os.environ, runs or [], data or [], embedded, allow_training, truth or [], gallery)
     become_server(port, share_on, made)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isp_app.settings import ALLOW_TRAINING, DATA, EMBEDDED, RUNS, TRUTH
+from isp_app.settings import ALLOW_TRAINING, DATA, EMBEDDED, GALLERY, RUNS, TRUTH
 from isp_core.errors import IspError
 from isp_core.paths import as_path
 
@@ -64,9 +64,11 @@ def environment(
     embedded: bool = True,
     allow_training: bool = False,
     truth: Sequence[Path] = (),
+    store: str | None = None,
 ) -> dict[str, str]:
     """The server's environment: `base` with the folders added to those that it names already.
 
+    store: a gallery store, named as `isp gallery` takes it.
     data: folders, or tables of images (CSV, Parquet), which stand for the folders that they are in. ServerError if one,
     or a folder of ground truth, does not exist; a folder of runs may come to exist later.
     """
@@ -85,6 +87,8 @@ def environment(
         known = [item for item in base.get(name, "").split(os.pathsep) if item.strip()]
         if folders or known:
             made[name] = os.pathsep.join([*known, *(str(as_path(folder).resolve()) for folder in folders)])
+    if store is not None:
+        made[GALLERY] = store
     if not embedded:
         made[EMBEDDED] = "0"
     if allow_training:

@@ -4,6 +4,7 @@ ISP_RUNS            folders of runs (or runs), separated like PATH, shown in add
                     runs in the working directory, and in the checkout that the app runs from
 ISP_DATA            folders of data sets, separated like PATH; the embedded data set is always known
 ISP_TRUTH           folders of ground-truth label maps that do not lie beside their images
+ISP_GALLERY         a gallery store (isp gallery), whose nearest entries Upload shows too
 ISP_EMBEDDED        0: leave out the embedded study
 ISP_ALLOW_TRAINING  1: training and data that is not embedded may be used although others can reach the server
 """
@@ -21,6 +22,7 @@ from isp_core.paths import as_path
 
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 RUNS, DATA, TRUTH = "ISP_RUNS", "ISP_DATA", "ISP_TRUTH"
+GALLERY = "ISP_GALLERY"
 EMBEDDED, ALLOW_TRAINING = "ISP_EMBEDDED", "ISP_ALLOW_TRAINING"
 PROJECT = Path(__file__).resolve().parent.parent  # the checkout; in an installation site-packages
 EMBEDDED_DATA = Path(isp_assets.__file__).resolve().parent
@@ -28,12 +30,14 @@ EMBEDDED_DATA = Path(isp_assets.__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Settings:
-    """run_roots, data_roots, truths: folders that exist or may come to exist. trusted: see `is_trusted`."""
+    """run_roots, data_roots, truths: folders that exist or may come to exist. trusted: see `is_trusted`.
+    store: a gallery store, "" for none."""
 
     run_roots: tuple[Path, ...]
     data_roots: tuple[Path, ...]
     trusted: bool
     truths: tuple[Path, ...] = ()
+    store: str = ""
 
     @property
     def own_runs(self) -> Path:
@@ -46,6 +50,11 @@ class Settings:
     def picture_roots(self) -> tuple[Path, ...]:
         """Where pictures may be read: the embedded data always, other data only on a trusted server."""
         return (EMBEDDED_DATA, *self.data_roots) if self.trusted else (EMBEDDED_DATA,)
+
+    @property
+    def gallery_store(self) -> str:
+        """The gallery store that may be searched: on a trusted server only."""
+        return self.store if self.trusted else ""
 
     @property
     def truth_roots(self) -> tuple[Path, ...]:
@@ -62,6 +71,7 @@ def read_settings(environment: Mapping[str, str], address: str | None) -> Settin
         data_roots=_folders(environment.get(DATA, "")),
         trusted=is_trusted(environment, address),
         truths=_folders(environment.get(TRUTH, "")),
+        store=environment.get(GALLERY, "").strip(),
     )
 
 

@@ -20,7 +20,7 @@ from isp_app.state.controls import all_found, by_hand
 from isp_app.state.given import Given
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
-from isp_app.views import upload_images
+from isp_app.views import upload_images, upload_store
 from isp_core.errors import IspError
 from isp_core.palette import alike, union
 from isp_core.runs import RunError
@@ -66,6 +66,7 @@ def show(selection: Selection) -> None:
     _details(network, seen)
     _downloads(network, networks, images, which, seen)
     _nearest(selection, network, seen)
+    upload_store.show(selection.settings.gallery_store, network, seen)
 
 
 def _networks(selection: Selection) -> tuple[dict[str, Network], list[str]]:

@@ -1,18 +1,16 @@
-"""Ranking: a query and its nearest gallery images under Eq. 10, two runs side by side (Figure 7), worst first."""
+"""Ranking: a query and its nearest gallery images under Eq. 10, two runs side by side (Figure 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isp_app import empty
-from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
 from isp_app.drawing import exports
-from isp_app.reading import pictures, ranking, runs_access
+from isp_app.reading import ranking, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
 from isp_app.state.controls import not_found, select
@@ -20,10 +18,9 @@ from isp_app.state.pick import names, row_named
 from isp_app.state.sidebar import Selection
 from isp_app.views import finder, pair, queries, ranked_lists
 from isp_app.views.ranked_lists import Side
+from isp_app.views.ranking_list import legend, map_epoch, same_image, same_query, score_words, show_list
 from isp_core.runs import Run
-from isp_core.runs.schema import Split
 
-QUERY = -1  # the tile of the query itself, first in each list
 SHOWN = (10, 20, 50)
 NOBODY = "none"
 
@@ -54,7 +51,7 @@ def _show(selection: Selection) -> None:
     theirs = ranking.scores(other.run, other.epoch, other.rule) if scored and other and _may_score(other) else None
     if theirs is not None:
         table = ranking.compared(table, theirs)
-    chosen = queries.choose(selection, side, other, table, _map_epoch(side), places[3:])
+    chosen = queries.choose(selection, side, other, table, map_epoch(side), places[3:])
     if chosen is None:
         return
     query = runs_access.records(run, "query").iloc[chosen]
@@ -78,7 +75,7 @@ def _show(selection: Selection) -> None:
             )
     lists = {side: ranking.ranked(side.run, side.epoch, side.rule, chosen)}
     if other is not None:
-        twin = _same_query(other.run, query)
+        twin = same_query(other.run, query)
         if twin is None:
             st.info(f"{plain(other.name)} has not ranked this query: it was made from other data.")
         else:
@@ -86,15 +83,15 @@ def _show(selection: Selection) -> None:
     opened: tuple[Side, int] | None = None
     for one, ranked in lists.items():
         rest = [(s, r) for s, r in lists.items() if s is not one]
-        scores = _score(table if one is side else theirs, str(query["path"]))
-        now = _list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None, scores)
+        scores = score_words(table if one is side else theirs, str(query["path"]))
+        now = show_list(selection, one, ranked, query, int(count or SHOWN[0]), rest[0] if rest else None, scores)
         opened = (one, now) if now is not None else opened
-    st.caption(_legend(run, len(lists) > 1))
+    st.caption(legend(run, len(lists) > 1))
     _downloads(selection, side, lists, query, chosen, int(count or SHOWN[0]))
     if any(not len(ranked.gallery) for ranked in lists.values()):
         return  # the protocol removed the whole gallery: nothing to break down
     whose, g = _gallery_row(side, lists, opened, query)
-    q = chosen if whose is side else _same_query(whose.run, query)
+    q = chosen if whose is side else same_query(whose.run, query)
     if q is not None:
         _why(selection, lists, whose, q, g, str(query["identity"]))
     _any_image(side)
@@ -176,7 +173,7 @@ def _may_score(side: Side) -> bool:
         return True
     command = f"isp eval retrieval --run {empty.argument(side.run.path)} --epoch {side.epoch} --matching {side.rule}"
     st.info(
-        f"{pairs / 1e6:.0f} million distances stand between here and the worst queries. Rank them now, or once for all:"
+        f"Ranking all queries takes {pairs / 1e6:.0f} million distances. Rank them now, or store the result for good:"
     )
     st.code(command, language="bash")
     if st.button("Rank all queries", help="About a second for each ten million on one core"):
@@ -205,72 +202,6 @@ def _figures(table: pd.DataFrame) -> None:
     )
 
 
-def _list(
-    selection: Selection,
-    side: Side,
-    ranked: Ranked,
-    query: pd.Series,
-    count: int,
-    other: tuple[Side, Ranked] | None,
-    scores: str,
-) -> int | None:
-    """One list under its heading; the gallery row just opened. scores: what the heading says of the query's AP."""
-    gallery = runs_access.records(side.run, "gallery")
-    rows = [int(row) for row in ranked.gallery[:count]]
-    right = gallery["identity"].iloc[rows].to_numpy() == query["identity"]
-    root = pictures.picture_root(side.run, selection.settings)
-    palette = runs_access.palette(side.run)
-    q = _same_query(side.run, query)
-    first: tuple[Split, int] | None = None if q is None else ("query", q)
-    sprite = pictures.tiles(side.run, root, "gallery", rows, palette, epoch=_map_epoch(side), width=56, first=first)
-    known = runs_access.knows_people(side.run)
-    tiles = [] if q is None else [Tile(QUERY, "query", "query", f"query: {pictures.describe(query)}")]
-    for i, row in enumerate(rows):
-        record = gallery.iloc[row]
-        shift, words = _shift(side, row, i + 1, other)
-        mark: Mark = "none" if not known else "match" if right[i] else "wrong"
-        what = "look-alike" if not known else "true match" if right[i] else "another person"
-        tiles.append(
-            Tile(
-                row,
-                mark,
-                f"{i + 1} · {ranked.distances[i]:.3f}",
-                f"rank {i + 1}, {what}: {pictures.describe(record)}, distance {ranked.distances[i]:.3f}{words}",
-                shift,
-            )
-        )
-    hits = int(right.sum())
-    removed = f", {ranked.removed} removed" if ranked.removed else ""
-    if known:
-        found = f"{hits} of the first {len(rows)} show the same person; {len(ranked.gallery)} ranked{removed}"
-    else:
-        found = f"Nothing says who is on these images: look-alikes, nearest first; {len(ranked.gallery)} ranked"
-    st.markdown(
-        f"**{plain(side.name)}**: {'; '.join(words for words in (scores, found) if words)}",
-        help="Removed: gallery images of the query's own identity and camera, and junk." if removed else None,
-    )
-    opened = ranking_grid(tiles, sprite, palette, title=f"Ranking of {side.name}", key=f"list-{side.name}")
-    opened = None if opened == QUERY else opened
-    if root is None:
-        empty.no_pictures(side.run, selection.settings)
-    return opened
-
-
-def _score(scores: pd.DataFrame | None, path: str) -> str:
-    """The query's AP and the rank of the first true match; "" where they are not known."""
-    found = None if scores is None else scores[scores["path"] == path]
-    if found is None or found.empty or not found["matches"].iloc[0]:
-        return ""
-    return f"AP {100 * float(found['AP'].iloc[0]):.1f} %, first true match at rank {int(found['first'].iloc[0])}"
-
-
-def _legend(run: Run, two: bool) -> str:
-    """What stands below the tiles of the lists."""
-    marks = "✓ the same person, ✗ another person; " if runs_access.knows_people(run) else ""
-    shifts = "; ▲ 3: three ranks nearer to the top than in the other list, ▼ 3: three further down" if two else ""
-    return f"Below each tile: {marks}rank · distance{shifts}. Open a tile to see why it is where it is."
-
-
 def _why(selection: Selection, lists: dict[Side, Ranked], whose: Side, q: int, g: int, identity: str) -> None:
     """The opened image next to the first of the other kind: a true match beside a wrong one, term by term."""
     ranked = lists[whose]
@@ -287,41 +218,6 @@ def _why(selection: Selection, lists: dict[Side, Ranked], whose: Side, q: int, g
         with column:
             st.markdown(f"**{words if row == g and st.query_params.get('g') else 'first ' + words}**")
             pair.show(selection, whose, ranked, q, row, _elsewhere(lists, whose, row))
-
-
-def _shift(side: Side, row: int, rank: int, other: tuple[Side, Ranked] | None) -> tuple[str, str]:
-    """How far above or below the other list's rank this image is."""
-    if other is None:
-        return "", ""
-    theirs = other[1].rank_of(_same_picture(side.run, other[0].run, row))
-    if theirs is None:
-        return "", ""
-    if theirs == rank:
-        return "= 0", ", the same rank in the other list"
-    arrow = "▲" if theirs > rank else "▼"
-    return f"{arrow} {abs(theirs - rank)}", f", rank {theirs} in the other list"
-
-
-def _same_picture(run: Run, other: Run, row: int) -> int:
-    if run.path == other.path:
-        return row
-    path = runs_access.records(run, "gallery")["path"].iloc[row]
-    theirs = runs_access.records(other, "gallery")["path"]
-    if row < len(theirs) and theirs.iloc[row] == path:
-        return row
-    place = np.flatnonzero((theirs == path).to_numpy())
-    return int(place[0]) if len(place) else -1
-
-
-def _same_query(other: Run, query: pd.Series) -> int | None:
-    place = np.flatnonzero((runs_access.records(other, "query")["path"] == query["path"]).to_numpy())
-    return int(place[0]) if len(place) else None
-
-
-def _map_epoch(side: Side) -> int | None:
-    """The stored predictions nearest to the embeddings' epoch; never a later claim than the epoch itself."""
-    stored = [epoch for epoch in side.run.label_epochs("test") if epoch <= side.epoch] if side.run.info.parts else []
-    return stored[-1] if stored else None
 
 
 def _first_true(side: Side, ranked: Ranked, query: pd.Series) -> int:
@@ -359,7 +255,7 @@ def _elsewhere(lists: dict[Side, Ranked], whose: Side, g: int) -> list[str]:
     for side, ranked in lists.items():
         if side is whose:
             continue
-        rank = ranked.rank_of(_same_picture(whose.run, side.run, g))
+        rank = ranked.rank_of(same_image(whose.run, side.run, g))
         where = "does not rank it" if rank is None else f"has it at rank {rank}, d = {ranked.distances[rank - 1]:.3f}"
         said.append(f"{side.name} {where}.")
     return said

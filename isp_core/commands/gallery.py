@@ -167,11 +167,11 @@ def search_entries(
         _write_csv(csv, images, found)
     if as_json:
         each = [
-            {"picture": str(image), "nearest": [_row(match) for match in near]}
+            {"image": str(image), "nearest": [_row(match) for match in near]}
             for image, near in zip(images, found, strict=True)
         ]
         head = {"run": str(run), "epoch": chosen, "store": gallery.place, "gallery": count}
-        print_json(head | {"visibility": parser.visibility, "pictures": each})
+        print_json(head | {"visibility": parser.visibility, "images": each})
         return
     for image, near in zip(images, found, strict=True):
         typer.echo(f"{image}, nearest of {count} at epoch {chosen}, visibility by {parser.visibility}:")
@@ -361,7 +361,7 @@ def _write_csv(file: Path, images: list[Path], found: list[list[Match]]) -> None
     from isp_core.tables import write_csv
 
     rows = [
-        {"picture": str(image), "rank": rank, **_row(match)}
+        {"image": str(image), "rank": rank, **_row(match)}
         for image, near in zip(images, found, strict=True)
         for rank, match in enumerate(near, start=1)
     ]

@@ -203,6 +203,7 @@ def test_every_study_runs_with_its_own_rows(study: Study, place: Place, monkeypa
     monkeypatch.setattr("isp_eval.studies.training._train", train)
     options = ["--set", "labels.start=0", "--set", "loss.parsing_rise=[0, 1]"] if study == "cascade" else []
     options += ["--maps", str(place.people)] if study == "semantics" else []
+    options += ["--values", "4", "--values", "8"] if study == "K" else []  # five trainings that differ in one number
     result = isp("eval", "study", study, "--data", place.people, "--out", place.out, *SMALL, *options, "--json")
     document = json.loads(result.stdout)
     assert document["missing"] == []

@@ -50,7 +50,7 @@ def document(*arguments: str | Path) -> Any:
 
 
 def names(found: Any) -> list[list[str]]:
-    return [[Path(near["path"]).name for near in each["nearest"]] for each in found["pictures"]]
+    return [[Path(near["path"]).name for near in each["nearest"]] for each in found["images"]]
 
 
 def test_a_store_ranks_as_isp_search_does(run: Path, people: Path, store: Path, tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_a_store_ranks_as_isp_search_does(run: Path, people: Path, store: Path, 
     theirs = json.loads(isp("search", *asked, "--run", run, "--top", "16", "--json").stdout)
     ours = document("search", *asked, "--run", run, "--store", store, "--top", "16", "--csv", tmp_path / "near.csv")
     assert names(ours) == names(theirs)
-    for a, b in zip(ours["pictures"], theirs["pictures"], strict=True):
+    for a, b in zip(ours["images"], theirs["images"], strict=True):
         far = [near["distance"] for near in b["nearest"]]
         assert [near["distance"] for near in a["nearest"]] == pytest.approx(far, abs=1e-6)
         assert [near["identity"] for near in a["nearest"]] == [str(near["identity"]) for near in b["nearest"]]
     assert ours["visibility"] == theirs["visibility"]
     table = pd.read_csv(tmp_path / "near.csv")
-    assert list(table.columns) == ["picture", "rank", "path", "identity", "camera", "time", "distance"]
+    assert list(table.columns) == ["image", "rank", "path", "identity", "camera", "time", "distance"]
     assert len(table) == 48
     for line in isp("gallery", "search", asked[0], "--run", run, "--store", store).stdout.splitlines()[1:]:
         assert "(person " in line
@@ -76,9 +76,9 @@ def test_filters_choose_cameras_and_people(run: Path, people: Path, store: Path)
     search = ("search", asked, "--run", run, "--store", store)
     found = document(*search, "--not-camera", "1", "--identity", "7", "--identity", "0008")
     assert found["gallery"] == 16
-    assert len(found["pictures"][0]["nearest"]) == 4
-    assert {near["camera"] for near in found["pictures"][0]["nearest"]} == {"2"}
-    assert {near["identity"] for near in found["pictures"][0]["nearest"]} == {"7", "8"}
+    assert len(found["images"][0]["nearest"]) == 4
+    assert {near["camera"] for near in found["images"][0]["nearest"]} == {"2"}
+    assert {near["identity"] for near in found["images"][0]["nearest"]} == {"7", "8"}
     assert "no entry that meets these conditions, of 16" in fails(*search, "--identity", 'x" or id != "')
     assert "later than until" in fails(*search, "--since", "20", "--until", "10")
     assert "give a number, or a date" in fails(*search, "--since", "yesterday")

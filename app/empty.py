@@ -112,6 +112,13 @@ def no_embeddings(run: Run) -> None:
 
 def no_truth(run: Run) -> None:
     """No label maps to evaluate by."""
+    if run.info.parent is not None:
+        say(
+            f"No ground truth was found for the images of {plain(run.name)}, so its maps have no score. If you have "
+            "label maps named like the images, start the app with `--truth MAPS`, or parse the folder again with them:",
+            "isp look DIR --truth MAPS --space lip",
+        )
+        return
     say(
         f"No ground truth was found next to the images of {plain(run.name)}, so its maps have no score. Label maps "
         "such as SCHP's (same names, in bounding_box_train_parsing_pgt next to bounding_box_train) are read as is; "

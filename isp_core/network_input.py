@@ -85,11 +85,12 @@ def read_description(path: Path, kind: type[Description], example: str) -> Descr
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        raise IspError(f"{shown(path)}: {_first(error, kind)}; {example} is an example") from None
+        raise IspError(f"{shown(path)}: {_first(error, kind)}; see {example} for an example") from None
 
 
 def _first(error: ValidationError, kind: type[Described]) -> str:
-    item: Any = error.errors()[0]
+    # a mistyped key is named before the one that it leaves missing
+    item: Any = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     location = [str(part) for part in item["loc"]]
     where = ".".join(location) or "the document"
     if item["type"] == "extra_forbidden":

@@ -76,7 +76,7 @@ def writable_folder(path: Path, option: str = "--out") -> Path:
     if os.path.lexists(path) and not path.is_dir():
         raise PathError(f"{named} exists and is not a folder: give another one")
     if os.path.lexists(path / _RUN_FILE):
-        raise PathError(f"{named} is a run, whose files are its own: give another folder")
+        raise PathError(f"{named} is a run already: give another folder")
     _check_place(path, path, named)
     return path
 

@@ -115,7 +115,7 @@ def _noted(head: Mapping[str, Any], run: Run, kind: str) -> list[dict[str, Any]]
 
 
 def build(which: str, runs: Sequence[tuple[str, Run]], left_out: dict[str, str] | None = None) -> pd.DataFrame:
-    """One of TABLES for (identifier, run) pairs; empty where no run belongs into it.
+    """One of TABLES for (identifier, run) pairs; empty where no run belongs in it.
 
     left_out: takes the runs that could not be read, with the reason.
     """

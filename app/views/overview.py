@@ -141,6 +141,8 @@ def _first_sight(selection: Selection, run: Run) -> None:
     ]
     mask_viewer(panels, palette, title="What the run found", key="first", look=current_look(), width=88)
     what = "pseudo-labels of training images" if split == "train" else "predictions on people that it never saw"
+    if run.info.parent is not None:
+        what = f"your images, parsed by the network of {plain(run.info.parent)}"
     st.caption(
         f"{plain(run.name)}, K = {run.info.parts}, epoch {epoch}: {what}, at even steps through the {split} images, "
         f"not chosen. {plain(palette.rule)}"
@@ -277,7 +279,7 @@ def _tables(opened: list[tuple[Listed, Run]]) -> None:
     table = tables.build(which, list(runs.items()), left_out)
     empty.left_out(left_out)
     if table.empty:
-        st.info(f"No run here belongs into {which}: {TABLES[which].about} Train one, then look again:")
+        st.info(f"No run here belongs in {which}: {TABLES[which].about} Train one, then look again:")
         st.code(_study(which), language="bash")
         return
     st.caption(

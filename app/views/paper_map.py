@@ -120,7 +120,7 @@ def _tables(opened: Opened) -> list[Entry]:
         name = f"{which}: {kind.title}"
         runs = f"{count} run{'' if count == 1 else 's'}"
         found.append(
-            Entry(name, runs, "overview", {"table": which}) if count else Entry(name, "no run here belongs into it")
+            Entry(name, runs, "overview", {"table": which}) if count else Entry(name, "no run here belongs in it")
         )
     return found
 

@@ -192,6 +192,9 @@ def _figures(table: pd.DataFrame) -> None:
         low, high = known.get(name, (None, None))
         words = "" if low is None else f" ({low:.1f} to {high:.1f})"
         said.append(f"{name} **{'–' if value != value else f'{100 * value:.1f} %'}**{words}")
+    if not len(judged):
+        st.caption("No R-1 and mAP: no query has a true match that is known.", width="content")
+        return
     said.append(f"{len(judged)} queries evaluated, {len(table) - len(judged)} without a true match")
     how = "In brackets: the 95 % interval over identities, which all queries of a person enter together."
     interval = f"{how} " if known else ""

@@ -94,6 +94,14 @@ def label_maps_of(
     typer.echo(f"{out}: labels of {count['train']} images, predictions of {count['query'] + count['gallery']}")
     for line in run_lines(made, row):
         typer.echo(line)
+    for note in given.notes:
+        typer.echo(f"note: {note}", err=True)
+    if not count["query"] + count["gallery"]:
+        typer.echo(
+            "note: without query and gallery images there are no predictions and no rankings; "
+            f"`isp look {shlex.quote(str(data))} --network {shlex.quote(str(description))}` uses every image as both",
+            err=True,
+        )
     typer.echo(f"open it: isp app --runs {shlex.quote(str(out))} --data {shlex.quote(str(data))}")
 
 

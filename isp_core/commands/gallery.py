@@ -207,7 +207,7 @@ def remove_entries(
     if as_json:
         print_json({"store": gallery.place, "removed": removed, "entries": left})
     else:
-        typer.echo(f"{gallery.place}: {removed} entries removed, {left} left")
+        typer.echo(f"{gallery.place}: removed {removed}, left {left} entries")
 
 
 @app.command("info")
@@ -234,7 +234,7 @@ def describe_store(store: StoreOption, name: NameOption = "gallery", as_json: Js
         print_json(document)
         return
     size = document["bytes"]
-    typer.echo(f"{gallery.place}, gallery {name}: {document['entries']} entries")
+    typer.echo(f"{gallery.place}, {name!r}: {document['entries']} entries")
     typer.echo(f"  network   {network.describe()}")
     typer.echo(f"  channels  global, foreground and each part: {', '.join(map(str, document['channels'] or []))}")
     typer.echo(f"  engine    {document['engine']}, index {document['index']}")

@@ -43,6 +43,10 @@ def searchable_epoch(run: Run, split: Split = "gallery") -> int:
     IspError where there is none.
     """
     known = sorted(set(run.embedding_epochs(split)) & set(run.weight_epochs()))
+    if not run.weight_epochs():
+        from isp_core.runs.listing import why_no_weights
+
+        raise IspError(why_no_weights(run))
     if not known:
         raise IspError(
             f"{run.path} has no epoch with both weights and {split} embeddings: `isp extract --run {run.path} "

@@ -200,7 +200,7 @@ def make_records(
         notes.append(
             ("No camera numbers" if known == 0 else f"Only {known} of {len(table)} images have a camera number")
             + ": images of the query's own camera cannot be taken out of its ranking, so that scores come out higher "
-            "than across cameras, and labels from position words go without the contrast of cameras."
+            "than across cameras, and labels from position words are made without comparing cameras."
         )
     table = table.sort_values(["split", "path"], kind="stable", ignore_index=True)
     return table, tuple(notes)

@@ -48,7 +48,7 @@ def check_device(device: str, presets: tuple[str, ...] = PRESETS) -> list[Findin
         folder = Path(name)
         draw_people(folder / "people")
         precisions = PRECISIONS if device == "cuda" else PRECISIONS[:1]
-        reference = _child(Job("cpu", presets, ("fp32",), speed=True), folder, "reference")
+        reference = _child(Job("cpu", presets, ("fp32",), speed=device == "cuda"), folder, "reference")
         tried = _child(Job(device, presets, precisions, speed=device == "cuda"), folder, "tried")
         group = _child(Job(device, presets[:1], ("fp32",), speed=False, group=True), folder, "group")
     findings = compare(reference, tried) + _group(group, reference, presets[0])

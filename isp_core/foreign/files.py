@@ -143,7 +143,7 @@ def _open_torchscript(file: Path, description: NetworkDescription, threads: int)
             module: Any = torch.jit.load(str(file), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # PyTorch's reader raises whatever the bytes lead it to
         raise IspError(
-            f"{shown(file)} is not a TorchScript file ({_last_line(error)}): write one with torch.jit.trace(network, "
+            f"{shown(file)} is not a TorchScript file, or is cut off: write one with torch.jit.trace(network, "
             "images).save(FILE). Files of torch.save hold pickled objects, which are not loaded"
         ) from error
 

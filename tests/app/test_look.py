@@ -88,7 +88,7 @@ def test_a_look_is_no_training_in_cards_and_tables_of_the_paper(open_page: Open,
     assert "Own images, parsed without training" in said
     assert "parsed by contrast" in said.replace("\\", "")
     assert "labels: position" not in said.replace("\\", "")
-    assert "no run here belongs into it" in said
+    assert "no run here belongs in it" in said
 
 
 def test_runs_are_not_offered_as_data_sets_to_train_on(looked: Path) -> None:

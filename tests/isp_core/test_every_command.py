@@ -124,7 +124,7 @@ CASES: dict[str, tuple[Arguments, Check]] = {
         says("8 entries added, 0 were there already"),
     ),
     "gallery search": (lambda p: (p.query(0), "--run", p.run, "--store", p.store()), says("bounding_box_test")),
-    "gallery remove": (lambda p: ("--store", p.store(), "--camera", "1"), says("8 entries removed, 8 left")),
+    "gallery remove": (lambda p: ("--store", p.store(), "--camera", "1"), says("removed 8, left 8 entries")),
     "gallery info": (lambda p: ("--store", p.store()), says("16 entries")),
     "runs list": (lambda p: (p.run.parent,), says("mine")),
     "runs show": (lambda p: (p.run,), says("mAP")),

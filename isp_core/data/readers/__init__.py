@@ -112,7 +112,11 @@ def _search(root: Path) -> tuple[Path, Reader]:
     raise DataError(
         f"{root}: no known layout (it holds {held}). Known: {'; '.join(reader.looks_like for reader in READERS)}. "
         + (f"Images with identities in their names lie in {loose}: give that folder itself. " if loose else "")
-        + (f"`isp look {root}` takes these images as they are. " if _holds_images(root) else "")
+        + (
+            f"`isp look {root}` (with --network, if you gave one) takes these images as they are. "
+            if _holds_images(root)
+            else ""
+        )
         + "Anything else works through a CSV (path, identity)."
     )
 

@@ -127,9 +127,7 @@ def _read(path: Path, state: State | None) -> LabelSpace:
 
 
 def _parse(document: object, path: Path) -> LabelSpace:
-    form = (
-        "needs `name:` and `classes: {number: {name: ..., part: ...}}`; isp_core/metrics/spaces/lip.yaml is an example"
-    )
+    form = "needs `name:` and `classes: {number: {name: ..., part: ...}}`; see isp_core/metrics/spaces/lip.yaml"
     if not isinstance(document, dict) or not isinstance(document.get("classes"), dict) or not document["classes"]:
         raise IspError(f"{path} is not a label space: it {form}")
     classes = []

@@ -162,7 +162,7 @@ def test_what_fails_leaves_nothing_and_what_is_there_stays(
         label_by_network(large, load(people), tmp_path / "run", options, show=False)
     assert not (tmp_path / "run").exists()
     network = ForeignNetwork(description)
-    with pytest.raises(IspError, match="is a run, whose files are its own"):
+    with pytest.raises(IspError, match="is a run already"):
         label_by_network(network, load(people), made.path, options, show=False)
     broken = load(people)
     with pytest.raises(IspError, match=r"images cannot be read.*\n.*missing\.jpg"):

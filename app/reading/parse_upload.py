@@ -90,7 +90,10 @@ class Network:
         """What the network has seen, in a sentence, and what that means for other images."""
         info = self.run.info
         if info.parent is not None:
-            return f"the network of {info.parent}; nothing was trained on these images. Look at the masks before use."
+            return (
+                f"the network of {info.parent}; nothing was trained on these images. Look at the masks before you "
+                "rely on them."
+            )
         count, (height, width) = info.data.splits.get("train"), info.size
         many = "" if count is None else f", {count.pictures} images of {count.identities} people"
         many += "" if count is None or count.cameras < 1 else f" from {count.cameras} cameras"

@@ -1,4 +1,4 @@
-"""Eq. 5 on a frozen feature map, in closed form: predictions for images whose identity nobody may look at.
+"""Eq. 5 on a frozen feature map, in closed form: predictions for images whose identities are not used.
 
 The features of a class are taken for Gaussian around its mean, with one covariance for all classes (Fisher's linear
 discriminant, Hastie et al., The Elements of Statistical Learning, 4.3). Solved from sums over pixels of the labelled

@@ -121,15 +121,16 @@ class Source(ABC, Generic[Options]):
     def make_on_maps(self, options: Options, data: TrainingPictures, seed: int) -> OneRoundLabeller:
         """The labeller of a training set by another network, of which one feature map is known. Sources that can do it
         override this and set `beyond_maps` to ""."""
-        self.require_maps()
-        raise NotImplementedError(f"{type(self).__name__}.make_on_maps")
+        raise self._no_maps()
 
     def require_maps(self) -> None:
         """IspError where it cannot label by the feature map of another network."""
         if self.beyond_maps:
-            raise IspError(
-                f"labels from {self.name} cannot be made of another network's feature map: {self.beyond_maps}"
-            )
+            raise self._no_maps()
+
+    def _no_maps(self) -> IspError:
+        why = self.beyond_maps or "its class has no make_on_maps"
+        return IspError(f"labels from {self.name} cannot be made of another network's feature map: {why}")
 
     def layout(self, parts: int) -> tuple[str, ...]:
         """The names of parts 1 .. K-1 of K = `parts`; empty: they are ranked from top to bottom, without names."""

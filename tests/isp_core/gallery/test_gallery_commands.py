@@ -200,6 +200,6 @@ def test_what_a_run_lacks_is_said(run: Path, people: Path, tmp_path: Path) -> No
     )
     assert "validation embeddings" in fails("build", run, "--store", place, "--split", "validation")
     assert "no weights of epoch 7" in fails("build", run, "--store", place, "--epoch", "7")
-    assert "no such image" in fails("search", people / "nobody.jpg", "--run", run, "--store", place)
+    assert "no such image" in fails("search", people / "missing.jpg", "--run", run, "--store", place)
     assert "has no image bounding_box_test/" in fails("build", run, "--store", place, "--data", tmp_path)
     assert not place.exists()

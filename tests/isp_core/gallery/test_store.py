@@ -140,7 +140,7 @@ def test_removed_entries_are_gone_and_can_come_back(small: MilvusStore) -> None:
 
 def test_a_filter_that_nothing_meets_and_an_empty_store_find_nothing(small: MilvusStore) -> None:
     query = people(2, 1)
-    assert search_store(small, query, where=Where(identities=["nobody"])) == [[], []]
+    assert search_store(small, query, where=Where(identities=["unknown"])) == [[], []]
     small.remove(Where(cameras=["1", "2", "3"]))
     assert (small.count(), search_store(small, query)) == (0, [[], []])
 

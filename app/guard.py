@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 def run(show: Callable[[Selection], None], selection: Selection) -> None:
     """Shows a page; our own errors become a message. A run may break or vanish while its page is open.
 
-    What the URL names and nobody found is said above the page.
+    What the URL names and is not found is said above the page.
     """
     above = st.container()
     try:

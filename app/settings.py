@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def picture_roots(self) -> tuple[Path, ...]:
-        """Where pictures may be read: the embedded data always, other data only on a trusted server."""
+        """Where images may be read: the embedded data always, other data only on a trusted server."""
         return (EMBEDDED_DATA, *self.data_roots) if self.trusted else (EMBEDDED_DATA,)
 
     @property

@@ -1,4 +1,4 @@
-"""Epoch scrubber: one picture over all stored epochs, scrubbed and played in the browser.
+"""Epoch scrubber: one image over all stored epochs, scrubbed and played in the browser.
 
 All label maps arrive as one PNG. Epochs that are not stored are named, never interpolated.
 """

@@ -1,4 +1,4 @@
-"""Mask viewer: pictures and their label maps under one zoom, one cursor, one legend. The server is not asked."""
+"""Mask viewer: images and their label maps under one zoom, one cursor, one legend. The server is not asked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the viewer. Pictures and maps are data URIs (isp_app.drawing.encode); either may be missing.
+    """One image of the viewer. Images and maps are data URIs (isp_app.drawing.encode); either may be missing.
 
     aspect: height / width of the panel. note: shown under the title while the cursor is elsewhere. id: comes back when
     the title or the image is clicked; None: neither can be.

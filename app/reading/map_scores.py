@@ -1,6 +1,6 @@
-"""Stored label maps judged by truth: per picture, over a split, beside the constant mask. The formulas are isp_core's.
+"""Stored label maps evaluated by ground truth, per image and over a split, next to the constant mask.
 
-Pseudo-labels (training pictures) and predictions (query, gallery) are never mixed.
+The formulas are isp_core's. Pseudo-labels (training images) and predictions (query, gallery) are never mixed.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ INTERVAL = "foreground, 95 % by identity"
 
 @dataclass(frozen=True)
 class Judged:
-    """Pixels by true code and part, (N, 7, K), for the images of a split that have truth; rows (N,). token: of what it
-    was made from, for caches."""
+    """Pixels by true code and part, (N, 7, K), for the images of a split that have ground truth; rows (N,).
+
+    token: of what it was made from, for caches.
+    """
 
     rows: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
@@ -77,7 +79,7 @@ def map_size(run: Run, split: Split, epoch: int) -> tuple[int, int]:
 
 @once
 def judge(run: Run, settings: Settings, split: Split, epoch: int) -> Judged | None:
-    """Stored maps of a split against their truth; None where there is no truth."""
+    """Stored maps of a split against their ground truth; None where there is no ground truth."""
     found = part_truth.of_split(run, settings, split, map_size(run, split, epoch))
     if found is None:
         return None
@@ -113,7 +115,7 @@ def scored(run: Run) -> tuple[str, ...]:
 
 
 def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> pd.DataFrame:
-    """One row per image: IoU in percent per class; empty where the image's ground truth has no such pixel, or where no
+    """One row per image: IoU in per cent per class; empty where the image's ground truth has no such pixel, or where no
     part stands for the class."""
     table = runs_access.records(run, split).iloc[judged.rows].reset_index(drop=True)
     known = scored(run)
@@ -127,8 +129,10 @@ def per_picture(run: Run, split: Split, judged: Judged, matched: Assignment) -> 
 
 
 def overall(run: Run, judged: Judged, matched: Assignment, form: str = "iou") -> dict[str, float]:
-    """IoU over the whole split in percent (form "iou"), or the mean of class and complement IoU ("mean_iou"); NaN for a
-    class that no part stands for."""
+    """IoU over the whole split in per cent (form "iou"), or the mean of class and complement IoU ("mean_iou").
+
+    NaN for a class that no part stands for.
+    """
     total, known = judged.counts.sum(0), scored(run)
     found = {}
     for name in TARGETS:
@@ -140,7 +144,7 @@ def overall(run: Run, judged: Judged, matched: Assignment, form: str = "iou") ->
 
 @dataclass(frozen=True)
 class Scored:
-    """One side of a comparison: a run's maps of a split at an epoch, judged by ground truth under an assignment."""
+    """One side of a comparison: a run's maps of a split at an epoch, evaluated by ground truth under an assignment."""
 
     name: str
     run: Run
@@ -168,7 +172,7 @@ class Scored:
 
 
 def score(name: str, run: Run, settings: Settings, split: Split, epoch: int, rule: str) -> Scored | None:
-    """Stored maps of a split at an epoch, judged; None where there is no ground truth. name: the run's in the list."""
+    """Stored maps of a split at an epoch, evaluated; None without ground truth. name: the run's in the list."""
     judged = judge(run, settings, split, epoch)
     if judged is None:
         return None
@@ -176,8 +180,8 @@ def score(name: str, run: Run, settings: Settings, split: Split, epoch: int, rul
 
 
 def agreement(run: Run, split: Split, judged: Judged) -> dict[str, Any]:
-    """NMI and ARI of parts and classes on the foreground in percent, and the 95 % interval of the foreground's IoU over
-    identities: what does not depend on which part is assigned to which class."""
+    """What does not depend on the assignment of parts to classes: NMI and ARI on the foreground in per cent, and the
+    95 % interval of the foreground's IoU over identities."""
     identities = runs_access.records(run, split)["identity"].to_numpy()[judged.rows]
     return _agreement(judged.counts, identities, run.info.parts, f"{judged.token} {runs_access.records_token(run)}")
 
@@ -206,7 +210,7 @@ def _constant_agreement(_truth: Truth, _train: Truth, key: str) -> dict[str, flo
 
 @once
 def constant_agreement(run: Run, settings: Settings, split: Split, epoch: int) -> dict[str, float]:
-    """NMI and ARI of the label map that gives every place its most common class; empty without training truth."""
+    """NMI and ARI of the label map that gives every place its most common class; empty without training maps."""
     size = map_size(run, split, epoch)
     own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:
@@ -251,7 +255,8 @@ def _constant_each(_truth: Truth, _train: Truth, key: str, name: str) -> npt.NDA
 
 
 def constant_each(run: Run, settings: Settings, split: Split, epoch: int, name: str) -> npt.NDArray[np.float64] | None:
-    """What the constant mask scores on each picture that has truth, (N,) in percent; None without training truth."""
+    """What the constant mask scores on each image that has ground truth, (N,) in per cent; None where it could not be
+    fitted, without ground truth of training images."""
     size = map_size(run, split, epoch)
     own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:
@@ -268,7 +273,7 @@ def constant_rule(run: Run) -> str:
 
 @once
 def constant(run: Run, settings: Settings, split: Split, epoch: int, form: str = "iou") -> dict[str, float]:
-    """What one fixed mask for every picture scores on this split, in percent; fitted on the training truth."""
+    """What one fixed mask for every image scores on this split, in per cent; fitted on the training ground truth."""
     size = map_size(run, split, epoch)
     own, train = (part_truth.of_split(run, settings, s, size) for s in (split, "train"))
     if own is None or train is None or not train.n:

@@ -1,4 +1,4 @@
-"""An uploaded picture through a run's network: parts, visibility, nearest people. Results live in the session only."""
+"""An uploaded image through a run's network: parts, visibility, nearest people. Results live in the session only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _parser(run: Run, epoch: int, export: Path | None, state: State | None) -> I
 
 @dataclass(frozen=True)
 class Seen:
-    """What the network sees in one picture. labels (h, w); vectors: one row; empty label map for a baseline."""
+    """What the network sees in one image. labels (h, w); vectors: one row; empty label map for a baseline."""
 
     labels: Maps
     vectors: Embeddings
@@ -124,7 +124,7 @@ def forget() -> None:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The nearest picture of one person: its gallery row, its distance, and how many pictures that person has there."""
+    """The nearest image of one person: its gallery row, its distance, and how many images that person has there."""
 
     row: int
     distance: float
@@ -132,9 +132,9 @@ class Neighbour:
 
 
 def nearest_people(run: Run, epoch: int, seen: Seen) -> list[Neighbour]:
-    """The nearest people of the gallery by Eq. 10, one picture each; no camera is left out, for the upload has none.
+    """The nearest people of the gallery by Eq. 10, one image each; no camera is left out, for the upload has none.
 
-    An index proposes candidates, more of them where those are too few people. Junk (identity -1) is nobody; distractors
+    An index proposes candidates, more of them where those are too few people. Junk (identity -1) is no one; distractors
     (identity 0) are people of whom nothing is known, one each.
     """
     index = _index(run, epoch)

@@ -1,6 +1,6 @@
-"""Part truth of a run's pictures, for showing and for scoring its stored maps. Label maps lie beside the pictures.
+"""Part ground truth of a run's images, for showing and for scoring its stored maps. Label maps lie beside the images.
 
-Formulas are isp_core.metrics'; the label space is the one the run was measured with, else LIP's (SCHP's truth).
+Formulas are isp_core.metrics'; the label space is the one the run was measured with, else LIP's (SCHP's ground truth).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMMAND = "isp truth --help"
 
 
 def palette() -> Palette:
-    """Colours of truth maps: codes of isp_core.metrics.spaces."""
+    """Colours of ground-truth maps: codes of isp_core.metrics.spaces."""
     return class_palette(CODES)
 
 
@@ -46,7 +46,7 @@ def space_of(run: Run) -> str:
 
 @once
 def folder_of(run: Run, settings: Settings) -> Path | None:
-    """The folder with the label maps of the run's pictures, or None where there are none."""
+    """The folder with the label maps of the run's images, or None where there are none."""
     root = pictures.picture_root(run, settings)
     if root is None:
         return None
@@ -85,7 +85,7 @@ def _read(folder: Path, paths: list[str], space: str, size: tuple[int, int], roo
 
 @once
 def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) -> Truth | None:
-    """Truth of all pictures of a split at the maps' size; shared between sessions: do not change it."""
+    """Ground truth of all images of a split at the maps' size; shared between sessions: do not change it."""
     folder = folder_of(run, settings)
     if folder is None:
         return None
@@ -95,7 +95,7 @@ def of_split(run: Run, settings: Settings, split: Split, size: tuple[int, int]) 
 
 
 def of_picture(run: Run, settings: Settings, split: Split, row: int, size: tuple[int, int]) -> Maps | None:
-    """Truth codes (h, w) of one picture, or None."""
+    """Codes of the ground truth (h, w) of one image, or None."""
     folder = folder_of(run, settings)
     if folder is None:
         return None

@@ -133,7 +133,7 @@ def _jpeg(data: bytes, width: int, height: int) -> bytes:
 
 
 def aspect(run: Run) -> float:
-    """Height / width of the network's input: pictures are shown in the shape that the network saw."""
+    """Height / width of the network's input: images are shown in the shape that the network saw."""
     height, width = run.info.size
     return height / width if width else 2.0
 

@@ -26,7 +26,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Plane:
-    """Points (n, 2) of pictures `rows` (n,) of a split; `note` says what the axes are; hidden: pictures left out."""
+    """Points (n, 2) of images `rows` (n,) of a split; `note` says what the axes are; hidden: images left out."""
 
     rows: npt.NDArray[np.int64]
     points: npt.NDArray[np.float32]

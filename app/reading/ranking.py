@@ -97,7 +97,7 @@ def stored_scores(run: Run, epoch: int, matching: str) -> pd.DataFrame | None:
 
 
 def intervals(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """{metric: (low, high)} in percent, 95 % over identities, from `scores`; empty with fewer than two identities."""
+    """{metric: (low, high)} in per cent, 95 % over identities, from `scores`; empty with fewer than two identities."""
     return _intervals(table[["identity", "matches", "first", "AP"]])
 
 
@@ -161,7 +161,7 @@ class Ranked:
     removed: int
 
     def rank_of(self, row: int) -> int | None:
-        """The 1-based rank of a gallery picture; None where the protocol removed it."""
+        """The 1-based rank of a gallery image; None where the protocol removed it."""
         place = np.flatnonzero(self.gallery == row)
         return int(place[0]) + 1 if len(place) else None
 

@@ -1,4 +1,4 @@
-"""All runs as rows: what each is, its latest metrics, and how far they are from a reference run's. In percent. No
+"""All runs as rows: what each is, its latest metrics, and how far they are from a reference run's. In per cent. No
 drawing."""
 
 from __future__ import annotations

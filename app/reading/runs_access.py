@@ -223,20 +223,20 @@ def _maps(path: Path, token: str, kind: MapKind, epoch: int, rows: tuple[int, ..
 
 
 def maps(run: Run, split: Split, epoch: int, rows: tuple[int, ...]) -> Maps:
-    """Label maps (n, h, w) of pictures of a split, rows counted within the split."""
+    """Label maps (n, h, w) of images of a split, rows counted within the split."""
     kind, start = kind_of(split), offset_of(run, split)
     return _maps(run.path, map_token(run, kind, epoch), kind, epoch, tuple(start + row for row in rows))
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=32, max_size="64mb", show_spinner=False)
 def history(run: Run, split: Split, row: int) -> tuple[list[int], Maps]:
-    """One picture's maps over all epochs that have them: (epochs, (E, h, w))."""
+    """One image's maps over all epochs that have them: (epochs, (E, h, w))."""
     return run.label_history(kind_of(split), offset_of(run, split) + row)
 
 
 @st.cache_data(hash_funcs=KEYS, max_entries=16, max_size="64mb", show_spinner=False)
 def activation_history(run: Run, row: int, epochs: list[int]) -> Maps | None:
-    """Eq. 3 of one training picture at the given epochs, (E, h, w) in 0..255; None where an epoch has none."""
+    """Eq. 3 of one training image at the given epochs, (E, h, w) in 0..255; None where an epoch has none."""
     found = [run.activation(epoch, [row]) for epoch in epochs]
     known = [(a[0] * 255 + 0.5).astype(np.uint8) for a in found if a is not None]
     return np.stack(known) if len(known) == len(epochs) and known else None
@@ -290,7 +290,7 @@ def noted_parts(run: Run) -> dict[str, object]:
 
 @once
 def constant_mask(run: Run, split: Split) -> dict[str, float]:
-    """IoU of one constant mask for every picture, per class, as evaluation/constant.json says; empty where unknown."""
+    """IoU of one constant mask for every image, per class, as evaluation/constant.json says; empty where unknown."""
     if "constant" not in run.evaluation_names():
         return {}
     found = evaluation(run, "constant").get(kind_of(split))

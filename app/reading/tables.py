@@ -30,7 +30,7 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """Retrieval of a run at one epoch, in percent; `interval`: the 95 % interval of mAP over identities in words, ""
+    """Retrieval of a run at one epoch, in per cent; `interval`: the 95 % interval of mAP over identities in words, ""
     where unknown."""
 
     epoch: int | None
@@ -65,7 +65,7 @@ def _interval(found: Interval | None) -> str:
 
 
 def parsing_rows(identifier: str, run: Run) -> list[dict[str, Any]]:
-    """Table 3 for one run: a row for each kind of maps and rule, beside the constant mask; empty without truth."""
+    """Table 3 for one run: a row for each kind of maps and rule, next to the constant mask; empty without them."""
     pattern = re.compile(r"parsing-epoch_(\d+)-(train|test)-.+")
     documents: dict[str, tuple[int, str]] = {}
     for name in run.evaluation_names():

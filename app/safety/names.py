@@ -65,7 +65,7 @@ _FOUND_LATER = re.compile(r"(?i)(?:https?://(?=\S*\.)|www(?=\.)|@(?=[\w-]+\.)|:(
 
 
 def plain(text: object) -> str:
-    """Text for st.markdown and labels, where names from outside must not become links, pictures, HTML or formulas.
+    """Text for st.markdown and labels, where names from outside must not become links, images, HTML or formulas.
 
     >>> plain("[x](http://y)")
     '\\\\[x\\\\]\\\\(http\\\\://y\\\\)'

@@ -1,4 +1,4 @@
-"""One's own images: what was uploaded, shot, pasted or taken from the examples, and how each is cropped.
+"""Your own images: what was uploaded, shot, pasted or taken from the examples, and how each is cropped.
 
 In this session's memory alone, so that they survive a change of page; never in the URL, a log or a file.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-OPACITY = 55  # percent, where nobody says otherwise; the components know it too
+OPACITY = 55  # per cent, where no one says otherwise; the components know it too
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _from_url(table: pd.DataFrame) -> int | None:
 
 
 def first_of(table: pd.DataFrame, identity: str) -> int | None:
-    """The first image of a person; None where the table shows nobody of that number."""
+    """The first image of a person; None where the table shows no one of that number."""
     found = np.flatnonzero((table["identity"].astype(str) == identity).to_numpy())
     return int(found[0]) if len(found) else None
 

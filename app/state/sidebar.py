@@ -167,7 +167,7 @@ def _missing(root: Path) -> str:
 
 def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:
     """Runs that open first, own before imported, those with parts before baselines, those with weights (they can parse
-    own pictures) before others, the paper's K = 6 before others, long before short."""
+    own images) before others, the paper's K = 6 before others, long before short."""
     summary = item.summary
     return (
         summary.problem is not None,

@@ -117,7 +117,7 @@ def _series(run: Run, selection: Selection, row: int, epochs: list[int], maps: M
 
 
 def _own_iou(run: Run, selection: Selection, row: int, maps: Maps) -> list[float] | None:
-    """Foreground IoU of this image by epoch in percent; None where it has no ground truth."""
+    """Foreground IoU of this image by epoch in per cent; None where it has no ground truth."""
     size = (int(maps.shape[1]), int(maps.shape[2]))
     codes = part_truth.of_picture(run, selection.settings, selection.split, row, size)
     if codes is None:

@@ -52,7 +52,7 @@ def show(selection: Selection) -> None:
     rows = table.index[table["identity"] == identity].to_numpy()
     maps = runs_access.maps(run, split, epoch, tuple(int(row) for row in rows))
     palette = runs_access.palette(run)
-    share = 100 * part_share(maps, run.info.parts)  # (n, K-1) percent of the picture's pixels
+    share = 100 * part_share(maps, run.info.parts)  # (n, K-1) per cent of the image's pixels
     order = _order(table.loc[rows], share, sort)
     rows, maps, share = rows[order], maps[order], share[order]
     if len(rows) == 1:
@@ -159,7 +159,7 @@ def _viewer(
 
 
 def _consistency(palette: Palette, maps: Maps, share: np.ndarray, parts: int) -> None:
-    heights = 100 * np.array([mean_heights(one[None], parts) for one in maps])  # (n, K-1) percent from the top
+    heights = 100 * np.array([mean_heights(one[None], parts) for one in maps])  # (n, K-1) per cent from the top
     table = pd.DataFrame(
         {
             "part": [part.name for part in palette.parts],
@@ -218,7 +218,7 @@ def _sheet(
     maps: Maps,
     palette: Palette,
 ) -> Pixels:
-    """Pictures above their maps, ten to a line."""
+    """Images above their maps, ten to a line."""
     root, width = pictures.picture_root(run, selection.settings), 64
     size = (round(width * pictures.aspect(run)), width)
     colours = palette.table()

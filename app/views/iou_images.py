@@ -181,7 +181,7 @@ def _wanted(own: Scored, kept: pd.DataFrame, names: list[str]) -> int:
 
 
 def _confusion(run: Run, judged: Judged) -> tuple[int, int] | None:
-    """The part x ground truth table; a chosen cell filters the images. Returns (code of the truth, part)."""
+    """The part x ground truth table; a chosen cell filters the images. Returns (code of the ground truth, part)."""
     total = judged.counts.sum(0)  # (7, K)
     share = 100 * total / np.maximum(total.sum(0, keepdims=True), 1)
     palette = runs_access.palette(run)

@@ -1,4 +1,4 @@
-"""Upload: one's own images under one or several networks. Kept in this session's memory, never logged, never stored."""
+"""Upload: your own images under one or several networks. Kept in this session's memory, never logged, never stored."""
 
 from __future__ import annotations
 

@@ -70,8 +70,8 @@ def _possible(document: Mapping[str, Any]) -> bool:
 
 
 def changed(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """The configuration with dotted overrides; where they name another source of labels, the former own options
-    are left out."""
+    """The configuration with dotted overrides. Where they name another source of labels, options that only the previous
+    source has are left out."""
     document = config.model_dump(mode="json")
     _override(document, _nested(overrides))
     return check_config(document)

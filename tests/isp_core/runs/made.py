@@ -1,4 +1,4 @@
-"""A small run of three epochs, written by the real writer."""
+"""A small run of three epochs, written by the real writer, and made-up features of another tool."""
 
 from __future__ import annotations
 
@@ -76,3 +76,7 @@ def make_run(folder: Path, epochs: int = 3) -> Path:
     for epoch in range(epochs):
         write_epoch(writer, epoch)
     return folder
+
+
+def features(n: int = 6, c: int = 4) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((n, c)).astype(np.float32)

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isp_core.clustering.maps import activation
+from isp_core.errors import IspError
 from isp_core.inference import chunks, picture_batches, prepare, probabilities_with_mirror
 from isp_core.labelling.garments import cut_garments, garment_correlation, seed_parts
 from isp_core.labelling.layouts import BELONGINGS, HEAD, LAYOUTS
@@ -38,6 +39,7 @@ from isp_core.labelling.position_words.words import (
     enlarge,
     identity_camera_contrast,
     learn_vocabulary,
+    middle_and_side,
     standardise,
 )
 from isp_core.labelling.refine import Certainty, cut_all
@@ -182,6 +184,11 @@ class PositionWordLabeller:
             large = self._large_stages(network, pictures)
             h, w = large[by.coarse_stage].shape[2:]
             grid = (h // 2, w // 2)  # one for all levels, small enough to be compared
+            if not all(columns.any() for columns in middle_and_side(grid[1], by)):
+                raise IspError(
+                    f"labels.words.rows = {by.rows}: images enlarged to so many rows have feature maps of {w} columns, "
+                    "too few to tell the middle from the sides: raise it, or give larger images (data.size)"
+                )
             for stage, maps in large.items():
                 held[stage].append(F.adaptive_avg_pool2d(maps, grid).to(torch.float16).cpu())
         levels = {stage: torch.cat(maps) for stage, maps in held.items()}

@@ -76,16 +76,19 @@ def words_of(maps: Tensor, origin: Tensor, centres: Tensor) -> Tensor:
 
 def position_ratio(found: Tensor, words: int, options: WordOptions = USUAL) -> Tensor:
     """log p(word | middle columns) - log p(word | side columns): words (n, h, w) -> (k,)."""
-    width = found.shape[2]
-    column = (torch.arange(width) + 0.5) / width
-    middle = (column - 0.5).abs() < options.middle
-    side = (column < options.side) | (column > 1 - options.side)
+    middle, side = middle_and_side(found.shape[2], options)
 
     def share(columns: Tensor) -> Tensor:
         counts = torch.bincount(found[:, :, columns].flatten(), minlength=words).float()
         return counts / counts.sum() + options.smallest
 
     return (share(middle) / share(side)).log()
+
+
+def middle_and_side(width: int, options: WordOptions = USUAL) -> tuple[Tensor, Tensor]:
+    """Which of `width` columns lie in the middle, and which at the sides: two masks (width,)."""
+    column = (torch.arange(width) + 0.5) / max(width, 1)
+    return (column - 0.5).abs() < options.middle, (column < options.side) | (column > 1 - options.side)
 
 
 def identity_camera_contrast(

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from isp_core.errors import IspError
 from isp_core.inference import prepare
 from isp_core.labelling.layouts import HEAD, LAYOUTS
 from isp_core.labelling.position_words.labeller import PositionWordLabeller, join_masks, lift_feet
-from isp_core.labelling.position_words.options import MaskOptions, PositionWordOptions
+from isp_core.labelling.position_words.options import (
+    MaskOptions,
+    PositionWordConstants,
+    PositionWordOptions,
+    WordOptions,
+)
 from isp_core.labelling.rounds import TrainingPictures, collect
 from isp_core.models import ISPNet
 from tests.isp_core.labelling.conftest import OWNERS
@@ -79,6 +85,17 @@ def test_rounds_are_equal_bit_for_bit(learnt: ISPNet, data: TrainingPictures) ->
     labeller, before = PositionWordLabeller(data, PositionWordOptions(parts=4), seed=0), first_labels(0.3)
     first, second = (collect(labeller.round(learnt, 1, before), len(OWNERS), (16, 8)).labels for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("rows", [1, 64, 128])
+def test_images_too_small_for_words_are_refused_with_the_option_that_helps(
+    network: ISPNet, data: TrainingPictures, rows: int
+) -> None:
+    options = PositionWordOptions(parts=4, words=WordOptions(rows=rows), advanced=PositionWordConstants(enlarged=1))
+    with pytest.raises(
+        IspError, match=rf"labels.words.rows = {rows}: images .* too few to tell the middle from the sides"
+    ):
+        collect(PositionWordLabeller(data, options, seed=0).round(network, 0), len(OWNERS), (16, 8))
 
 
 def test_feet_get_back_a_part_of_what_scores_fall_by_below_the_knees() -> None:

@@ -38,19 +38,19 @@ PLAN = (
 _LIMIT = 1200  # seconds for one child: something hangs
 
 
-def check_device(device: str, presets: tuple[str, ...] = PRESETS) -> list[Finding]:
+def check_device(device: str, presets: tuple[str, ...] = PRESETS, epochs: int = EPOCHS) -> list[Finding]:
     """Trains on the CPU and on `device` ("cuda", or "cpu" to try the check itself) and compares.
 
-    Takes a few minutes. A child that fails is a finding; the others still run.
+    epochs: of `STEPS` steps each. Takes a few minutes. A child that fails is a finding; the others still run.
     """
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="isp-device-") as name:
         folder = Path(name)
         draw_people(folder / "people")
         precisions = PRECISIONS if device == "cuda" else PRECISIONS[:1]
-        reference = _child(Job("cpu", presets, ("fp32",), speed=device == "cuda"), folder, "reference")
-        tried = _child(Job(device, presets, precisions, speed=device == "cuda"), folder, "tried")
-        group = _child(Job(device, presets[:1], ("fp32",), speed=False, group=True), folder, "group")
+        reference = _child(Job("cpu", presets, ("fp32",), speed=device == "cuda", epochs=epochs), folder, "reference")
+        tried = _child(Job(device, presets, precisions, speed=device == "cuda", epochs=epochs), folder, "tried")
+        group = _child(Job(device, presets[:1], ("fp32",), speed=False, epochs=epochs, group=True), folder, "group")
     findings = compare(reference, tried) + _group(group, reference, presets[0])
     return [*findings, Finding("time", f"{time.perf_counter() - begun:.0f} s")]
 

@@ -24,17 +24,19 @@ PEOPLE_A_BATCH, IMAGES_A_PERSON = 4, 4
 
 @dataclass(frozen=True)
 class Job:
-    """What a child process does. device: "cpu" or "cuda". presets, precisions: what is trained. speed: whether speed
-    and memory are measured. group: whether it is a process group of one, as torchrun starts it."""
+    """What a child process does. device: "cpu" or "cuda". presets, precisions: what is trained, in epochs of `STEPS`
+    steps. speed: whether speed and memory are measured. group: whether it is a process group of one, as torchrun
+    starts it."""
 
     device: str
     presets: tuple[str, ...]
     precisions: tuple[str, ...]
     speed: bool
+    epochs: int = EPOCHS
     group: bool = False
 
 
-def overrides(precision: str) -> dict[str, object]:
+def overrides(precision: str, epochs: int) -> dict[str, object]:
     """What the check changes in a preset's configuration."""
     return {
         "data.size": list(SIZE),
@@ -42,10 +44,10 @@ def overrides(precision: str) -> dict[str, object]:
         "data.pictures_per_identity": IMAGES_A_PERSON,
         "model.weights": "none",
         "labels.parts": PARTS,
-        "labels.every": EPOCHS,
+        "labels.every": epochs,
         "optim.precision": precision,
         "optim.warmup_epochs": 0,
-        "run.epochs": EPOCHS,
+        "run.epochs": epochs,
         "run.eval_every": 0,
         "run.keep": "last",
         "run.activation": False,

@@ -18,7 +18,7 @@ def simulated(preset: str) -> str:
     """
     if preset not in PRESETS:
         raise ValueError(preset)
-    config = load_config(preset, overrides=overrides("fp32"))
+    config = load_config(preset, overrides=overrides("fp32", 1))
     with FakeTensorMode(allow_non_fake_inputs=False), torch.device("cuda"):
         network = ISPNet(network_spec(config, identities=8), weights="none").eval()
         output = network(torch.empty(2, 3, *FULL_SIZE))

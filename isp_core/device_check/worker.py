@@ -43,7 +43,7 @@ def work(job: Job, folder: Path) -> dict[str, Any]:
     for preset in job.presets:
         for precision in job.precisions:
             out = folder / f"{job.device}-{'group-' if job.group else ''}{preset}-{precision}"
-            config = load_config(f"{preset}", overrides=overrides(precision))
+            config = load_config(f"{preset}", overrides=overrides(precision, job.epochs))
             begun = time.perf_counter()
             run = train(config, load(folder / "people"), out, report=lambda _: None, progress=False)
             result = _trained(run) | {"seconds": time.perf_counter() - begun}

@@ -20,7 +20,7 @@ from tests.browser.server import Tab
 
 pytestmark = pytest.mark.slow
 
-TRAINS = 240_000  # milliseconds: a small training on a busy machine
+TRAINS = 480_000  # milliseconds: a small training on a busy machine
 PAGES = ("Evolution", "Identity", "K compare", "IoU", "Ranking", "Embeddings", "Upload", "Train", "Help", "Overview")
 
 
@@ -182,7 +182,7 @@ def test_a_row_of_the_iou_table_leads_to_its_picture(tab: Tab) -> None:
 def test_a_training_is_started_stopped_and_resumed_in_two_tabs(tab: Tab, site: Site) -> None:
     """The real trainer, in a process of its own; the second tab never touches it."""
     tab.open("train")
-    for name, choice in (("Data set", "data"), ("Preset", "cpu")):
+    for name, choice in (("Data set", "data"), ("Preset", "cpu"), ("Labels", "clustering")):
         box = tab.page.get_by_test_id("stMain").get_by_role("combobox", name=name)
         box.click()
         tab.page.get_by_role("option", name=choice, exact=True).click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.forked import run_isp, run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("bash", "python")
@@ -50,8 +53,8 @@ def blocks(page: Path) -> list[Block]:
 def execute(page: Path, folder: Path) -> None:
     """Runs the page's blocks in a folder; AssertionError names the block that fails.
 
-    Commands are run by bash with this environment's `isp`; the Python blocks between two commands are one script.
-    A block that starts the app only has to answer.
+    The Python blocks between two commands are one script. Blocks of nothing but `isp` need no shell; others are run by
+    bash with this environment's `isp`. A block that starts the app only has to answer.
     """
     script = ""
     for block in [*blocks(page), Block("bash", "true", 0, excused=False)]:
@@ -62,12 +65,24 @@ def execute(page: Path, folder: Path) -> None:
             continue
         where = f"{page.relative_to(ROOT)}, line {block.line}"
         if script:
-            _succeeds([sys.executable, "-c", script], folder, f"{where}, the Python before it:\n{script}")
+            done = run_python(script, folder)
+            assert done.status == 0, f"{where}, the Python before it:\n{script}\n{done.output}"
             script = ""
         if block.code.startswith("isp app"):
             _answers(block.code.split(), folder, where)
+        elif commands := _isp_alone(block.code):
+            for arguments in commands:
+                done = run_isp(arguments, folder)
+                assert done.status == 0, f"{where}:\n{block.code}\n{done.output}"
         else:
             _succeeds(["bash", "-euo", "pipefail", "-c", block.code], folder, f"{where}:\n{block.code}")
+
+
+def _isp_alone(code: str) -> list[list[str]]:
+    """The arguments of every `isp` of a block that has nothing else and nothing for a shell; else none."""
+    lines = [shlex.split(line) for line in code.replace("\\\n", " ").splitlines()]
+    plain = not re.search(r"[|&;<>$`*?(){}~!#]", code) and all(line[:1] == ["isp"] for line in lines)
+    return [line[1:] for line in lines] if plain else []
 
 
 def _environment() -> dict[str, str]:

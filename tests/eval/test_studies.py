@@ -19,6 +19,7 @@ from isp_eval.studies.plans import Variant, plan, with_seeds
 from isp_eval.studies.reports import Truth, tables_of
 from isp_eval.studies.training import Bench, Trained, config_of, train_missing
 from tests.eval.made_runs import make_run, write_truth
+from tests.isp_core.test_every_command import train_here
 
 PLAIN = {"run.epochs": 1, "labels.source": "clustering", "labels.parts": 6, "model.backbone": "mobilenetv2_100"}
 BASE = load_config("cpu", None, PLAIN)
@@ -290,9 +291,10 @@ SMALL = ("--size", "64x32", "--set", "model.weights=none", "--set", "data.identi
 
 @pytest.mark.slow
 def test_the_cascade_study_has_three_ways_of_clustering(
-    few: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+    few: Path, tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own defaults, but for size, weights and length: three rows whose labels differ."""
+    monkeypatch.setattr("isp_eval.studies.training._train", train_here)
     options = ("study", "cascade", "--data", str(few), "--out", str(tmp_path / "s"), "--epochs", "1")
     status, out, err = command(*options, *SMALL, "--set", "labels.start=0", "--set", "loss.parsing_rise=[0, 1]")
     assert status == 0, err

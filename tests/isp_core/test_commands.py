@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from safetensors.torch import load_file
 
 from isp_core.__main__ import main
 from isp_core.runs import open_run
+from tests.forked import run_isp, start_isp
 
 TINY = {
     "model": {
@@ -226,18 +226,18 @@ def test_a_truncated_picture_is_named_before_training(people: Path, config: Path
 @pytest.mark.slow
 def test_killed_at_three_moments_it_ends_in_the_same_weights(people: Path, config: Path, tmp_path: Path) -> None:
     train = ("train", "--preset", "paper", "--config", config, "--epochs", "3", "--data", people)
+    assert run_isp(("data", people), tmp_path).status == 0  # later ones start at once
     start = time.monotonic()
-    command = [sys.executable, "-m", "isp_core", *map(str, train), "--out"]
-    subprocess.run([*command, str(tmp_path / "undisturbed")], check=True, capture_output=True)
+    assert run_isp((*train, "--out", "undisturbed"), tmp_path).status == 0
     length = time.monotonic() - start
-    moments = np.random.default_rng(0).uniform(0.3, 1.0, 3) * length
+    moments = np.random.default_rng(0).uniform(0.1, 1.0, 3) * length
     expected = load_file(tmp_path / "undisturbed/checkpoints/epoch_0003/model.safetensors")
     for number, moment in enumerate(moments):
         out = tmp_path / f"killed_{number}"
-        process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start_isp((*train, "--out", out), tmp_path, tmp_path / "output")
         time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         finished = open_run(out).epochs if (out / "run.json").exists() else []
         if (out / "run.json").exists():
             isp("train", "--resume", "--out", out, "--data", people)

@@ -192,16 +192,18 @@ def test_a_command_runs_with_its_defaults(name: str, place: Place) -> None:
     assert check(place, result.stdout), result.stdout
 
 
+def train_here(bench: Bench, variant: Variant, options: list[str], say: Callable[[str], None]) -> None:
+    """Stands for a study's training in a process of its own: to start Python and torch takes longer than to train."""
+    isp("train", "--data", bench.data, "--out", bench.folder(variant), *options)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_study_runs_with_its_own_rows(study: Study, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings run in this process: starting Python and torch anew for each would take most of the time."""
-
-    def train(bench: Bench, variant: Variant, options: list[str], say: Callable[[str], None]) -> None:
-        isp("train", "--data", bench.data, "--out", bench.folder(variant), *options)
-
-    monkeypatch.setattr("isp_eval.studies.training._train", train)
-    options = ["--set", "labels.start=0", "--set", "loss.parsing_rise=[0, 1]"] if study == "cascade" else []
+    monkeypatch.setattr("isp_eval.studies.training._train", train_here)
+    small = ["--set", "labels.words.rows=256"]  # of the default source: smaller images to find words in
+    cascade = ["--set", "labels.start=0", "--set", "loss.parsing_rise=[0, 1]"]
+    options = cascade if study == "cascade" else small
     options += ["--maps", str(place.people)] if study == "semantics" else []
     options += ["--values", "4", "--values", "8"] if study == "K" else []  # five trainings that differ in one number
     result = isp("eval", "study", study, "--data", place.people, "--out", place.out, *SMALL, *options, "--json")

@@ -16,7 +16,7 @@ from isp_assets.walkers.generate.streets import PLACES
 from isp_core.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2] / "assets" / "walkers"
-TINY = Recipe(seed=3, train=2, test=2, quota=Quota(train=1, gallery=1, occluded=1), extras=1)
+TINY = Recipe(seed=3, train=1, test=2, quota=Quota(train=1, gallery=1, occluded=1), extras=1)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -73,7 +73,7 @@ def test_label_maps_fit_the_people_and_the_card_counts_them(rendered: Path) -> N
         assert heads.mean() < rows.mean() < shoes.mean()  # heads up, shoes down
     card = (rendered / "README.md").read_text()
     assert f"{len(table)} images" in card
-    assert "isp walkers OUT --train 2 --test 2 --seed 3" in card
+    assert "isp walkers OUT --train 1 --test 2 --seed 3" in card
 
 
 def _split_of(path: str) -> str:
@@ -85,7 +85,7 @@ def test_a_finished_set_is_left_alone_and_never_replaced_by_another(rendered: Pa
     before = files(rendered)
     assert render(TINY, rendered).rendered == 0
     with pytest.raises(RenderError, match=r"finished with seed 3; choose another folder"):
-        render(Recipe(seed=4, train=2, test=2, quota=TINY.quota, extras=1), rendered)
+        render(Recipe(seed=4, train=1, test=2, quota=TINY.quota, extras=1), rendered)
     assert files(rendered) == before
 
 

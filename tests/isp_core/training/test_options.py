@@ -137,24 +137,10 @@ def two(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_label_like_one(people: Path, two: Path, tmp_path: Path) -> None:
-    process = launch(people, two, tmp_path / "two")
-    _, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    assert "2 processes" in errors
-    alone = quietly(tiny(data__identities_per_batch=4, run__epochs=1, run__eval_every=0), people, tmp_path / "one")
-    pair = open_run(tmp_path / "two")
-    assert pair.epochs == [0, 1, 2]
-    assert (pair.labels("train", 0) == alone.labels("train", 0)).mean() >= 0.999
-    assert pair.metrics()["loss_total"].iloc[1:].notna().all()
-    # what one process wrote, another number of them goes on with
-    longer = check_config(pair.info.config | {"run": pair.info.config["run"] | {"epochs": 3}})
-    assert quietly(longer, people, pair.path, resume=True).epochs == [0, 1, 2, 3]
-
-
-@pytest.mark.slow
-def test_a_lost_process_is_explained_and_nothing_finished_is_lost(people: Path, two: Path, tmp_path: Path) -> None:
-    process = launch(people, two, tmp_path / "run", "--epochs", "200", "--eval-every", "0")
+def test_two_processes_label_like_one_and_when_one_is_lost_nothing_finished_is(
+    people: Path, two: Path, tmp_path: Path
+) -> None:
+    process = launch(people, two, tmp_path / "two", "--epochs", "200", "--eval-every", "0")
     assert process.stderr is not None
     lines = []
     for line in process.stderr:
@@ -169,12 +155,18 @@ def test_a_lost_process_is_explained_and_nothing_finished_is_lost(people: Path, 
     lines += process.stderr.readlines()
     assert process.wait() != 0
     text = "".join(lines)  # torchrun ends the other process too: whoever is first says it
+    assert "2 processes" in text
     assert "another process of this run was lost" in text or "Signal 9 (SIGKILL)" in text
-    finished = open_run(tmp_path / "run").epochs
+    pair = open_run(tmp_path / "two")
+    finished = pair.epochs
     assert finished[:2] == [0, 1]
-    own = open_run(tmp_path / "run").info.config
+    assert pair.metrics()["loss_total"].iloc[1:].notna().all()
+    alone = quietly(tiny(data__identities_per_batch=4, run__epochs=1, run__eval_every=0), people, tmp_path / "one")
+    assert (pair.labels("train", 0) == alone.labels("train", 0)).mean() >= 0.999
+    # what two processes wrote, one goes on with
+    own = pair.info.config
     config = check_config(own | {"run": own["run"] | {"epochs": finished[-1] + 1}})
-    assert quietly(config, people, tmp_path / "run", resume=True).epochs == [*finished, finished[-1] + 1]
+    assert quietly(config, people, pair.path, resume=True).epochs == [*finished, finished[-1] + 1]
 
 
 @pytest.mark.parametrize(("processes", "expected"), [("1", RuntimeError), ("2", IspError)])

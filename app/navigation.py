@@ -33,6 +33,7 @@ FIRST = "overview"
 # colour has 2.3: too little to read
 STYLE = """<style>
 [data-testid=stMainBlockContainer] {padding-top: 3.5rem}
+@media (min-width: 768px) {[data-testid=stMainBlockContainer] {padding-left: 2rem; padding-right: 2rem}}
 [data-testid=stCaptionContainer], [data-testid=stCaptionContainer] * {opacity: 1 !important}
 [data-testid=stCaptionContainer] {opacity: 0.82 !important}
 [data-testid=stApp] kbd {opacity: 0.82 !important}

@@ -43,7 +43,7 @@ class Settings:
     def own_runs(self) -> Path:
         """Where new runs go: the last configured folder (runs beside the project by default), never the embedded study,
         so that this server shows them."""
-        others = [path for path in self.run_roots if EMBEDDED_DATA not in path.parents]
+        others = [path for path in self.run_roots if not embedded(path)]
         return others[-1] if others else PROJECT / "runs"
 
     @property
@@ -62,10 +62,15 @@ class Settings:
         return self.truths if self.trusted else ()
 
 
+def embedded(path: Path) -> bool:
+    """Whether a folder or a run is part of the embedded study; all others are the user's own."""
+    return path == EMBEDDED_DATA or EMBEDDED_DATA in path.parents
+
+
 def read_settings(environment: Mapping[str, str], address: str | None) -> Settings:
     """Settings from an environment and the address the server is bound to (None: all addresses)."""
-    embedded = () if environment.get(EMBEDDED, "").strip().lower() in _NO else (EMBEDDED_DATA / "runs",)
-    roots = (*embedded, *(_folders(environment.get(RUNS, "")) or _usual_folders()))
+    study = () if environment.get(EMBEDDED, "").strip().lower() in _NO else (EMBEDDED_DATA / "runs",)
+    roots = (*study, *(_folders(environment.get(RUNS, "")) or _usual_folders()))
     return Settings(
         run_roots=tuple(dict.fromkeys(roots)),
         data_roots=_folders(environment.get(DATA, "")),

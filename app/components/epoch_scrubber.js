@@ -25,6 +25,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   state.epochs = epochs;
   state.i = nearest(wanted);
   slider.max = count - 1;
+  for (const each of [".transport", ".reel"]) find(each).style.display = count > 1 ? "" : "none";  // of one epoch there is nothing to scrub
 
   function nearest(epoch) {
     let best = 0;

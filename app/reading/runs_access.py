@@ -16,7 +16,7 @@ import streamlit as st
 from isp_app.cache_keys import KEYS
 from isp_app.rerun import once
 from isp_app.safety.names import distinct
-from isp_app.settings import Settings
+from isp_app.settings import Settings, embedded
 from isp_core.drawing import run_palette
 from isp_core.errors import IspError
 from isp_core.file_state import State, state_of
@@ -57,6 +57,11 @@ class Listed:
     @property
     def path(self) -> Path:
         return Path(self.summary.path)
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the user's own rather than the embedded study's."""
+        return not embedded(self.path.resolve())
 
 
 Result = TypeVar("Result")

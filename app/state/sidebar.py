@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from isp_app import explain
 from isp_app.reading import runs_access
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
-from isp_app.settings import EMBEDDED_DATA, Settings, settings
-from isp_app.state.controls import gone, kept, moved, select
+from isp_app.settings import Settings, embedded, settings
+from isp_app.state.controls import by_hand, gone, kept, moved, select
 from isp_core.runs import Run, RunError
 from isp_core.runs.schema import CHECKPOINTS, SPLITS, Split
 
@@ -85,6 +86,7 @@ def _choose(config: Settings, no_split: str) -> Selection:
         chosen = names.get(identifier, listed[0])
         if before not in (None, *(item.id for item in everything)) and before != st.query_params.get("run"):
             gone("Run", str(before), identifier)
+        _other_side(chosen, listed)
         run, problem = _opened(chosen)
         splits = SPLITS if run is None else runs_access.splits_of(run)
         split_name = select(
@@ -102,6 +104,26 @@ def _choose(config: Settings, no_split: str) -> Selection:
             _card(run, chosen)
         _folders(config, everything)
     return Selection(config, tuple(everything), chosen, run, split, problem)
+
+
+def _other_side(chosen: Listed, listed: Sequence[Listed]) -> None:
+    """One click between the user's own runs and the embedded study."""
+    other = next((item for item in listed if item.own != chosen.own), None)
+    if other is None or not any(item.own == chosen.own for item in listed):
+        return
+
+    def change() -> None:
+        st.session_state["run"] = other.id
+        by_hand("run")
+
+    st.button(
+        "Your newest run" if other.own else "Embedded study",
+        key="other_side",
+        icon=":material/swap_horiz:",
+        help=f"Opens {plain(other.id)}",
+        on_click=change,
+        width="stretch",
+    )
 
 
 def _opened(chosen: Listed) -> tuple[Run | None, str]:
@@ -155,7 +177,7 @@ def _folders(config: Settings, everything: list[Listed]) -> None:
 
 def _shown(path: Path) -> str:
     """A folder as a person would name it: short where it is the embedded study's or below the home folder."""
-    if path == EMBEDDED_DATA or EMBEDDED_DATA in path.parents:
+    if embedded(path):
         return "embedded study" if path.name == "runs" else "embedded data"
     home = Path.home()
     return f"~/{path.relative_to(home)}" if home in path.parents else str(path)
@@ -165,12 +187,17 @@ def _missing(root: Path) -> str:
     return "" if os.path.isdir(root) else " (does not exist yet)"  # noqa: PTH112 - Path.is_dir may raise
 
 
-def _order(item: Listed) -> tuple[bool, bool, bool, bool, int, int, str]:
-    """Runs that open first, own before imported, those with parts before baselines, those with weights (they can parse
-    own images) before others, the paper's K = 6 before others, long before short."""
+def _order(item: Listed) -> tuple[bool, bool, float, bool, bool, bool, int, int, str]:
+    """Runs that open first, the user's own before the embedded study and the newest of them first; then trained before
+    imported, those with parts before baselines, those with weights (they can parse own images) before others, the
+    paper's K = 6 before others, long before short."""
     summary = item.summary
+    made = summary.created if item.own else None
+    newest = 0.0 if made is None else made.replace(tzinfo=made.tzinfo or dt.UTC).timestamp()
     return (
         summary.problem is not None,
+        not item.own,
+        -newest,
         summary.imported,
         summary.parts == 0,
         not os.path.isdir(item.path / CHECKPOINTS),  # noqa: PTH112 - Path.is_dir raises where a folder is closed

@@ -40,11 +40,14 @@ def show(selection: Selection) -> None:
         st.caption(plain(f"Pseudo-labels, epoch by epoch. {explain.labels(run)}"))
     else:
         st.caption("Predictions (argmax of Eq. 5), epoch by epoch.")
+    where = st.container()
     row = finder.choose(selection, run, split)
     record = table.iloc[row]
     root = pictures.picture_root(run, selection.settings)
     palette = runs_access.palette(run)
     epochs, maps = runs_access.history(run, split, row)
+    if len(epochs) == 1:
+        where.info(_one_epoch(run, epochs[0]))
     heat = runs_access.activation_history(run, row, epochs) if split == "train" else None
     wanted = _epoch(epochs)
     chosen = epoch_scrubber(
@@ -52,7 +55,7 @@ def show(selection: Selection) -> None:
         maps,
         palette,
         _series(run, selection, row, epochs, maps),
-        title=f"Part maps of {pick.names(table.iloc[[row]])[0]} over {len(epochs)} epochs",
+        title=f"Part maps of {pick.names(table.iloc[[row]])[0]} by epoch",
         alt=pictures.describe(record),
         key="scrubber",
         look=current_look(),
@@ -64,8 +67,6 @@ def show(selection: Selection) -> None:
     size = f"Maps have {maps.shape[2]} × {maps.shape[1]} pixels and are never smoothed."
     st.caption(plain(f"{size} {explain.stored_epochs(run, split)}"))
     explain.constant_mask(run, split)
-    if len(epochs) == 1:
-        st.caption(f"Only epoch {epochs[0]} has maps of this image, so there is nothing to compare it with.")
     if root is None:
         empty.no_pictures(run, selection.settings)
     epoch = wanted if chosen is None else chosen
@@ -73,6 +74,13 @@ def show(selection: Selection) -> None:
         st.query_params["epoch"] = str(epoch)
     st.caption(plain(palette.rule))
     _downloads(run, selection, row, epoch, epochs, maps)
+
+
+def _one_epoch(run: Run, epoch: int) -> str:
+    """Why there is nothing to scrub through."""
+    if run.info.parent is not None:
+        return f"These images were parsed once, by the network of {plain(run.info.parent)}: there is one epoch to see."
+    return f"Only epoch {epoch} has maps of this image, so there is nothing to compare it with."
 
 
 def _epoch(epochs: list[int]) -> int:

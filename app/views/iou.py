@@ -15,16 +15,11 @@ from isp_app.reading.map_scores import AUTHORS, ONE_TO_ONE, Scored
 from isp_app.safety.names import plain
 from isp_app.state.controls import select
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
-from isp_app.views import iou_images
+from isp_app.views import forms, iou_images
 from isp_core.metrics.part_scores import Assignment
 from isp_core.metrics.spaces import TARGETS
 from isp_core.runs import Run
 
-FORMS = {"class IoU": "iou", "binary mIoU": "mean_iou"}
-ABOUT_FORMS = (
-    "class IoU: the IoU of the class alone. binary mIoU: the mean of the IoU of the class and of its complement, which "
-    "the authors' script prints as IoU; it is higher for small parts."
-)
 NOTHING = "nothing"
 SIDES = "sides"  # what a row of the table was made from: one Scored, or the two of a difference
 
@@ -57,16 +52,7 @@ def show(selection: Selection) -> None:
     if other is not None:
         st.caption(plain(f"A: {own.label}. B: {other.label}. A - B is in points: positive where A is better."))
     aggregate = _aggregate(selection, own, other, rule)
-    form = st.segmented_control(
-        "Form",
-        list(FORMS),
-        default="class IoU",
-        key="form",
-        bind="query-params",
-        persist_state="session",
-        required=True,
-        help=ABOUT_FORMS,
-    )
+    form = forms.choose()
     st.dataframe(
         aggregate[aggregate["form"] == form].drop(columns=["form", "run", SIDES]),
         hide_index=True,
@@ -106,16 +92,16 @@ def show(selection: Selection) -> None:
 def _columns() -> dict[str, Any]:
     """Narrow columns: the last one is in sight on a laptop."""
     percent = {
-        name: st.column_config.NumberColumn(name, format="%.1f", width=82 if len(name) > 6 else 54)
+        name: st.column_config.NumberColumn(name, format="%.1f", width=82 if len(name) > 6 else 52)
         for name in (*TARGETS, *map_scores.AGREEMENT)
     }
     return percent | {
-        "images": st.column_config.TextColumn(width=142),
-        "maps": st.column_config.TextColumn(width=126),
-        "epoch": st.column_config.NumberColumn(width=54),
-        "n": st.column_config.NumberColumn(width=44),
+        "images": st.column_config.TextColumn(width=136),
+        "maps": st.column_config.TextColumn(width=112),
+        "epoch": st.column_config.NumberColumn(width=52),
+        "n": st.column_config.NumberColumn(width=42, help="Images with ground truth"),
         map_scores.INTERVAL: st.column_config.TextColumn(
-            "95 % interval", width=100, help="Of the foreground IoU; resamples identities"
+            "95 %", width=92, help="The 95 % interval of the foreground IoU; resamples identities"
         ),
     }
 
@@ -172,7 +158,7 @@ def _aggregate(selection: Selection, own: Scored, other: Scored | None, rule: st
             continue
         agreed = map_scores.agreement(own.run, split, found.judged)
         level = map_scores.constant_agreement(own.run, selection.settings, split, found.epoch)
-        for words, form in FORMS.items():
+        for words, form in forms.FORMS.items():
             head = {"images": SPLIT_NAMES[split], "epoch": found.epoch, "n": len(found.judged.rows), "form": words}
             head[SIDES] = (found,)
             values = found.overall(form)

@@ -18,19 +18,21 @@ from isp_app.state import pick
 from isp_app.state.controls import by_hand, changed_by_hand, not_found, select
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import SPLIT_NAMES, Selection
-from isp_app.views import finder
+from isp_app.views import columns, finder
 from isp_core.metrics.spaces import TARGETS
 from isp_core.palette import alike, union
 from isp_core.runs import Run
 
 WORST, BEST, BY_NAME, GAIN, LOSS = "worst first", "best first", "by name", "largest gain first", "largest loss first"
 OTHER, DIFFERENCE, CONSTANT, CELL = "compared", "difference", "constant mask", "pixels in the cell"
+WHO = ("identity", "camera")
+BESIDE = 490  # pixels for the table next to the image, its ticks left out
 ROW = "row"  # the image's name in the URL
 
 
-def percent(columns: tuple[str, ...]) -> dict[str, Any]:
+def percent(names: tuple[str, ...]) -> dict[str, Any]:
     """Columns of percentages with one decimal."""
-    return {name: st.column_config.NumberColumn(name, format="%.1f") for name in columns}
+    return {name: st.column_config.NumberColumn(name, format="%.1f") for name in names}
 
 
 def show(selection: Selection, own: Scored, other: Scored | None) -> pd.DataFrame:
@@ -141,11 +143,12 @@ def _rows(
             state["_iou_anchor"] = known_names[position]
             key = f"{order} {known_names[position]}"
     state["_iou_shown"] = known_names[position]
-    names = {part: f"{part}, A" if OTHER in kept else part, CONSTANT: f"{part}, {CONSTANT}"}
-    names |= {OTHER: f"{part}, B", DIFFERENCE: "A - B"}
+    labels = {part: f"{part}, A" if OTHER in kept else part, CONSTANT: "constant", OTHER: "B", DIFFERENCE: "A - B"}
+    helps = {CONSTANT: f"{part} of the constant mask", OTHER: f"{part}, B"}
     first = [CELL] if by_cell else []
-    shown = [*first, IMAGE, part, *(c for c in (OTHER, DIFFERENCE, CONSTANT) if c in kept), "identity", "camera"]
+    shown = [*first, IMAGE, part, *(c for c in (OTHER, DIFFERENCE, CONSTANT) if c in kept), *WHO]
     shown += [name for name in known if name != part]
+    usual = columns.fitting(columns.widths(kept[shown], labels), shown, BESIDE)
     st.dataframe(
         kept[shown],
         hide_index=True,
@@ -156,8 +159,8 @@ def _rows(
         key=key,
         alt=f"IoU of each image, {sort}",
         placeholder="",
-        column_config=percent(TARGETS)
-        | {name: st.column_config.NumberColumn(words, format="%.1f") for name, words in names.items()},
+        column_order=columns.choose(kept[shown], "icols", usual, always=(*first, IMAGE, part)),
+        column_config=columns.config(kept[shown], labels, helps),
     )
     return position
 

@@ -21,7 +21,7 @@ from isp_app.state.controls import all_found, arrived, by_hand, follow
 from isp_app.state.links import link
 from isp_app.state.look import current_look
 from isp_app.state.sidebar import Selection
-from isp_app.views import paper_map, run_table
+from isp_app.views import columns, forms, paper_map, run_table
 from isp_core.labelling.source import Family
 from isp_core.runs import Run
 from isp_core.runs.schema import Split
@@ -170,9 +170,9 @@ def _filter(listed: list[Listed]) -> list[Listed]:
 
 
 def _cards(listed: list[Listed]) -> None:
-    """Cards in pages, those of one family under its name."""
+    """Cards in pages, those of one family under its name; the user's own before the embedded study."""
     order = {family: place for place, family in enumerate(Family)}
-    listed = sorted(listed, key=lambda item: order[run_rows.family(item)])
+    listed = sorted(listed, key=lambda item: (not item.own, order[run_rows.family(item)]))
     pages = -(-len(listed) // CARDS)
     page = 1
     if pages > 1:
@@ -180,9 +180,12 @@ def _cards(listed: list[Listed]) -> None:
     here = listed[(page - 1) * CARDS : page * CARDS]
     if any(_has_constant_mask(item) for item in here):
         st.caption(explain.CONSTANT_MASK)
-    for family, group in itertools.groupby(here, key=run_rows.family):
+    both = len({item.own for item in listed}) > 1
+    for (own, family), group in itertools.groupby(here, key=lambda item: (item.own, run_rows.family(item))):
         items = list(group)
-        st.markdown(f"**{family.value[0].upper()}{family.value[1:]}**")
+        whose = ("Your runs: " if own else "Embedded study: ") if both else ""
+        words = f"{whose}{family.value}"
+        st.markdown(f"**{words[0].upper()}{words[1:]}**")
         if family is not Family.PARSED:
             explain.sources(item.summary.labels for item in items)
         grid = st.grid(columns="auto", min_column_width=320, gap="small")
@@ -286,8 +289,21 @@ def _tables(opened: list[tuple[Listed, Run]]) -> None:
         TABLES[which].about
         + " In percent; empty where it was not measured. Columns named after the paper hold its own numbers."
     )
-    decimals = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns if table[c].dtype.kind == "f"}
-    st.dataframe(table, hide_index=True, alt=f"{which}, in percent", placeholder="", column_config=decimals)
+    shown = table
+    if "form" in table:
+        form = forms.choose()
+        shown = table[table["form"] == form].drop(columns="form")
+    labels = {name: _header(str(name)) for name in shown.columns}
+    first = sorted(map(str, shown.columns), key=_late)
+    usual = columns.fitting(columns.widths(shown, labels), first)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt=f"{which}, in percent",
+        placeholder="",
+        column_order=columns.choose(shown, "tcols", usual),
+        column_config=columns.config(shown, labels, {name: name for name in labels if labels[name] != name}),
+    )
     st.download_button(
         f"{which} (CSV)",
         lambda: to_csv(run_table.with_sources(table, runs)),
@@ -295,6 +311,22 @@ def _tables(opened: list[tuple[Listed, Run]]) -> None:
         "text/csv",
         on_click="ignore",
     )
+
+
+def _header(name: str) -> str:
+    """A header as short as the column's place allows: a class's constant mask follows the class."""
+    if name == run_rows.INTERVAL:
+        return "mAP, 95 %"
+    metric, _, rest = name.partition(", ")
+    if rest == "constant":
+        return rest
+    return f"{metric}, paper" if rest.startswith("paper") else name
+
+
+def _late(name: str) -> int:
+    """Columns that give way first where not all fit: 0, none; the higher the earlier."""
+    order = ("rule", "R-5", "epoch", "n", "data", "constant")
+    return next((place for place, word in enumerate(order, 1) if word in (name, *name.split(", "))), 0)
 
 
 def _study(which: str) -> str:

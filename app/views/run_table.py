@@ -18,6 +18,7 @@ from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.state.controls import all_found, by_hand, changed_by_hand, select
 from isp_app.state.links import link
+from isp_app.views import columns
 from isp_core.labelling.source import Family
 from isp_core.runs import Run
 from isp_core.tables import to_csv
@@ -27,7 +28,8 @@ BY_GROUP = "group"
 TICKED = "chart"  # the parameter that names the runs in the chart
 COLUMNS = "cols"  # the parameter that names the columns
 USUAL = (GROUP, "K", "R-1", "mAP", INTERVAL, *(IOU[name] for name in ("foreground", "head", "legs", "belongings")))
-USUAL_COMPARED = tuple(name for name in USUAL if name not in (GROUP, "K", INTERVAL))  # differences need the space
+# differences need the space
+USUAL_COMPARED = tuple(name for name in USUAL if name not in (GROUP, "K", INTERVAL, IOU["legs"]))
 MOST_LINES = 10
 _COLOURS = (
     "#0072B2",
@@ -69,7 +71,7 @@ def show(listed: Sequence[Listed], places: Sequence[DeltaGenerator]) -> None:
         comparable = run_rows.on_the_same_images(opened, reference)
         table = run_rows.compared(table, reference, comparable)
     with last:
-        shown = _columns([str(name) for name in found.table.columns], USUAL if reference == NOTHING else USUAL_COMPARED)
+        shown = columns.choose(found.table, COLUMNS, USUAL if reference == NOTHING else USUAL_COMPARED, always=("run",))
     ticked = _table(table, sort, reference, shown)
     _about(table, reference, names, opened)
     _downloads(table, {item.id: run for item, run in opened})
@@ -82,27 +84,6 @@ def _sorted(table: pd.DataFrame, sort: str) -> pd.DataFrame:
         order = {family.value: place for place, family in enumerate(Family)}
         return table.sort_values([GROUP, "K", "run"], key=lambda c: c.map(order) if c.name == GROUP else c)
     return table.sort_values([sort, "run"], ascending=[sort not in MEASURED, True], na_position="last")
-
-
-def _columns(names: list[str], usual: Sequence[str]) -> list[str]:
-    """The columns to show: few enough for a laptop's screen, others one click away. The file has all of them.
-
-    usual: those that are shown where none is chosen.
-    """
-    all_found(COLUMNS, names, "Column")
-    with st.popover("Columns", help="Columns to show; Runs (CSV) has all of them"):
-        wanted = st.multiselect(
-            "Columns",
-            [name for name in names if name != "run"],
-            key=COLUMNS,
-            bind="query-params",
-            persist_state="session",
-            on_change=by_hand,
-            args=(COLUMNS,),
-            placeholder=f"{', '.join(usual[:4])} ...",
-        )
-    kept = wanted or usual
-    return [name for name in names if name == "run" or name in kept]
 
 
 def _table(table: pd.DataFrame, sort: str, reference: str, shown: list[str]) -> list[str]:
@@ -139,17 +120,19 @@ def _table(table: pd.DataFrame, sort: str, reference: str, shown: list[str]) -> 
 
 
 def _formats(table: pd.DataFrame) -> dict[str, Any]:
-    formats: dict[str, Any] = {
-        name: st.column_config.NumberColumn(
-            name.replace(DIFFERENCE, " Δ"),
-            format="%+.1f" if name.endswith(DIFFERENCE) else "%.1f",
-            width=24 + 7 * max(4, len(name.replace(DIFFERENCE, " Δ"))),
-        )
-        for name in table.columns
-        if name.removesuffix(DIFFERENCE) in MEASURED
-    }
+    formats: dict[str, Any] = {}
+    for name in table.columns:
+        metric = str(name).removesuffix(DIFFERENCE)
+        if metric in MEASURED:
+            short = metric.removeprefix("IoU ")
+            formats[name] = st.column_config.NumberColumn(
+                "Δ" if name.endswith(DIFFERENCE) else short,
+                format="%+.1f" if name.endswith(DIFFERENCE) else "%.1f",
+                width=52 if name.endswith(DIFFERENCE) or len(short) < 6 else 82,
+                help=str(name),
+            )
     return formats | {
-        "run": st.column_config.TextColumn(pinned=True, width=204),
+        "run": st.column_config.TextColumn(pinned=True, width=196),
         GROUP: st.column_config.TextColumn(width=132),
         "K": st.column_config.NumberColumn(width=40),
         INTERVAL: st.column_config.TextColumn("mAP, 95 %", width=92, help="The interval resamples identities"),
@@ -193,11 +176,11 @@ def with_sources(table: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
 
 def _curves(opened: Sequence[tuple[Listed, Run]], ticked: list[str], reference: str, order: list[str]) -> None:
     st.subheader("Curves", anchor=False)
-    columns = run_rows.columns_of(opened)
-    if not columns:
+    measured = run_rows.columns_of(opened)
+    if not measured:
         st.caption("No run has finished an epoch with metrics yet.")
         return
-    by_title = {curves.title_of(name)[0]: name for name in columns}
+    by_title = {curves.title_of(name)[0]: name for name in measured}
     column = by_title[select("Metric", list(by_title), "curve")]
     wanted = ticked or order
     if reference != NOTHING and reference not in wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ class RunSummary:
     imported: bool = False
     parent: str | None = None
     network: str = ""
+    created: dt.datetime | None = None
     problem: str | None = None
 
 
@@ -57,6 +59,7 @@ def summarise(path: Path) -> RunSummary:
         imported=info.imported,
         parent=info.parent,
         network=info.network,
+        created=info.created,
     )
 
 

@@ -147,9 +147,11 @@ def test_a_shared_legend_names_parts_from_top_to_bottom() -> None:
 
 def test_one_epoch_has_no_curve_of_changes_and_nothing_is_awaited(open_page: Open, tmp_path: Path) -> None:
     synthetic.write_run(tmp_path / "runs" / "short", epochs=0, noted=False)
-    said = words(open_page("evolution", runs=tmp_path / "runs", run="short"))
-    assert "Only epoch 0 has maps of this image, so there is nothing to compare it with." in said
-    assert " yet" not in said.split("Only epoch 0")[1].splitlines()[0]
+    test = open_page("evolution", runs=tmp_path / "runs", run="short")
+    said = test.info[0].value
+    assert said == "Only epoch 0 has maps of this image, so there is nothing to compare it with."
+    kinds = [element.type for element in test.main]
+    assert kinds.index("info") < kinds.index("expander")  # above the image, in place of the scrubber
 
 
 def test_a_baseline_says_why_there_are_no_maps_and_what_it_has(open_page: Open) -> None:

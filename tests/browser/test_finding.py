@@ -94,6 +94,7 @@ def test_a_single_epoch_is_drawn_as_a_dot(tab: Tab, site: Site) -> None:
     for i in range(lines.count()):
         assert "h0" in (lines.nth(i).get_attribute("d") or "")
     expect(tab.page.get_by_text("Only epoch 0 has maps")).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Play")).to_have_count(0)
 
 
 def test_an_image_is_found_by_its_camera_and_stays_chosen(tab: Tab) -> None:

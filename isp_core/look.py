@@ -23,6 +23,7 @@ from safetensors.numpy import load_file, save_file
 
 from isp_core.assignment import ONE_TO_ONE
 from isp_core.data import DataSet, PictureError, read_picture, resize_picture
+from isp_core.data.records import IDENTITY_NAME
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Reading, chunks, join, read
 from isp_core.json_text import json_text
@@ -88,6 +89,8 @@ def look(source: Run, data: DataSet, out: Path, *, epoch: int | None = None, sho
         "weights": sha256(_weights(source, epoch)),
         "images": data.fingerprint,
     }
+    if IDENTITY_NAME in data.records:  # an earlier look may have left them out
+        key["names"] = True
     there = _earlier(out)
     if there is not None and all(there.get(name) == value for name, value in key.items()):
         known = tuple(str(reason) for reason in there.get("broken", ()))
@@ -251,7 +254,7 @@ def _write_run(
             "order": {},
         }
     )
-    writer = RunWriter.create(made, info, records[list(schema.RECORD_COLUMNS)])
+    writer = RunWriter.create(made, info, records)
     for split in TEST:
         writer.write_embeddings(split, epoch, whole.embeddings[rows[split]])
     if source.info.parts:

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
-from isp_app.reading import map_scores, part_truth, pictures, ranking, runs_access
+from isp_app.reading import map_scores, part_truth, people, pictures, ranking, runs_access
 from isp_app.settings import Settings
 from isp_core.data.readers.table import NAMED_TABLES, read_table
 from isp_core.errors import IspError
@@ -23,7 +23,13 @@ from isp_core.matching import part_share
 from isp_core.runs import Run, open_run
 from isp_core.runs.schema import RECORD_COLUMNS, MapKind, Split
 
-KNOWN = ("path", "label", "split", runs_access.IMAGE)  # columns that are of no use to find an image by
+KNOWN = (
+    "path",
+    "label",
+    "split",
+    runs_access.IMAGE,
+    people.IDENTITY_NAME,
+)  # columns that are of no use to find an image by
 MOST_VALUES = 60  # a text column with more different values is no filter
 PART, IOU, AP = "part ", "IoU ", "AP"
 

@@ -16,6 +16,7 @@ from PIL import Image
 from isp_app.cache_keys import KEYS
 from isp_app.drawing.encode import Pixels, Sprite, sprite, to_uri
 from isp_app.reading import runs_access
+from isp_app.reading.people import who
 from isp_app.rerun import once
 from isp_app.safety.names import UnsafeNameError, picture_path
 from isp_app.safety.uploads import DECODING
@@ -178,4 +179,4 @@ def _sprite(root: ImageFolder | None, paths: tuple[str, ...], width: int, height
 def describe(row: pd.Series) -> str:
     """A record in words: for alt texts."""
     camera = f"camera {row['camera']}" if int(row["camera"]) > 0 else "camera unknown"
-    return f"{Path(str(row['path'])).name}, person {row['identity']}, {camera}"
+    return f"{Path(str(row['path'])).name}, {who(row)}, {camera}"

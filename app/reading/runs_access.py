@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
+from isp_app.reading.people import with_unique_names
 from isp_app.rerun import once
 from isp_app.safety.names import distinct
 from isp_app.settings import Settings, embedded
@@ -143,7 +144,7 @@ def _require_tables(_run: Run, path: Path, records_state: str, states: tuple[Sta
 @st.cache_resource(hash_funcs=KEYS, max_entries=RUNS_KEPT, show_spinner=False)
 def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
     if split is None:
-        return open_run(path).records()
+        return with_unique_names(open_run(path).records())
     whole: pd.DataFrame = _records(path, token, None)  # read once for all splits
     part = whole[whole["split"] == split].reset_index(drop=True)
     return part.assign(**{IMAGE: distinct(part["path"].astype(str).to_list())})
@@ -151,7 +152,8 @@ def _records(path: Path, token: str, split: Split | None) -> pd.DataFrame:
 
 @once
 def records(run: Run, split: Split | None = None) -> pd.DataFrame:
-    """The run's records; shared between sessions: do not change it. Of one split, with a column IMAGE."""
+    """The run's records; shared between sessions: do not change it. Of one split, with a column IMAGE.
+    Where people are named, each has a name of its own (reading/people.py)."""
     return _records(run.path, records_token(run), split)
 
 

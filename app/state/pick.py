@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from isp_app.reading import runs_access
+from isp_app.reading import people, runs_access
 from isp_app.reading.runs_access import IMAGE
 from isp_app.safety.names import plain
 from isp_app.state import controls
@@ -83,40 +84,47 @@ def _from_url(table: pd.DataFrame) -> int | None:
     row = row_named(table, image) if image else None
     of_person = first_of(table, person) if person else None
     last = kept(table)
-    if row is None and of_person is not None and last is not None and str(table["identity"].iloc[last]) == person:
+    if row is None and of_person is not None and last is not None and last in set(_rows_of(table, person)):
         of_person = last
     found = of_person if row is None else row
     instead = table.iloc[[last or 0 if found is None else found]]
     if image and row is None:
         controls.not_found("Image", image, names(instead)[0])
     if person and of_person is None:
-        controls.not_found("Person", person, f"person {instead['identity'].iloc[0]}")
+        controls.not_found("Person", person, people.who(instead.iloc[0]))
     return found
 
 
-def first_of(table: pd.DataFrame, identity: str) -> int | None:
-    """The first image of a person; None where the table shows no one of that number."""
-    found = np.flatnonzero((table["identity"].astype(str) == identity).to_numpy())
+def first_of(table: pd.DataFrame, person: str) -> int | None:
+    """The first image of a person, by name or number; None where the table shows no one of either."""
+    found = _rows_of(table, person)
     return int(found[0]) if len(found) else None
 
 
-def person_and_picture(run: Run, split: Split, *, people: bool = False) -> int:
+def _rows_of(table: pd.DataFrame, person: str) -> npt.NDArray[np.int64]:
+    found = np.flatnonzero((people.keys(table) == person).to_numpy())
+    return found if len(found) else np.flatnonzero((table["identity"].astype(str) == person).to_numpy())
+
+
+def person_and_picture(run: Run, split: Split, *, known: bool = False) -> int:
     """Controls for person and image; the row that was chosen. The split is not empty.
 
-    people: distractors and junk are not offered; there is an image of a person.
+    known: distractors and junk are not offered; there is an image of a person.
     """
     table = runs_access.records(run, split)
     row, identities = chosen(table), table["identity"]
-    if people and identities.iloc[row] <= 0:
+    if known and identities.iloc[row] <= 0:
         instead = int(np.flatnonzero((identities > 0).to_numpy())[0])
         if kept(table) == row or st.query_params.get(PICTURE):
-            st.info(f"It is not known who is in {plain(names(table)[row])}; showing person {identities.iloc[instead]}.")
+            shown = plain(people.who(table.iloc[instead]))
+            st.info(f"It is not known who is in {plain(names(table)[row])}; showing {shown}.")
         row = instead
-    identity, name = str(table["identity"].iloc[row]), names(table)[row]
-    everyone = [str(one) for one in sorted(identities[identities > 0].unique() if people else identities.unique())]
-    own = table[table["identity"] == int(identity)]
+    person, name = people.keys(table).iloc[row], names(table)[row]
+    offered = table[identities > 0] if known else table
+    everyone = people.keys(offered.drop_duplicates("identity").sort_values("identity")).to_list()
+    own = table[identities == identities.iloc[row]]
     options = names(own)
-    st.session_state[PERSON], st.session_state[PICTURE] = identity, name
+    st.session_state[PERSON], st.session_state[PICTURE] = person, name
     left, right = st.columns([1, 2])
     left.selectbox("Person", everyone, key=PERSON, bind="query-params", on_change=controls.by_hand, args=(PERSON,))
     right.selectbox(

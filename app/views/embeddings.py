@@ -11,7 +11,7 @@ from isp_app import empty, explain
 from isp_app.components.plane import SHAPES, Class, Colouring, Corners, corners, plane
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
 from isp_app.drawing import exports
-from isp_app.reading import pictures, projection, runs_access
+from isp_app.reading import people, pictures, projection, runs_access
 from isp_app.reading.facts import Facts, as_text
 from isp_app.reading.projection import FEWEST, LIMITS, Plane
 from isp_app.reading.runs_access import IMAGE
@@ -64,6 +64,8 @@ def show(selection: Selection) -> None:
     table = _table(run, split, epoch, found, feature)
     _about(run, epoch, found, feature, len(vectors))
     value = table["part_share"] * 100 if colour == PART_SIZE else facts.values(colour).iloc[found.rows]
+    if colour == "identity":
+        value = people.keys(runs_access.records(run, split).iloc[found.rows])
     label = "part size, % of pixels" if colour == PART_SIZE else facts.label(colour)
     chosen, at, near = _plane(selection, run, split, epoch, feature, found, table, _colouring(value, label))
     if at is not None:
@@ -110,6 +112,7 @@ def _table(run: Run, split: Split, epoch: int, found: Plane, feature: str) -> pd
             "path": records["path"].to_numpy(),
             IMAGE: records[IMAGE].to_numpy(),
             "identity": records["identity"].to_numpy(),
+            **people.column(records),
             "camera": records["camera"].to_numpy(),
             "part_share": size.astype(np.float32),
         }
@@ -160,8 +163,8 @@ def _plane(
         found.points,
         [int(row) for row in found.rows],
         [
-            f"{n}, person {i}, camera {c}"
-            for n, i, c in zip(names(table), table["identity"], table["camera"], strict=True)
+            f"{n}, {who}, camera {c}"
+            for n, who, c in zip(names(table), people.words(table), table["camera"], strict=True)
         ],
         colouring,
         title=f"{feature} features on a plane",
@@ -232,7 +235,7 @@ def _neighbours(
         record = records.iloc[row]
         mark: Mark = "match" if record["identity"] == records["identity"].iloc[at] else "wrong"
         words = f"{pictures.describe(record)}, distance {distance:.3f}"
-        tiles.append(Tile(row, mark, f"{distance:.3f}", words, f"person {record['identity']}"))
+        tiles.append(Tile(row, mark, f"{distance:.3f}", words, people.who(record)))
     _grid(selection, run, split, [at, *(row for row, _ in near)], tiles, "Neighbours", f"near-{at}")
 
 
@@ -245,10 +248,7 @@ def _pictures(selection: Selection, run: Run, split: Split, table: pd.DataFrame,
     records = runs_access.records(run, split)
     st.subheader("In the lasso", anchor=False)
     st.caption(f"{len(chosen)} images" + (f", the first {SHOWN} shown" if len(chosen) > SHOWN else ""))
-    tiles = [
-        Tile(row, "none", f"person {records['identity'].iloc[row]}", pictures.describe(records.iloc[row]))
-        for row in rows
-    ]
+    tiles = [Tile(row, "none", people.who(records.iloc[row]), pictures.describe(records.iloc[row])) for row in rows]
     _grid(selection, run, split, rows, tiles, "Images in the lasso", "lasso-images")
 
 

@@ -10,7 +10,7 @@ from isp_app import empty, explain
 from isp_app.components.epoch_scrubber import Series, epoch_scrubber
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, overlay
-from isp_app.reading import curves, part_truth, pictures, runs_access
+from isp_app.reading import curves, part_truth, people, pictures, runs_access
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import not_found
@@ -174,6 +174,11 @@ def _downloads(run: Run, selection: Selection, row: int, epoch: int, epochs: lis
                 {
                     "image": str(record["path"]),
                     "identity": int(record["identity"]),
+                    **(
+                        {people.IDENTITY_NAME: people.who(record)}
+                        if people.named(runs_access.records(run, split))
+                        else {}
+                    ),
                     "camera": int(record["camera"]),
                     "parts": {part.index: part.name for part in palette.parts},
                     "epochs": epochs,
@@ -218,4 +223,4 @@ def _strip(run: Run, selection: Selection, rows: list[int], epochs: list[int]) -
 
 
 def _row_name(record: pd.Series) -> str:
-    return f"person {record['identity']}\ncamera {record['camera']}"
+    return f"{people.who(record)}\ncamera {record['camera']}"

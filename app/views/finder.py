@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.components.ranking_grid import Tile, ranking_grid
-from isp_app.reading import facts, pictures, runs_access
+from isp_app.reading import facts, people, pictures, runs_access
 from isp_app.reading.facts import Clause, Facts
 from isp_app.safety.names import plain
 from isp_app.state import controls, pick, search
@@ -33,22 +33,22 @@ CHOICES = 40  # any other column of numbers with at most so many values is offer
 _BY, _WRITTEN = "find-columns", "_find_written"
 
 
-def choose(selection: Selection, run: Run, split: Split, *, people: bool = False) -> int:
+def choose(selection: Selection, run: Run, split: Split, *, persons: bool = False) -> int:
     """Controls for the image: person and image, previous and next, and the finder. The row that is chosen.
 
-    people: only images of people are offered, and previous and next go from person to person.
+    persons: only images of people are offered, and previous and next go from person to person.
     """
     table = runs_access.records(run, split)
     known = _facts(selection, run, split)
     filters, wanted = _asked(known)
     opened = _expander(len(filters))
     rows = _rows(known, filters, wanted)
-    rows = rows[table["identity"].to_numpy()[rows] > 0] if people else rows
+    rows = rows[table["identity"].to_numpy()[rows] > 0] if persons else rows
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with right:
-        steps(table, _first_of_each(table, rows, pick.kept(table)) if people else rows)
+        steps(table, _first_of_each(table, rows, pick.kept(table)) if persons else rows)
     with left:
-        row = pick.person_and_picture(run, split, people=people)
+        row = pick.person_and_picture(run, split, known=persons)
     if opened.open:
         with opened:
             _gallery(known, filters, wanted, row)
@@ -100,7 +100,7 @@ def doors(run: Run, split: Split, row: int, here: str = "") -> None:
     """Links to everything that shows this image: its epochs, person, IoU and ranking. here: the page to leave out."""
     table = runs_access.records(run, split)
     record, image = table.iloc[row], pick.names(table)[row]
-    person = str(record["identity"])
+    person = people.keys(table.iloc[[row]]).iloc[0]
     with st.container(horizontal=True, width="content"):
         if here != "evolution" and run.info.parts:
             link("evolution", "All its epochs", ":material/movie:", split=split, pid=person, img=image)
@@ -233,7 +233,7 @@ def _gallery(
 def _below(table: pd.DataFrame, values: pd.Series | None, row: int) -> str:
     """What stands below a tile: the value that the images are sorted by, else the person."""
     if values is None:
-        return f"person {table['identity'].iloc[row]}"
+        return people.who(table.iloc[row])
     value = values.iloc[row]
     if isinstance(value, float):
         return "–" if value != value else f"{value:.1f}"
@@ -288,8 +288,23 @@ def _clause(known: Facts, name: str, wanted: Clause | None) -> Clause | None:
     options = sorted(facts.as_text(column).unique(), key=_natural)
     if wanted is not None:
         st.session_state[key] = [value for value in options if wanted.names(value)]
-    values = st.multiselect(label, options, key=key, placeholder=f"{len(options)} values: type to search")
+    called = _called(known) if name == "identity" else {}
+    values = st.multiselect(
+        label,
+        options,
+        key=key,
+        format_func=lambda value: called.get(value, value),
+        placeholder=f"{len(options)} values: type to search",
+    )
     return Clause(tuple(values)) if values else None
+
+
+def _called(known: Facts) -> dict[str, str]:
+    """What people are called, by their numbers in text; empty where nothing names them."""
+    table = runs_access.records(known.run, known.split)
+    if not people.named(table):
+        return {}
+    return dict(zip(table["identity"].astype(str), people.keys(table), strict=True))
 
 
 def _range(numbers: pd.Series, key: str, label: str, wanted: Clause | None) -> Clause | None:

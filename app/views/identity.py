@@ -10,7 +10,7 @@ from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
-from isp_app.reading import pictures, runs_access
+from isp_app.reading import people, pictures, runs_access
 from isp_app.safety.names import plain
 from isp_app.state import pick
 from isp_app.state.controls import select
@@ -43,7 +43,7 @@ def show(selection: Selection) -> None:
     if not (table["identity"] > 0).any():
         st.info("This split shows no one whose identity is known.")
         return
-    chosen = finder.choose(selection, run, split, people=True)
+    chosen = finder.choose(selection, run, split, persons=True)
     identity = table["identity"].iloc[chosen]
     two, three = st.columns(2)
     why = explain.stored_epochs(run, split) or None
@@ -85,7 +85,7 @@ def show(selection: Selection) -> None:
         )
         st.download_button(
             "Part presence (CSV)",
-            lambda: exports.csv(matrix, source, palette.rule),
+            lambda: exports.csv(matrix.assign(**people.column(table.loc[rows])), source, palette.rule),
             f"{source.stem}_person{identity}.csv",
             "text/csv",
             on_click="ignore",
@@ -232,5 +232,5 @@ def _sheet(
         lines.append(
             [overlay(image, labels, colours, 0.7 if image is not None else 1.0, size) for image, labels in pairs]
         )
-    footer = [f"{run.name}, K = {run.info.parts}, {split}, person {table.loc[rows[0], 'identity']}. {palette.rule}"]
+    footer = [f"{run.name}, K = {run.info.parts}, {split}, {people.who(table.loc[rows[0]])}. {palette.rule}"]
     return figures.sheet(lines, [], [], palette=palette, footer=footer)

@@ -11,7 +11,7 @@ from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, figures
 from isp_app.drawing.encode import Pixels, mask_uri, overlay
-from isp_app.reading import curves, paper, part_truth, pictures, runs_access
+from isp_app.reading import curves, paper, part_truth, people, pictures, runs_access
 from isp_app.safety.names import plain, slug
 from isp_app.state.controls import all_found, by_hand, select
 from isp_app.state.links import link
@@ -315,7 +315,7 @@ def _figure(selection: Selection, run: Run, runs: dict[str, Run], split: Split, 
         lines.append(line)
     titles = ["input", "ground truth", *(f"{n}: K = {r.info.parts}" for n, r in enumerate(runs.values(), start=1))]
     everything = union([*own.values(), part_truth.palette()])
-    captions = [f"person {table['identity'].iloc[one]}" for one in rows]
+    captions = [people.who(table.iloc[one]) for one in rows]
     names = (
         f"{n}: {name}" + (f" ({variant(r.info)})" if variant(r.info) else "")
         for n, (name, r) in enumerate(runs.items(), 1)

@@ -14,7 +14,7 @@ from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import sparks
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
-from isp_app.reading import curves, paper, pictures, run_rows, runs_access, tables
+from isp_app.reading import curves, paper, people, pictures, run_rows, runs_access, tables
 from isp_app.reading.runs_access import Listed
 from isp_app.safety.names import plain
 from isp_app.state.controls import all_found, arrived, by_hand, follow
@@ -131,7 +131,7 @@ def _first_sight(selection: Selection, run: Run) -> None:
     root, palette = pictures.picture_root(run, selection.settings), runs_access.palette(run)
     panels = [
         Panel(
-            f"person {table['identity'].iloc[row]}",
+            people.who(table.iloc[row]),
             pictures.describe(table.iloc[row]),
             mask_uri(palette.coded(labels)),
             pictures.uri(root, str(table["path"].iloc[row])),

@@ -12,7 +12,7 @@ from isp_app import empty, explain
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports
 from isp_app.drawing.encode import mask_uri
-from isp_app.reading import pictures, ranking, runs_access
+from isp_app.reading import people, pictures, ranking, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
 from isp_app.state.look import current_look
@@ -161,7 +161,7 @@ def _masks(selection: Selection, run: Run, epoch: int, q: int, g: int) -> None:
                 mask = None
         panels.append(
             Panel(
-                title=f"{title}: person {record['identity']}",
+                title=f"{title}: {people.who(record)}",
                 alt=f"{title}: {pictures.describe(record)}",
                 mask=mask,
                 image=pictures.uri(root, str(record["path"])),

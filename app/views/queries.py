@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
-from isp_app.reading import pictures, ranking, runs_access
+from isp_app.reading import people, pictures, ranking, runs_access
 from isp_app.reading.ranking import ERRORS
 from isp_app.safety.names import plain
 from isp_app.state import pick
@@ -127,7 +127,7 @@ def _wanted_query(table: pd.DataFrame, kept: pd.DataFrame) -> int:
 
 def _query_tile(row: int, record: pd.Series, scored: bool) -> Tile:
     if record["matches"] == 0 and not scored:
-        return Tile(row, "none", f"person {record['identity']}", pictures.describe(record))
+        return Tile(row, "none", people.who(record), pictures.describe(record))
     if record["matches"] == 0:
         return Tile(row, "none", "no match", f"{pictures.describe(record)}: the gallery has no true match")
     mark: Mark = "match" if record["first"] == 1 else "wrong"

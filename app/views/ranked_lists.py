@@ -10,7 +10,7 @@ import pandas as pd
 from isp_app.drawing import figures
 from isp_app.drawing.encode import Pixels
 from isp_app.drawing.exports import Provenance, provenance
-from isp_app.reading import pictures, runs_access
+from isp_app.reading import people, pictures, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.settings import Settings
 from isp_core.runs import Run
@@ -62,6 +62,7 @@ def table(lists: dict[Side, Ranked], query: pd.Series, count: int) -> pd.DataFra
                     "rank": np.arange(1, len(gallery) + 1),
                     "image": gallery["path"].to_numpy(),
                     "identity": gallery["identity"].to_numpy(),
+                    **people.column(gallery),
                     "camera": gallery["camera"].to_numpy(),
                     "distance": ranked.distances[:count],
                     "true_match": gallery["identity"].to_numpy() == query["identity"],

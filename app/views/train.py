@@ -17,7 +17,7 @@ from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, sparks
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.sparks import Spark
-from isp_app.reading import curves, pace, pictures, runs_access
+from isp_app.reading import curves, pace, people, pictures, runs_access
 from isp_app.safety.names import plain, valid_name
 from isp_app.settings import PROJECT
 from isp_app.state import jobs
@@ -315,7 +315,7 @@ def _maps(selection: Selection, run: Run) -> None:
     root = pictures.picture_root(run, selection.settings)
     panels = [
         Panel(
-            f"person {table['identity'].iloc[row]}",
+            people.who(table.iloc[row]),
             pictures.describe(table.iloc[row]),
             mask_uri(palette.coded(labels)),
             pictures.uri(root, str(table["path"].iloc[row])),

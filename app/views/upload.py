@@ -13,7 +13,7 @@ from isp_app.components.ranking_grid import Tile, ranking_grid
 from isp_app.drawing import exports, upload_files
 from isp_app.drawing.encode import mask_uri
 from isp_app.drawing.upload_files import Parsed
-from isp_app.reading import parse_upload, pictures, runs_access
+from isp_app.reading import parse_upload, people, pictures, runs_access
 from isp_app.reading.parse_upload import Network, Seen
 from isp_app.safety.names import escape, plain
 from isp_app.state.controls import all_found, by_hand
@@ -238,18 +238,18 @@ def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
             f"isp extract --run {empty.argument(run.path)} --epoch {epoch} --data DATA",
         )
         return
-    people = parse_upload.nearest_people(run, epoch, seen)
+    nearest = parse_upload.nearest_people(run, epoch, seen)
     records = runs_access.records(run, "gallery")
     root = pictures.picture_root(run, selection.settings)
     stored = [e for e in run.label_epochs("test") if e <= epoch] if run.info.parts else []
     palette = runs_access.palette(run)
     sprite = pictures.tiles(
-        run, root, "gallery", [one.row for one in people], palette, epoch=stored[-1] if stored else None
+        run, root, "gallery", [one.row for one in nearest], palette, epoch=stored[-1] if stored else None
     )
     tiles = []
-    for i, one in enumerate(people, start=1):
+    for i, one in enumerate(nearest, start=1):
         record = records.iloc[one.row]
-        who = f"person {record['identity']}" if record["identity"] > 0 else "distractor"
+        who = people.who(record) if record["identity"] > 0 else "distractor"
         words = f"rank {i}, distance {one.distance:.3f}: {pictures.describe(record)}, nearest of {one.pictures}"
         tiles.append(Tile(one.row, "none", f"{i} · {one.distance:.3f}", words, who))
     ranking_grid(tiles, sprite, palette, title="Nearest people in the gallery", key="nearest")

@@ -15,7 +15,7 @@ from isp_core.data.label_files import PARSER_FOLDER
 from isp_core.data.readers import load
 from isp_core.data.readers.naming import NameParts, parse_name
 from isp_core.data.readers.splitting import came_without_splits
-from isp_core.data.records import UNKNOWN_CAMERA, DataError, DataSet, leave_one_out, make_records
+from isp_core.data.records import COLUMNS, UNKNOWN_CAMERA, DataError, DataSet, leave_one_out, make_records
 from isp_core.images import IMAGE_SUFFIXES, images_below
 from isp_core.paths import as_path
 
@@ -51,7 +51,9 @@ def read_crops(folder: Path, *, names: bool = True) -> DataSet:
     if not (came_without_splits(data.notes) or data.split("query").empty or data.split("gallery").empty):
         return _test_set(data)
     whole = data.records
-    return _pooled(data.root, data.name, whole["path"].tolist(), whole["identity"].tolist(), whole["camera"].tolist())
+    extra = whole.drop(columns=list(COLUMNS))
+    people, cameras = whole["identity"].tolist(), whole["camera"].tolist()
+    return _pooled(data.root, data.name, whole["path"].tolist(), people, cameras, extra=extra)
 
 
 def _known(folder: Path) -> DataSet | None:
@@ -89,9 +91,17 @@ def _plain(folder: Path, names: bool) -> DataSet:
 
 
 def _pooled(
-    root: Path, name: str, paths: Sequence[str], people: Sequence[int], cameras: Sequence[int], *, told: bool = True
+    root: Path,
+    name: str,
+    paths: Sequence[str],
+    people: Sequence[int],
+    cameras: Sequence[int],
+    *,
+    told: bool = True,
+    extra: pd.DataFrame | None = None,
 ) -> DataSet:
-    """Every image in the gallery and, if it shows a person, among the queries. told: whether identities are known."""
+    """Every image in the gallery and, if it shows a person, among the queries. told: whether identities are known.
+    extra: further columns."""
     if told:
         note = f"{len({one for one in people if one > 0})} people, by their names or folders."
         known = len({one for one in cameras if one > 0})
@@ -99,7 +109,7 @@ def _pooled(
     else:
         people = list(range(1, len(paths) + 1))
         note = "The names tell no identities: each image counts as another person."
-    records, moved = make_records(paths, people, cameras, ["gallery"] * len(paths))
+    records, moved = make_records(paths, people, cameras, ["gallery"] * len(paths), extra=extra)
     gallery = leave_one_out(records)
     query = gallery[gallery["identity"] > 0].assign(split="query")
     both = pd.concat([gallery, query]).sort_values(["split", "path"], kind="stable", ignore_index=True)

@@ -52,10 +52,11 @@ def _typed(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(filled, errors="coerce")
     if bool((numbers.notna() == filled.notna()).all()) and bool(np.isfinite(numbers.dropna()).all()):
         return numbers
-    return column.map(_bounded).astype("str")
+    return column.map(bounded).astype("str")
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
+    """A text from outside as it may be kept: printable, of at most MAX_TEXT characters."""
     text = shown(text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

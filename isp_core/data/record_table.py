@@ -13,7 +13,7 @@ import pandas as pd
 
 from isp_core.data import extra_columns
 from isp_core.data.readers.naming import number_people, parse_integer
-from isp_core.data.records import JUNK, SPLITS, UNKNOWN_CAMERA, DataError
+from isp_core.data.records import IDENTITY_NAME, JUNK, SPLITS, UNKNOWN_CAMERA, DataError
 from isp_core.tables import column_names, read_table
 
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
@@ -77,22 +77,33 @@ def read_record_table(file: Path) -> RecordTable:
         empty = next((row for row, cell in enumerate(cells[what]) if not cell), None)
         if empty is not None:
             raise DataError(f"{where[empty]}: the {what} is empty{advice}")
-    identities, notes = numbered_identities(where, cells["identity"])
+    people = numbered_identities(where, cells["identity"])
     cameras, more = _cameras(cells.get("camera", [""] * len(where)))
     extra, left_out = extra_columns.keep(frame.drop(columns=list(columns.values())).reset_index(drop=True))
+    if people.names is not None and IDENTITY_NAME not in extra:
+        extra.insert(0, IDENTITY_NAME, people.names)
     return RecordTable(
         where,
         cells["path"],
-        identities,
+        people.identities,
         cameras,
         _splits(where, cells["split"]) if "split" in cells else None,
         cells.get("subset", [""] * len(where)),
         extra,
-        (*notes, *more, *left_out),
+        (*people.notes, *more, *left_out),
     )
 
 
-def numbered_identities(where: list[str], texts: list[str]) -> tuple[list[int], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Numbered:
+    """The identity of each row as a number; what it is called, None where the numbers are all there is."""
+
+    identities: list[int]
+    names: list[str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def numbered_identities(where: list[str], texts: list[str]) -> Numbered:
     """Identities as numbers, from texts; `where` says which row is at fault.
 
     0 is left to make_records: with splits, it can truly be a distractor.
@@ -100,12 +111,12 @@ def numbered_identities(where: list[str], texts: list[str]) -> tuple[list[int], 
     numbers = [parse_integer(text) for text in texts]
     kept = [number for number in numbers if number is not None]
     if len(kept) < len(numbers):
-        named, notes = number_people(texts)
-        return [named[text] for text in texts], notes
+        people = number_people(texts)
+        return Numbered([people.numbers[text] for text in texts], people.names_of(texts), people.notes)
     below = next((row for row, number in enumerate(kept) if number < JUNK), None)
     if below is not None:
         raise DataError(f"{where[below]}: identity {kept[below]}; people count from 1, -1 is junk, 0 a distractor")
-    return kept, ()
+    return Numbered(kept)
 
 
 def _cameras(texts: list[str]) -> tuple[list[int], tuple[str, ...]]:

@@ -27,6 +27,9 @@ VALIDATION: Split = "validation"
 """Training identities that `DataSet.hold_out` keeps from training, so that choices need not look at test."""
 COLUMNS = ("path", "identity", "camera", "split", "subset")
 
+IDENTITY_NAME = "identity_name"
+"""A further column of records whose identities are named: the name of each image's person."""
+
 JUNK = -1  # an image that neither helps nor harms a ranking (Market-1501's "-1")
 DISTRACTOR = 0  # an image of no one who is searched for (Market-1501's "0000")
 UNKNOWN_CAMERA = -1
@@ -47,8 +50,9 @@ class DataSet:
         records: one row per image, sorted by (split, path), with a fresh RangeIndex:
             path (str, "/" as separator), identity (int64: 1.. a person, 0 distractor, -1 junk; training has people
             only), camera (int64: 1.., -1 unknown), split (SPLITS, and "validation" once people are held out),
-            subset (str: "" or a name such as "occluded"); then what other columns the table that it was read from has,
-            numbers or texts (isp_core.data.extra_columns).
+            subset (str: "" or a name such as "occluded"); then, where folders or a table name people,
+            IDENTITY_NAME (str), and what other columns the table that it was read from has, numbers or texts
+            (isp_core.data.extra_columns).
         notes: what the reader decided and the user should know, one sentence each.
         layout: which reader read it ("Market-1501", "CSV", ...).
     """

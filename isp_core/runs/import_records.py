@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from isp_core.data.record_table import numbered_identities, read_record_table
-from isp_core.data.records import COLUMNS, DataSet, make_records
+from isp_core.data.records import COLUMNS, IDENTITY_NAME, DataSet, make_records
 from isp_core.errors import IspError
 from isp_core.runs.arrays import Arrays, first, held, row_values
 from isp_core.runs.schema import SPLITS, RunError, Split
@@ -202,10 +202,16 @@ def _of_file(arrays: Arrays, file: Path | None) -> Records:
         people += _texts(ids)
         cameras.append(np.full(count, -1) if camera is None else _whole(camera, f"{file}: camera"))
         splits += [split] * count
-    identities, notes = numbered_identities([f"{file}, row {row}" for row in range(len(people))], people)
-    numbers = np.asarray(identities, np.int64)
+    numbered = numbered_identities([f"{file}, row {row}" for row in range(len(people))], people)
     return _ordered(
-        paths, numbers, np.concatenate(cameras), splits, [""] * len(paths), file.stem if file else "", notes
+        paths,
+        np.asarray(numbered.identities, np.int64),
+        np.concatenate(cameras),
+        splits,
+        [""] * len(paths),
+        file.stem if file else "",
+        numbered.notes,
+        None if numbered.names is None else pd.DataFrame({IDENTITY_NAME: numbered.names}),
     )
 
 

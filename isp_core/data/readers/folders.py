@@ -17,7 +17,7 @@ import numpy as np
 
 from isp_core.data.readers.files import by_lower_name, name_some, subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
-from isp_core.data.readers.naming import number_people, parse_camera, parse_name
+from isp_core.data.readers.naming import People, number_people, parse_camera, parse_name
 from isp_core.data.readers.splitting import QUERY_RULE, choose_queries, split_identities
 from isp_core.data.records import UNKNOWN_CAMERA
 from isp_core.images import has_images, images_in
@@ -72,9 +72,11 @@ def _recognises_flat(root: Path) -> bool:
 
 def _read_people(root: Path) -> Found:
     pictures = [path for folder in subfolders(root) for path in images_in(folder)]
-    numbers, notes = number_people([path.parent.name for path in pictures])
-    people = [numbers[path.parent.name] for path in pictures]
-    found = _split_by_rule(root, pictures, people, [parse_camera(path.name) for path in pictures])
+    texts = [path.parent.name for path in pictures]
+    people = number_people(texts)
+    cameras = [parse_camera(path.name) for path in pictures]
+    found = _split_by_rule(root, pictures, [people.numbers[text] for text in texts], cameras, people, texts)
+    notes = people.notes
     empty = [folder.name for folder in subfolders(root) if not has_images(folder)]
     if empty:
         notes = (*notes, f"Folders without images: {', '.join(empty)}.")
@@ -88,23 +90,33 @@ def _read_flat(root: Path) -> Found:
     )
 
 
-def _split_by_rule(root: Path, pictures: Sequence[Path], people: Sequence[int], cameras: Sequence[int]) -> Found:
+def _split_by_rule(
+    root: Path,
+    pictures: Sequence[Path],
+    identities: Sequence[int],
+    cameras: Sequence[int],
+    people: People | None = None,
+    texts: Sequence[str] = (),
+) -> Found:
+    """people: how the identities were numbered; texts: what each image's person is called, where they have names."""
     relative = [path.relative_to(root).as_posix() for path in pictures]
-    splits, rule = split_identities(relative, np.asarray(people, np.int64), np.asarray(cameras, np.int64))
+    splits, rule = split_identities(relative, np.asarray(identities, np.int64), np.asarray(cameras, np.int64))
     collector = Collector(root)
-    for path, identity, camera, split in zip(pictures, people, cameras, splits, strict=True):
-        collector.add(path, identity, camera, split)
-    return collector.found(rule)
+    called = texts or [""] * len(pictures)
+    for path, identity, camera, split, text in zip(pictures, identities, cameras, splits, called, strict=True):
+        collector.add(path, identity, camera, split, text=text)
+    return collector.found(rule, people=people)
 
 
 def _read_splits(root: Path) -> Found:
     present = _split_folders(root)
     used, more = _assign_splits(present)
     pictures = [(path, split, *_person(path, place)) for place, split in used for path in _images_of(place)]
-    numbers, notes = number_people([person for _, _, person, _ in pictures])
+    people = number_people([person for _, _, person, _ in pictures])
+    notes = people.notes
     collector = Collector(root)
     for path, split, person, camera in pictures:
-        collector.add(path, numbers[person], camera, split)
+        collector.add(path, people.numbers[person], camera, split, text=person)
     test = [i for i, split in enumerate(collector.splits) if split == "test"]
     if test:
         queries = choose_queries(
@@ -118,7 +130,7 @@ def _read_splits(root: Path) -> Found:
     beside = [folder.name for folder in subfolders(root) if folder not in present.values()]
     if beside:
         notes = (*notes, f"Folders that are no split are left out: {name_some(beside)}.")
-    return collector.found(*notes, *more)
+    return collector.found(*notes, *more, people=people)
 
 
 def _images_of(place: Path) -> list[Path]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from isp_core.data.records import make_records
+from isp_core.data.readers.naming import People
+from isp_core.data.records import IDENTITY_NAME, make_records
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,21 @@ class Collector:
     cameras: list[int] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     subsets: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
-    def add(self, path: Path, identity: int, camera: int, split: str, subset: str = "") -> None:
-        """Appends one image; `path` lies under the root."""
+    def add(self, path: Path, identity: int, camera: int, split: str, subset: str = "", text: str = "") -> None:
+        """Appends one image; `path` lies under the root. text: what its person is called."""
         self.paths.append(path.relative_to(self.root).as_posix())
         self.identities.append(identity)
         self.cameras.append(camera)
         self.splits.append(split)
         self.subsets.append(subset)
+        self.texts.append(text)
 
-    def found(self, *notes: str) -> Found:
-        """The table, with the reader's own notes before those of the table."""
-        records, more = make_records(self.paths, self.identities, self.cameras, self.splits, self.subsets)
+    def found(self, *notes: str, people: People | None = None) -> Found:
+        """The table, with the reader's own notes before those of the table. people: how the persons were numbered, who
+        may have names."""
+        names = None if people is None else people.names_of(self.texts)
+        extra = None if names is None else pd.DataFrame({IDENTITY_NAME: names})
+        records, more = make_records(self.paths, self.identities, self.cameras, self.splits, self.subsets, extra)
         return Found(self.root, records, (*notes, *more))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from isp_core.data.extra_columns import bounded as name_text
 from isp_core.data.records import DISTRACTOR, JUNK, UNKNOWN_CAMERA
 
 # "0002_c1s1_000451_03" (Market-1501), "0001_c2_f0046182" (DukeMTMC-reID), "0001_c1_01" (CUHK03-NP), "-1_c3s2_..." junk
@@ -58,16 +59,30 @@ def parse_integer(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def number_people(names: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """A number for every identity's name, and notes on how.
+@dataclass(frozen=True)
+class People:
+    """Identities by what folders or tables call them: numbers by name, notes on how they were numbered, and whether the
+    names say more than the numbers."""
+
+    numbers: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    named: bool = False
+
+    def names_of(self, texts: Sequence[str]) -> list[str] | None:
+        """The names of images' people, for `IDENTITY_NAME`; None where the numbers say the same."""
+        return [name_text(text) for text in texts] if self.named else None
+
+
+def number_people(names: Sequence[str]) -> People:
+    """A number for every identity's name.
 
     Names that all are integers keep their number, with Market-1501's meaning of -1 (junk) and, where -1 occurs too or
     nothing lies at 0, of 0 (distractor). Integers from 0 without a -1 are people counted from zero: moved up by one.
     All other names are numbered 1, 2, ... in their order.
 
-    >>> number_people(["0002", "0010"])[0]
+    >>> number_people(["0002", "0010"]).numbers
     {'0002': 2, '0010': 10}
-    >>> number_people(["ben", "anna"])[0]
+    >>> number_people(["ben", "anna"]).numbers
     {'anna': 1, 'ben': 2}
     """
     distinct = sorted(set(names))
@@ -75,8 +90,8 @@ def number_people(names: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]
     plain = len(numbers) == len(distinct) == len(set(numbers.values())) and all(n >= JUNK for n in numbers.values())
     if not plain:
         note = "Identities are named, not numbered: they are counted from 1 in the order of their names."
-        return {name: i for i, name in enumerate(distinct, start=1)}, (note,)
+        return People({name: i for i, name in enumerate(distinct, start=1)}, (note,), named=True)
     if DISTRACTOR in numbers.values() and JUNK not in numbers.values():
         note = "Identities were numbered from 0; all are moved up by one, since 0 means distractor."
-        return {name: number + 1 for name, number in numbers.items()}, (note,)
-    return numbers, ()
+        return People({name: number + 1 for name, number in numbers.items()}, (note,))
+    return People(numbers)

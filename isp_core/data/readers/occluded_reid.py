@@ -38,12 +38,12 @@ def _read(root: Path) -> Found:
     ]
     if not pictures:
         raise DataError(f"{root}: no images in {' or '.join(FOLDERS)}, nor in the identities' folders under them")
-    numbers, notes = number_people([name for _, name, _ in pictures])
+    people = number_people([name for _, name, _ in pictures])
     collector = Collector(root)
     for path, name, folder in pictures:
         split, subset = FOLDERS[folder]
-        collector.add(path, numbers[name], UNKNOWN_CAMERA, split, subset)
-    return collector.found(*notes)
+        collector.add(path, people.numbers[name], UNKNOWN_CAMERA, split, subset, name)
+    return collector.found(*people.notes, people=people)
 
 
 READER = Reader("Occluded-REID", "occluded_body_images/ + whole_body_images/", _recognises, _read)

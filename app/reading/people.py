@@ -1,0 +1,65 @@
+"""Who is on an image, in words: the name that the records know, else the number. The one place that decides it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from isp_core.data.records import IDENTITY_NAME
+
+__all__ = ["IDENTITY_NAME", "column", "keys", "named", "who", "with_unique_names", "words"]
+
+
+def with_unique_names(records: pd.DataFrame) -> pd.DataFrame:
+    """The records with a text per image's name, different for different people; unchanged where people have no names.
+
+    A run's records come from anywhere: a name that two people have is followed by their numbers, and a person without a
+    name, or with several, is called by the number.
+
+    >>> table = pd.DataFrame({"identity": [1, 2, 3, 3], IDENTITY_NAME: ["ben", "ben", "anna", ""]})
+    >>> with_unique_names(table)[IDENTITY_NAME].tolist()
+    ['ben (1)', 'ben (2)', 'anna', 'anna']
+    """
+    if IDENTITY_NAME not in records:
+        return records
+    texts = records[IDENTITY_NAME].astype("string").fillna("").str.strip()
+    pairs = pd.DataFrame({"who": records["identity"], "name": texts})[(texts != "") & (records["identity"] > 0)]
+    first = pairs.drop_duplicates("who").set_index("who")["name"]
+    numbers = set(records["identity"].astype(str))
+    twice = first.duplicated(keep=False) | first.isin(numbers)
+    unique = first.where(~twice, first + " (" + first.index.astype(str) + ")")
+    called = records["identity"].map(unique)
+    return records.assign(**{IDENTITY_NAME: called.fillna(records["identity"].astype(str)).astype(str)})
+
+
+def named(records: pd.DataFrame) -> bool:
+    """Whether the records know names."""
+    return IDENTITY_NAME in records
+
+
+def keys(records: pd.DataFrame) -> pd.Series:
+    """What controls and the URL call each image's person: the name, else the number."""
+    return records[IDENTITY_NAME if named(records) else "identity"].astype(str)
+
+
+def column(records: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The names as a further column of a file; none where there are none."""
+    return {IDENTITY_NAME: records[IDENTITY_NAME].to_numpy()} if named(records) else {}
+
+
+def who(record: pd.Series) -> str:
+    """One image's person in words.
+
+    >>> who(pd.Series({"identity": 7})), who(pd.Series({"identity": 7, IDENTITY_NAME: "anna"}))
+    ('person 7', 'anna')
+    """
+    return _words(str(record["identity"]), str(record.get(IDENTITY_NAME, "")))
+
+
+def words(records: pd.DataFrame) -> list[str]:
+    """`who` of each image."""
+    return [_words(*pair) for pair in zip(records["identity"].astype(str), keys(records), strict=True)]
+
+
+def _words(number: str, name: str) -> str:
+    return name if name not in ("", number) else f"person {number}"

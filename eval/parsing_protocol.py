@@ -6,7 +6,7 @@ Out of scope: the formulas (isp_core.metrics.part_scores), label spaces (isp_cor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from isp_core.assignment import Measured, decide
 from isp_core.data import DataError
 from isp_core.matching import part_share
+from isp_core.matching.visibility_rules import CALIBRATED, EQ8
 from isp_core.metrics.agreement import ari, nmi, on_all_pixels, on_foreground
 from isp_core.metrics.bootstrap import IDENTITIES, IMAGES, bootstrap, bootstrap_interval
 from isp_core.metrics.ground_truth import Truth, read_truth
@@ -37,6 +38,7 @@ from isp_core.metrics.part_scores import (
 )
 from isp_core.metrics.presence import (
     ALARM_SHARE,
+    Visibility,
     judge_alarms,
     judge_visibility,
     truth_presence,
@@ -130,6 +132,9 @@ def evaluate(
     identities = np.arange(len(maps.paths)) if maps.identities is None else maps.identities
     groups = identities[truth.found] if resample == IDENTITIES else None
     foreground = maps.foreground[truth.found]
+    visible = {EQ8: part_share(labels, k) > 0}
+    if maps.visible is not None:
+        visible[CALIBRATED] = maps.visible[truth.found]
     ambiguous, on_ambiguous = _ambiguous(labels, targets, constant, foreground, maps.foreground_is, k)
     return Parsing(
         run=run.name,
@@ -151,7 +156,9 @@ def evaluate(
             for a in assignments
         },
         agreement=_agreement(counts, targets, constant, groups),
-        presence={a: _presence(labels, targets, a, k, alarm_share, groups) for a in assignments},
+        presence={
+            a: _presence(part_share(labels, k), visible, targets, a, k, alarm_share, groups) for a in assignments
+        },
         ambiguous=ambiguous,
         yardsticks=_yardsticks(run, maps, truth, constant, groups, yardsticks, notes, progress),
         purity=part_purity(counts, identities[truth.found]),
@@ -291,16 +298,25 @@ def _iou(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _presence(
-    labels: Labels, targets: Labels, assignment: Assignment, k: int, alarm_share: float, groups: Groups
+    share: npt.NDArray[np.float32],
+    visible: Mapping[str, npt.NDArray[np.bool_]],
+    targets: Labels,
+    assignment: Assignment,
+    k: int,
+    alarm_share: float,
+    groups: Groups,
 ) -> Presence:
-    """Classes that the truth shows nowhere, or that no part stands for, are left out: there is nothing to agree on."""
-    share, visibility, alarms = part_share(labels, k), {}, None  # (N, K-1)
+    """share (N, K-1): of the pixels; visible (N, K-1) by the names of visibility rules. Classes that the truth shows
+    nowhere, or that no part stands for, are left out: there is nothing to agree on."""
+    visibility: dict[str, dict[str, Visibility]] = {rule: {} for rule in visible}
+    alarms = None
     for name in PARTS:
         chosen = [part - 1 for part in assignment.parts_of(name, k)]
         presence = truth_presence(targets, name)
         if not chosen or not (presence == 1).any():
             continue
-        visibility[name] = judge_visibility(share[:, chosen].max(axis=1) > 0, presence)
+        for rule, flags in visible.items():
+            visibility[rule][name] = judge_visibility(flags[:, chosen].any(axis=1), presence)
         if name == "belongings":
             alarms = judge_alarms(share[:, chosen].sum(axis=1), presence, alarm_share, groups)
     return Presence(visibility, alarms)

@@ -6,6 +6,7 @@ Out of scope: how they are made (eval.parsing_protocol).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,12 +110,13 @@ class YardstickScore:
 
 @dataclass(frozen=True)
 class Presence:
-    """Whether a class is seen in the images that have it, and only there, under one rule.
+    """Whether a class is seen in the images that have it, and only there, under one assignment of parts.
 
+    visibility: by the name of a visibility rule (isp_core.matching.VISIBILITY_RULES), then of a class.
     alarms: of the belongings alone; None where the ground truth has no such class, or no part stands for it.
     """
 
-    visibility: dict[str, Visibility]
+    visibility: dict[str, dict[str, Visibility]]
     alarms: Alarms | None
 
 
@@ -193,14 +195,19 @@ class Parsing:
         return frame
 
     def visibility_table(self) -> pd.DataFrame:
-        """One row per rule and class: Eq. 8 against ground truth, image by image, in per cent; n are images."""
+        """One row per rule of assignment, visibility rule and class: visible parts against ground truth, image by
+        image, in per cent; n are images."""
         rows = []
-        for assignment, presence in self.presence.items():
-            for name, v in presence.visibility.items():
-                parts = ", ".join(map(str, assignment.parts_of(name, self.parts)))
-                figures = (v.balanced, v.always_balanced, v.found, v.rejected, v.accuracy, v.always_accuracy)
-                rows.append((assignment.rule, name, parts, v.present, v.absent, *(100 * f for f in figures)))
+        for assignment, by, name, v in self._visibility():
+            parts = ", ".join(map(str, assignment.parts_of(name, self.parts)))
+            figures = (v.balanced, v.always_balanced, v.found, v.rejected, v.accuracy, v.always_accuracy)
+            rows.append((assignment.rule, by, name, parts, v.present, v.absent, *(100 * f for f in figures)))
         return pd.DataFrame(rows, columns=_VISIBILITY_COLUMNS)
+
+    def _visibility(self) -> Iterator[tuple[Assignment, str, str, Visibility]]:
+        for assignment, presence in self.presence.items():
+            for by, classes in presence.visibility.items():
+                yield from ((assignment, by, name, found) for name, found in classes.items())
 
     def pictures_table(self) -> pd.DataFrame:
         """One row per image, in per cent: IoU of each class by the first rule, and the foreground's IoU and AUC on
@@ -214,7 +221,9 @@ class Parsing:
             {
                 "rule": assignment.rule,
                 "rows": [_plain(score) for score in scores],
-                "visibility": [{"target": n, **asdict(v)} for n, v in self.presence[assignment].visibility.items()],
+                "visibility": [
+                    {"target": name, "by": by, **asdict(v)} for a, by, name, v in self._visibility() if a is assignment
+                ],
                 "belongings": None if (alarms := self.presence[assignment].alarms) is None else asdict(alarms),
             }
             for assignment, scores in self.scores.items()
@@ -269,6 +278,7 @@ _COLUMNS = [
 ]
 _VISIBILITY_COLUMNS = [
     "rule",
+    "visible by",
     "class",
     "parts",
     "n with",

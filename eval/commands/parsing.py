@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # all that is written to files; a terminal is too narrow for it
 _SHOWN = ["rule", "class", "parts", "IoU", "95 %", "constant", "IoU per image", "mean with complement"]
 _VISIBILITY_SHOWN = [
-    *("rule", "class", "parts", "n with", "n without", "balanced accuracy", "always visible"),
+    *("rule", "visible by", "class", "parts", "n with", "n without", "balanced accuracy", "always visible"),
     *("found where present", "hidden where absent"),
 ]
 
@@ -90,6 +90,7 @@ def judge_parsing(
     # imported here: --help need not wait for torch
     from isp_core.data import load
     from isp_core.data.label_files import require_label_folder
+    from isp_core.matching.visibility_rules import describe_rule
     from isp_core.runs import open_run
     from isp_eval.label_maps import maps_of, maps_of_pictures
     from isp_eval.parsing_protocol import TrainingTruth, evaluate
@@ -125,7 +126,7 @@ def judge_parsing(
         write_table(found.agreement_table(), out, f"{found.name}-agreement", f"Parts and classes, {caption}")
         write_table(found.purity_table(), out, f"{found.name}-purity", f"Parts of {caption}")
         write_csv(found.pictures_table(), out, f"{found.name}-images")
-        write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts (Eq. 8) of {caption}")
+        write_table(found.visibility_table(), out, f"{found.name}-visibility", f"Visible parts of {caption}")
     if as_json:
         typer.echo(kept, err=True)
         print_json(found.document())
@@ -135,9 +136,10 @@ def judge_parsing(
         f"agreement of parts and classes, without assigning one to the other:\n{text(found.agreement_table())}\n"
     )
     typer.echo(f"where each part's pixels lie, and their purity:\n{text(found.purity_table())}\n")
+    visible = found.visibility_table()
     typer.echo(
-        "is the part visible (Eq. 8: one pixel is enough) in the images whose ground truth shows it, and only there?\n"
-        f"{text(found.visibility_table()[_VISIBILITY_SHOWN])}"
+        "is the part visible in the images whose ground truth shows it, and only there? Visible by "
+        f"{', or by '.join(map(describe_rule, visible['visible by'].unique()))}:\n{text(visible[_VISIBILITY_SHOWN])}"
     )
     for assignment, presence in found.presence.items():
         if presence.alarms is not None:

@@ -154,7 +154,7 @@ def _agreement(study: Study, found: Parsings) -> Table:
 
 
 def _presence(study: Study, found: Parsings) -> list[Table]:
-    """Eq. 8 against ground truth in test images, and false alarms of belongings where it has them; not in the paper."""
+    """Visible parts against ground truth in test images, and false alarms of belongings where it has them."""
     visible, belongings = [], []
     for run, split, parsing in _each(found):
         if split != "test":
@@ -177,8 +177,8 @@ def _presence(study: Study, found: Parsings) -> list[Table]:
             belongings.append(row)
     tables = []
     if visible:
-        frame = mean_over_seeds(pd.concat(visible, ignore_index=True), ["run", "rule", "class", "parts"])
-        caption = "Visible parts (Eq. 8) in test images, beside always saying visible"
+        frame = mean_over_seeds(pd.concat(visible, ignore_index=True), ["run", "rule", "visible by", "class", "parts"])
+        caption = "Visible parts in test images, beside always saying visible"
         tables.append(Table(f"visibility-{study}", caption, frame))
     if belongings:
         every = (presence.alarms for _, _, parsing in _each(found) for presence in parsing.presence.values())

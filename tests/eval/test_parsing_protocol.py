@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from isp_core.errors import IspError
+from isp_core.matching.visibility_rules import CALIBRATED, EQ8
 from isp_core.metrics.spaces import LabelSpace, load_space
 from isp_core.runs import Run, RunWriter
 from isp_eval.label_maps import Split, maps_of
@@ -167,7 +168,7 @@ def test_belongings_are_judged_on_people_without_any(run: Run, truth: Path) -> N
     assert everywhere.alarms is not None
     assert (everywhere.alarms.false.mean, everywhere.alarms.hits.mean) == (1, 1)
     assert (everywhere.alarms.false.n, everywhere.alarms.hits.n) == (6, 6)
-    assert everywhere.visibility["belongings"].balanced == 0.5
+    assert everywhere.visibility[EQ8]["belongings"].balanced == 0.5
 
     labels = maps.labels.copy()
     labels[(labels == 3) & ~np.array(bags)[:, None, None]] = 2
@@ -175,7 +176,7 @@ def test_belongings_are_judged_on_people_without_any(run: Run, truth: Path) -> N
     seen = found.presence[next(iter(found.scores))]
     assert seen.alarms is not None
     assert (seen.alarms.false.mean, seen.alarms.hits.mean) == (0, 1)
-    assert seen.visibility["belongings"].balanced == 1
+    assert seen.visibility[EQ8]["belongings"].balanced == 1
     document = found.document()["rules"][0]
     assert document["belongings"]["threshold"] == 0.01
     assert [row["target"] for row in document["visibility"]] == ["head", "upper", "legs", "shoes", "belongings"]
@@ -185,7 +186,7 @@ def test_where_truth_has_no_belongings_nothing_is_said_of_them(run: Run, truth: 
     found = evaluate(run, truth, load_space("lip"))
     for presence in found.presence.values():
         assert presence.alarms is None
-        assert "belongings" not in presence.visibility
+        assert "belongings" not in presence.visibility[EQ8]
 
 
 def test_the_command_shows_visibility_and_false_alarms(
@@ -200,6 +201,29 @@ def test_the_command_shows_visibility_and_false_alarms(
     written = {file.name for file in (tmp_path / "tables").iterdir()}
     stem = "parsing-epoch_0001-test-walkers"
     assert {f"{stem}.tex", f"{stem}-purity.md", f"{stem}-visibility.csv", f"{stem}-images.csv"} <= written
+
+
+def test_the_calibrated_rule_is_evaluated_beside_eq_8(run: Run, truth: Path) -> None:
+    """Half of the images hide a part that the maps show everywhere: Eq. 8 sees it in all, thresholds in its half."""
+    paths = [*run.records("query").path, *run.records("gallery").path]
+    for path in paths[::2]:
+        file = (truth / path).with_suffix(".npy")
+        labels = np.load(file)
+        np.save(file, np.where(np.isin(labels, (18, 19)), 0, labels))
+    maps = maps_of(run, "test", None)
+    assert maps.visible is None  # no thresholds, or no probabilities to compare with them
+    hidden = np.array([i % 2 == 0 for i in range(len(paths))])
+    visible = np.ones((len(paths), run.info.parts - 1), bool)
+    rule, before = next(iter(judge(run, maps, truth, load_space("lip")).presence.items()))
+    shoes = [part - 1 for part in rule.parts_of("shoes", run.info.parts)]
+    visible[np.ix_(hidden, shoes)] = False
+    found = judge(run, replace(maps, visible=visible), truth, load_space("lip"))
+    assert list(before.visibility) == [EQ8]
+    presence = found.presence[next(iter(found.scores))]
+    assert (presence.visibility[EQ8]["shoes"].balanced, presence.visibility[CALIBRATED]["shoes"].balanced) == (0.5, 1)
+    table = found.visibility_table()
+    assert set(table["visible by"]) == {EQ8, CALIBRATED}
+    assert {row["by"] for row in found.document()["rules"][0]["visibility"]} == {EQ8, CALIBRATED}
 
 
 @pytest.mark.slow

@@ -84,7 +84,8 @@ def maps_of(
         once = ~frame["path"].duplicated().to_numpy()
         labels, frame = labels[once], frame[once].reset_index(drop=True)
         visible = None if visible is None else visible[once]
-    foreground, of = (labels > 0).astype(np.float32), "label maps (0 or 1)"
+    foreground: Scores = (labels > 0).astype(np.float32)
+    of = "label maps (0 or 1)"
     if split == "train":
         activation = run.activation(epoch)
         if activation is not None:

@@ -316,7 +316,7 @@ def _presence(
         if not chosen or not (presence == 1).any():
             continue
         for rule, flags in visible.items():
-            visibility[rule][name] = judge_visibility(flags[:, chosen].any(axis=1), presence)
+            visibility[rule][name] = judge_visibility(np.any(flags[:, chosen], axis=1), presence)
         if name == "belongings":
             alarms = judge_alarms(share[:, chosen].sum(axis=1), presence, alarm_share, groups)
     return Presence(visibility, alarms)

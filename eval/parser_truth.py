@@ -17,10 +17,12 @@ from isp_core.data import SPLITS, DataSet, PictureError, read_picture
 from isp_core.data.label_files import PARSER_FOLDER
 from isp_core.drawing import overlay
 from isp_core.errors import IspError
-from isp_core.images import images_below
+from isp_core.images import MAX_PIXELS, images_below, read_label_map
+from isp_core.images.opening import opened
 from isp_core.metrics.spaces import load_space
 from isp_core.palette import Palette, class_palette
 from isp_core.progress import counted
+from isp_core.text_files import shown
 from isp_eval.parsers.parsed import Parsed, Parser
 
 _CONFIDENCE = "confidence"
@@ -85,7 +87,7 @@ def make_truth(parser: Parser, source: Source, out: Path, *, progress: bool = Fa
     Images that cannot be read are left out and named in the report.
 
     Raises:
-        IspError: two images that would share a map; a folder that cannot be written.
+        IspError: two images that would share a map; a folder that cannot be written; a map there that is damaged.
     """
     targets = {path: out / source.map_of(path) for path in source.paths}
     _require_distinct(targets)
@@ -93,7 +95,10 @@ def make_truth(parser: Parser, source: Source, out: Path, *, progress: bool = Fa
     counts, empty, broken, confidences, kept = np.zeros(256, np.int64), [], [], {}, 0
     for path, file in counted(targets.items(), "parsing", len(targets), show=progress):
         if file.exists():
-            confidences[path] = read_confidence(file)
+            try:
+                confidences[path] = read_confidence(file)
+            except PictureError as error:
+                raise IspError(f"{error}. A label map that was there before: remove it to have it made again") from None
             kept += 1
         else:
             try:
@@ -128,9 +133,12 @@ def overlay_sheet(source: Source, out: Path, report: TruthReport, space_name: st
 
 
 def read_confidence(file: Path) -> float:
-    """The confidence that make_truth wrote into a map; NaN in maps of other tools."""
-    with Image.open(file) as image:
-        return float(image.info.get(_CONFIDENCE, "nan"))
+    """The confidence that make_truth wrote into a map; NaN in maps of other tools. PictureError where it is damaged."""
+    with opened(file, shown(file), ("PNG",), MAX_PIXELS) as image:
+        try:
+            return float(image.info.get(_CONFIDENCE, "nan"))
+        except (ValueError, TypeError):
+            return float("nan")
 
 
 def voc_palette() -> list[int]:
@@ -172,8 +180,7 @@ def _tiles(items: Iterable[tuple[Path, Path, float]], palette: Palette) -> Image
     draw = ImageDraw.Draw(sheet)
     for place, (image, map_file, confidence) in enumerate(items):
         left, top = place % columns * (width + 4), place // columns * step
-        with Image.open(map_file) as labels:
-            tinted = overlay(read_picture(image), np.asarray(labels, np.uint8), palette)
+        tinted = overlay(read_picture(image), read_label_map(map_file), palette)
         sheet.paste(tinted.resize((width, height)), (left, top))
         draw.text((left, top + height + 1), f"{confidence:.2f}", fill="black")
     return sheet

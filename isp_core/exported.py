@@ -5,7 +5,6 @@ It needs neither the network's code nor its weights. Out of scope: how such a fi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from isp_core.data.pictures import Picture
 from isp_core.errors import IspError
+from isp_core.json_reading import parse_json
 from isp_core.matching import Calibration, Embeddings, chosen_rule, judged
 from isp_core.onnx_files import open_session
 from isp_core.palette import Palette, assign
@@ -76,7 +76,7 @@ class OnnxParser(ImageParser):
         if text is None:
             raise IspError(f"{shown(path)} was not written by `isp export`: it has no metadata entry {METADATA!r}")
         try:
-            about = json.loads(text)
+            about = parse_json(text)
             self.size = (int(about["size"][0]), int(about["size"][1]))
             self.parts = int(about["parts"])
             self.run_name, self.weights = str(about.get("run", "")), str(about.get("weights", ""))
@@ -88,13 +88,28 @@ class OnnxParser(ImageParser):
             raise IspError(
                 f"{shown(path)}: its metadata entry {METADATA!r} is not one that `isp export` writes"
             ) from error
+        reads = next((tuple(each.shape[2:]) for each in self._session.get_inputs()), ())
+        if reads != self.size:
+            raise IspError(
+                f"{shown(path)}: its metadata says images of {self.size[0]} x {self.size[1]}, its network reads "
+                f"{' x '.join(map(str, reads))}: export the run again"
+            )
         self.path, self.outputs = path, output_names(self.parts)
         lacking = set(self.outputs) - {each.name for each in self._session.get_outputs()}
         if lacking:
             raise IspError(f"{shown(path)} lacks the outputs {', '.join(sorted(lacking))}: export the run again")
+        made = {each.name: each.shape for each in self._session.get_outputs()}
+        if self.parts and made["visibility"][-1:] != [self.parts - 1]:
+            raise IspError(
+                f"{shown(path)}: its metadata says K = {self.parts}, its network tells the visibility of "
+                f"{made['visibility'][-1:]} parts without the background: export the run again"
+            )
         self._heights = heights if len(heights) == self.parts - 1 else [float("nan")] * max(0, self.parts - 1)
         stored = about.get("calibration")
-        self.calibration = None if stored is None else Calibration.of(stored)
+        try:
+            self.calibration = None if stored is None else Calibration.of(stored)
+        except IspError as error:
+            raise IspError(f"{shown(path)}: {error}; export the run again") from error
         self.visibility = chosen_rule(visibility, self.calibration, shown(path))
 
     @property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from isp_core.assignment import ONE_TO_ONE
@@ -26,6 +24,7 @@ from isp_core.data import DataSet, PictureError, read_picture, resize_picture
 from isp_core.data.records import IDENTITY_NAME
 from isp_core.errors import IspError
 from isp_core.inference import BATCH, Reading, chunks, join, read
+from isp_core.json_reading import read_note
 from isp_core.json_text import json_text
 from isp_core.matching import Calibration, Embeddings
 from isp_core.matching.visibility_rules import EQ8
@@ -147,9 +146,8 @@ def _earlier(out: Path) -> dict[str, Any] | None:
 def _begin(work: Path, key: dict[str, Any]) -> None:
     """Empties the work folder unless it holds readings of the same images by the same network."""
     note = work / "of.json"
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads(note.read_text(encoding="utf-8")) == key:
-            return
+    if read_note(note) == key:
+        return
     for entry in work.iterdir():
         if entry.name != schema.LOCK_FILE:
             remove(entry)
@@ -226,16 +224,15 @@ def _stored(file: Path, count: int) -> tuple[Reading | None, npt.NDArray[np.bool
         return None
     try:
         tensors = load_file(file)
-    except (OSError, SafetensorError):
+        was_read = tensors[_READ]
+        if was_read.shape != (count,):
+            return None
+        if "labels" not in tensors:
+            return None, was_read
+        held: dict[str, Any] = {each.name: tensors.get(each.name) for each in fields(Embeddings)}
+        return Reading(tensors["labels"], tensors["probability"], Embeddings(**held)), was_read
+    except Exception:  # half a file, or another version's: its images are read again
         return None
-    was_read = tensors.get(_READ)
-    if was_read is None or len(was_read) != count:
-        return None
-    if "labels" not in tensors:
-        return None, was_read
-    held: dict[str, Any] = {each.name: tensors.get(each.name) for each in fields(Embeddings)}
-    embeddings = Embeddings(**held)
-    return Reading(tensors["labels"], tensors["probability"], embeddings), was_read
 
 
 def _write_run(

@@ -36,7 +36,7 @@ def noted(document: Mapping[str, Any]) -> dict[int, Noted]:
             if isinstance(found.get(name), list | tuple)
         }
         for epoch, found in document.items()
-        if epoch.isdecimal() and isinstance(found, Mapping)
+        if epoch.isascii() and epoch.isdigit() and len(epoch) < 10 and isinstance(found, Mapping)
     }
 
 

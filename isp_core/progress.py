@@ -15,6 +15,8 @@ from typing import Self, TypeVar
 
 from tqdm import tqdm
 
+from isp_core.json_reading import read_note
+
 Item = TypeVar("Item")
 DELAY = 1.0
 """Seconds before a bar appears, whether or not a first step is done: what is over by then needs none."""
@@ -41,12 +43,12 @@ class Stage:
 
 def read_stage(file: Path) -> Stage | None:
     """The stage that a program noted in its file; None where there is none yet, or no such file's content."""
+    found = read_note(file)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
         return Stage(
             str(found["what"]), int(found["done"]), int(found["total"]), float(found["begun"]), float(found["noted"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

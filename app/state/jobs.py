@@ -23,6 +23,7 @@ from pathlib import Path
 from isp_app.safety.names import inside, valid_name
 from isp_core import progress
 from isp_core.errors import IspError
+from isp_core.json_reading import read_note
 from isp_core.labelling.sources import SOURCES
 from isp_core.progress import Stage, read_stage
 
@@ -151,10 +152,10 @@ def read(root: Path, name: str) -> Job | None:
     """The job of this name, None where there is none or its file is broken."""
     if not valid_name(name):
         return None
+    found = read_note(root / FOLDER / f"{name}.json")
     try:
-        found = json.loads((root / FOLDER / f"{name}.json").read_text(encoding="utf-8"))
         return Job(str(found["name"]), int(found["pid"]), tuple(map(str, found["command"])), float(found["started"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from isp_core.config import check_config
 from isp_core.gallery.entries import Layout
 from isp_core.gallery.errors import GalleryError
+from isp_core.json_reading import parse_json
 from isp_core.runs import Run, schema
 from isp_core.runs.checksums import sha256
 from isp_core.runs.listing import why_no_weights
@@ -68,7 +69,7 @@ class Network:
     def read(cls, text: str, where: str) -> Network:
         """What `document` wrote. GalleryError, which begins with `where`, for another format or no such text."""
         try:
-            noted: dict[str, Any] = json.loads(text)
+            noted: dict[str, Any] = dict(parse_json(text))
             version = noted.pop("format")
             if version != FORMAT:
                 raise GalleryError(

@@ -6,13 +6,13 @@ list of files no longer names.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from isp_core.gallery.errors import GalleryError
+from isp_core.json_reading import parse_json
 from isp_core.paths import as_path, writable_folder
 from isp_core.text_files import shown
 
@@ -108,7 +108,7 @@ def _require_readable(folder: Path, named: str) -> None:
         if not needed and not os.path.lexists(file):
             continue  # nothing was written yet but the log
         try:
-            json.loads(file.read_text(encoding="utf-8"))
+            parse_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise GalleryError(

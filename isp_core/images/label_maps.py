@@ -97,7 +97,7 @@ def _load_npy(path: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r")
     except FileNotFoundError:
         raise PictureError(f"{shown(path)}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy parses the header as Python, and raises what its tokenizer does
         raise PictureError(
             f"{shown(path)}: not readable as a NumPy array ({error}); save it with numpy.save"
         ) from error

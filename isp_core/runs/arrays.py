@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from isp_core.errors import IspError
 from isp_core.images import IMAGE_SUFFIXES, is_hidden
 from isp_core.parquet_files import Limits, ParquetError, read_parquet
 from isp_core.runs.schema import RunError
@@ -57,17 +57,16 @@ def read_arrays(file: Path) -> Arrays:
         raise RunError(f"{file}: no such file")
     try:
         arrays = reader(file)
-    except RunError:
+    except IspError:
         raise
-    except ValueError as error:
+    except Exception as error:  # each format's reader raises its own kinds on damaged files: NumPy's even a tokenizer's
         if "allow_pickle" not in str(error):
-            raise RunError(f"{file} cannot be read ({str(error).splitlines()[0]})") from error
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise RunError(f"{file} cannot be read ({reason})") from error
         raise RunError(
             f"{file} holds Python objects, and loading them could run foreign code: save numbers as arrays of numbers, "
             "and names as np.array(names, dtype=str)"
         ) from None
-    except (OSError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunError(f"{file} cannot be read ({(str(error) or type(error).__name__).splitlines()[0]})") from error
     if not arrays:
         raise RunError(f"{file} holds no arrays")
     return arrays

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from isp_core.json_reading import parse_json
 from isp_core.runs.errors import RunError as RunError
 from isp_core.runs.migration import migrate
 from isp_core.runs.untrusted import MAX_ROWS, read_checked
@@ -146,8 +146,8 @@ def read_info(path: Path) -> RunInfo:
         raise RunError(f"{path} cannot be read ({error.strerror or error})") from None
     text = read_checked(file, lambda found: found.read_text(encoding="utf-8"), path, MAX_DESCRIPTION)
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text)
+    except ValueError as error:
         raise RunError(f"{file} is not a run description: it is not JSON ({error})") from None
     try:
         info = RunInfo.model_validate(migrate(document) if isinstance(document, dict) else document)

@@ -6,12 +6,12 @@ Whatever reads a run goes through `regular_file` or `read_checked`. Out of scope
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from isp_core.json_reading import parse_json
 from isp_core.runs.errors import RunError
 from isp_core.text_files import shown
 
@@ -77,7 +77,7 @@ def read_json(path: Path, root: Path | None = None, limit: int = MAX_DOCUMENT) -
     """One JSON object."""
 
     def read(file: Path) -> dict[str, Any]:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = parse_json(file.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
             raise RunError(f"{file} holds no JSON object")
         return document

@@ -317,3 +317,13 @@ def test_what_is_missing_is_said_with_the_way_out(
     status, _, err = command("truth", str(tmp_path / "crops"), "--out", str(tmp_path / "m"), *arguments)
     assert status == 1
     assert message in err
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0"])
+def test_a_damaged_map_that_was_there_is_named(content: bytes, data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "truth" / "bounding_box_train_parsing_pgt" / "0001_c1_01.png"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    parser = DescribedParser(colours_are_classes, describe())
+    with pytest.raises(IspError, match=r"0001_c1_01\.png.*remove it"):
+        make_truth(parser, source_of(load(data), ["train"]), tmp_path / "truth")

@@ -210,3 +210,37 @@ def test_what_is_not_an_export_is_refused(tmp_path: Path) -> None:
         OnnxParser(tmp_path / "other.onnx")
     with pytest.raises(IspError, match="at least 4 images"):
         quantise(tmp_path / "bad.onnx", tmp_path / "int8.onnx", images(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("size", [100_000, 100_000], "its network reads 64 x 32"),
+        ("size", [1e999, 32], "not one that `isp export` writes"),
+        ("parts", 10**9, r"visibility of \[3\] parts"),
+        ("calibration", {"thresholds": 1}, "not a calibration"),
+    ],
+)
+def test_what_an_exports_metadata_claims_is_checked_against_its_network(
+    tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    outputs = {each: [1, 3, 64, 32] for each in output_names(4)} | {"visibility": [1, 3]}
+    nodes = [helper.make_node("Identity", ["images"], [each]) for each in outputs if each != "visibility"]
+    nodes.append(helper.make_node("ReduceMean", ["images"], ["visibility"], axes=[2, 3], keepdims=0))
+    infos = [helper.make_tensor_value_info(each, TensorProto.FLOAT, shape) for each, shape in outputs.items()]
+    images_ = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 32])
+    model = helper.make_model(
+        helper.make_graph(nodes, "export", [images_], infos), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    )
+    claims = {"size": [64, 32], "parts": 4}
+    helper.set_model_props(model, {"isp": json.dumps(claims).replace("Infinity", "1e999")})
+    onnx.save(model, str(tmp_path / "claims.onnx"))
+    assert OnnxParser(tmp_path / "claims.onnx").parts == 4, "as it is without the wrong value"
+
+    helper.set_model_props(model, {"isp": json.dumps(claims | {name: value}).replace("Infinity", "1e999")})
+    onnx.save(model, str(tmp_path / "claims.onnx"))
+    with pytest.raises(IspError, match=rf"claims\.onnx.*{message}"):
+        OnnxParser(tmp_path / "claims.onnx")

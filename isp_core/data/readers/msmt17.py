@@ -15,7 +15,9 @@ from pathlib import Path
 
 from isp_core.data.readers.files import subfolders
 from isp_core.data.readers.layout import Collector, Found, Reader
+from isp_core.data.record_paths import file_of_record
 from isp_core.data.records import UNKNOWN_CAMERA, DataError, Split
+from isp_core.text_files import read_text
 
 LISTS: dict[str, Split] = {
     "list_train.txt": "train",
@@ -53,12 +55,18 @@ def _read(root: Path) -> Found:
 
 
 def _read_list(path: Path) -> Iterator[tuple[str, int]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         name, _, identity = line.strip().rpartition(" ")
-        if not name or not identity.isdecimal():
-            raise DataError(f"{path}, line {number}: expected a path and an identity from 0, found {line.strip()!r}")
+        if not name or not identity.isdecimal() or len(identity) > 9:
+            raise DataError(
+                f"{path}, line {number}: expected a path and an identity from 0, found {line.strip()[:80]!r}"
+            )
+        try:
+            file_of_record(path.parent, name.strip())
+        except DataError as error:
+            raise DataError(f"{path}, line {number}: {error}") from None
         yield name.strip(), int(identity)
 
 

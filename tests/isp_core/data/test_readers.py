@@ -13,6 +13,7 @@ from isp_core.data import DataError, load
 from isp_core.data.readers import READERS
 from isp_core.data.readers.published import KNOWN, recognise
 from isp_core.data.records import COLUMNS, SPLITS, make_records
+from isp_core.errors import IspError
 from tests.isp_core.data.examples import EXAMPLES, Example, save_all, save_picture
 
 
@@ -265,3 +266,24 @@ def test_the_real_data(folder: str, name: str, counts: tuple[int, int, int], sha
     assert data.name == name
     assert tuple(len(data.split(split)) for split in SPLITS) == counts
     assert data.has_cameras
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"\xff\xfe\xb0a 0\n\n", "list_train.txt"),
+        (b"/0000/0000_000_01_a.jpg 0\n", "list_train.txt, line 1.*not a path inside"),
+        (b"0/a.jpg 0\n../../0000_000_01_a.jpg 1\n", "list_train.txt, line 2.*not a path inside"),
+        (b"0000/0000\0.jpg 0\n", "list_train.txt, line 1"),
+        (b"0000/a.jpg " + b"9" * 5000 + b"\n", "list_train.txt, line 1"),
+    ],
+    ids=["encoding", "absolute", "upwards", "no name", "digits"],
+)
+def test_lists_of_msmt17_that_lead_elsewhere_or_are_no_text_name_the_line(
+    line: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "test").mkdir()
+    (tmp_path / "list_train.txt").write_bytes(line)
+    with pytest.raises(IspError, match=message):
+        load(tmp_path)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from isp_core.errors import IspError
+from isp_core.images import read_label_map
 from isp_core.runs.arrays import read_arrays
 
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -106,3 +107,14 @@ def test_damaged_files_are_an_error_of_ours(content: bytes, name: str, tmp_path:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(IspError, match=name.replace(".", r"\.")):
         read_arrays(tmp_path / name)
+
+
+def test_a_header_that_numpy_cannot_parse_names_the_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 4), np.uint8))
+    content = bytearray((tmp_path / "a.npy").read_bytes())
+    content[content.index(b"}")] = ord(" ")  # a dict that does not end: NumPy's own tokenizer raises at it
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(IspError, match=r"a\.npy cannot be read"):
+        read_arrays(tmp_path / "a.npy")
+    with pytest.raises(IspError, match=r"a\.npy: not readable as a NumPy array"):
+        read_label_map(tmp_path / "a.npy")

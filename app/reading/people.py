@@ -7,7 +7,7 @@ import pandas as pd
 
 from isp_core.data.records import IDENTITY_NAME
 
-__all__ = ["IDENTITY_NAME", "column", "keys", "named", "who", "with_unique_names", "words"]
+__all__ = ["IDENTITY_NAME", "below", "column", "keys", "named", "who", "with_unique_names", "words"]
 
 
 def with_unique_names(records: pd.DataFrame) -> pd.DataFrame:
@@ -32,8 +32,8 @@ def with_unique_names(records: pd.DataFrame) -> pd.DataFrame:
     return records.assign(**{IDENTITY_NAME: called.fillna(records["identity"].astype(str)).astype(str)})
 
 
-def named(records: pd.DataFrame) -> bool:
-    """Whether the records know names."""
+def named(records: pd.DataFrame | pd.Series) -> bool:
+    """Whether the records, or one of them, know names."""
     return IDENTITY_NAME in records
 
 
@@ -54,6 +54,11 @@ def who(record: pd.Series) -> str:
     ('person 7', 'anna')
     """
     return _words(str(record["identity"]), str(record.get(IDENTITY_NAME, "")))
+
+
+def below(record: pd.Series, *more: str) -> str:
+    """A line below an image: what there is to say, then the name where there is one."""
+    return " ".join(text for text in (*more, who(record) if named(record) else "") if text)
 
 
 def words(records: pd.DataFrame) -> list[str]:

@@ -126,6 +126,16 @@ def uri(root: ImageFolder | None, relative: str, width: int = 256, height: int =
     return to_uri(_jpeg(pixels.tobytes(), width, height), "image/jpeg")
 
 
+def uri_of_file(file: Path, settings: Settings, width: int, height: int) -> str | None:
+    """One image that something else than a run names, as `uri`; None where it is in none of the server's data folders,
+    missing or broken."""
+    folder = next((root for root in settings.picture_roots if file.is_relative_to(root)), None)
+    if folder is None:
+        return None
+    root = ImageFolder(folder, settings.picture_roots)
+    return uri(root, file.relative_to(folder).as_posix(), width, height)
+
+
 @st.cache_data(max_entries=256, max_size="32mb", show_spinner=False)
 def _jpeg(data: bytes, width: int, height: int) -> bytes:
     buffer = io.BytesIO()

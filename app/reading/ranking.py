@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from isp_app.cache_keys import KEYS
-from isp_app.reading import runs_access
+from isp_app.reading import people, runs_access
 from isp_app.reading.runs_access import IMAGE
 from isp_app.rerun import once
 from isp_core.matching import Explanation, distances, explain, matching_names, matching_rule
@@ -121,6 +121,7 @@ def _frame(query: pd.DataFrame, matches: Integers, first: Integers, precision: n
             "path": query["path"],
             IMAGE: query[IMAGE],
             "identity": query["identity"],
+            **people.column(query),
             "camera": query["camera"],
             "subset": query.get("subset", ""),
             "matches": matches,

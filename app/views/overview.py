@@ -70,7 +70,7 @@ def show(selection: Selection) -> None:
     with runs:
         if view != TABLE_VIEW:
             st.subheader("Runs", anchor=False)
-        row = st.columns([4, 2, 2, 1], vertical_alignment="bottom") if view == TABLE_VIEW else ()
+        row = st.columns([8, 4, 4, 3], vertical_alignment="bottom") if view == TABLE_VIEW else ()
         places = row or [st.container()]
         with places[0]:
             chosen = _filter(list(selection.listed))

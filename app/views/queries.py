@@ -129,11 +129,12 @@ def _query_tile(row: int, record: pd.Series, scored: bool) -> Tile:
     if record["matches"] == 0 and not scored:
         return Tile(row, "none", people.who(record), pictures.describe(record))
     if record["matches"] == 0:
-        return Tile(row, "none", "no match", f"{pictures.describe(record)}: the gallery has no true match")
+        alt = f"{pictures.describe(record)}: the gallery has no true match"
+        return Tile(row, "none", "no match", alt, people.below(record))
     mark: Mark = "match" if record["first"] == 1 else "wrong"
     words = "right" if mark == "match" else f"first true match at rank {record['first']}"
     gain = record.get(ranking.GAIN, float("nan"))
-    more = "" if gain != gain else f"{100 * gain:+.0f}"
+    more = people.below(record, "" if gain != gain else f"{100 * gain:+.0f}")
     return Tile(
         row, mark, f"{100 * record['AP']:.0f} %", f"{pictures.describe(record)}: AP {record['AP']:.3f}, {words}", more
     )

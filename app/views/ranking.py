@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from isp_app import empty
 from isp_app.drawing import exports
-from isp_app.reading import ranking, runs_access
+from isp_app.reading import people, ranking, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
 from isp_app.state.controls import not_found, select
@@ -56,7 +56,8 @@ def _show(selection: Selection) -> None:
         return
     query = runs_access.records(run, "query").iloc[chosen]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Query {plain(names(table)[chosen])}**", width="content")
+        called = f" · {plain(people.who(query))}" if people.named(query) else ""
+        st.markdown(f"**Query {plain(names(table)[chosen])}{called}**", width="content")
         finder.doors(run, "query", chosen, here="ranking")
         if "aligned" in ranking.rules(run, side.epoch):
             _aligned_switch()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from isp_app import empty
 from isp_app.components.ranking_grid import Mark, Tile, ranking_grid
-from isp_app.reading import pictures, runs_access
+from isp_app.reading import people, pictures, runs_access
 from isp_app.reading.ranking import Ranked
 from isp_app.safety.names import plain
 from isp_app.state.sidebar import Selection
@@ -50,7 +50,7 @@ def show_list(
                 mark,
                 f"{i + 1} · {ranked.distances[i]:.3f}",
                 f"rank {i + 1}, {what}: {pictures.describe(record)}, distance {ranked.distances[i]:.3f}{words}",
-                shift,
+                people.below(record, shift),
             )
         )
     hits = int(right.sum())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from isp_app import empty, explain
 from isp_app.drawing import exports
+from isp_app.drawing.line_chart import MOST_LINES, line_chart
 from isp_app.reading import curves, run_rows, runs_access
 from isp_app.reading.run_rows import DIFFERENCE, GROUP, INTERVAL, IOU, MEASURED
 from isp_app.reading.runs_access import Listed
@@ -30,21 +30,6 @@ COLUMNS = "cols"  # the parameter that names the columns
 USUAL = (GROUP, "K", "R-1", "mAP", INTERVAL, *(IOU[name] for name in ("foreground", "head", "legs", "belongings")))
 # differences need the space
 USUAL_COMPARED = tuple(name for name in USUAL if name not in (GROUP, "K", INTERVAL, IOU["legs"]))
-MOST_LINES = 10
-_COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#8C6BB1",
-    "#7F7F7F",
-    "#B15928",
-    "#1B9E9E",
-)
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 0], [6, 3])
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross") * 2
 
 
 def show(listed: Sequence[Listed], places: Sequence[DeltaGenerator]) -> None:
@@ -193,7 +178,8 @@ def _curves(opened: Sequence[tuple[Listed, Run]], ticked: list[str], reference: 
         st.info(f"None of these runs has {plain(title)}.")
         return
     lines = run_rows.lines([known[name] for name in shown], column)
-    st.altair_chart(_chart(lines, shown, f"{title},{unit}" if unit else title, digits), alt=f"{title} by epoch")
+    words = f"{title},{unit}" if unit else title
+    st.altair_chart(line_chart(lines.rename(columns={"run": "line"}), shown, words, digits), alt=f"{title} by epoch")
     notes = [] if ticked else [f"The first {len(shown)} of {len(having)} runs; tick others." if having != shown else ""]
     if ticked and len(having) > len(shown):
         notes.append(f"The first {MOST_LINES} of {len(having)} ticked runs.")
@@ -216,19 +202,3 @@ def _compare(pair: Sequence[tuple[Listed, Run]]) -> None:
             link("iou", "IoU", ":material/table_chart:", run=one.id, **{"with": two.id})
             link("k_compare", "Part maps", ":material/view_column:", run=one.id, ks=[one.id, two.id])
         link("ranking", "Rankings", ":material/format_list_numbered:", run=one.id, vs=two.id, split="query")
-
-
-def _chart(lines: pd.DataFrame, names: list[str], title: str, digits: int) -> alt.LayerChart | alt.FacetChart:
-    """One line per run: colour, dashes and marks tell them apart; values under the pointer."""
-    domain = list(names)
-    base = alt.Chart(lines).encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
-        color=alt.Color("run:N", scale=alt.Scale(domain=domain, range=list(_COLOURS[: len(names)])), title=None),
-        tooltip=["run:N", "epoch:Q", alt.Tooltip("value:Q", title=title, format=f".{digits}f")],
-    )
-    dash = alt.StrokeDash("run:N", scale=alt.Scale(domain=domain, range=list(_DASHES[: len(names)])), title=None)
-    shape = alt.Shape("run:N", scale=alt.Scale(domain=domain, range=list(_SHAPES[: len(names)])), title=None)
-    return alt.layer(
-        base.mark_line(strokeWidth=2).encode(strokeDash=dash), base.mark_point(filled=True, size=55).encode(shape=shape)
-    ).properties(height=320)

@@ -16,6 +16,7 @@ from isp_app import empty
 from isp_app.components.mask_viewer import Panel, mask_viewer
 from isp_app.drawing import exports, sparks
 from isp_app.drawing.encode import mask_uri
+from isp_app.drawing.line_chart import MOST_LINES, line_chart
 from isp_app.drawing.sparks import Spark
 from isp_app.reading import curves, pace, people, pictures, runs_access
 from isp_app.safety.names import plain, valid_name
@@ -275,23 +276,14 @@ def _curves(run: Run) -> None:
     )
 
 
-def _losses(found: list[curves.Curve]) -> alt.Chart:
-    """A line per loss. The legend is in two columns: it fits a phone."""
+def _losses(found: list[curves.Curve]) -> alt.LayerChart | alt.FacetChart:
+    """A line per loss, the total first. The legend is in three columns of short names: it fits a phone."""
+    by_name = {item.title.removeprefix("loss: "): item for item in found if item.values}
+    names = sorted(by_name, key=lambda name: name != "total")[:MOST_LINES]
     lines = [
-        pd.DataFrame({"loss": item.title, "epoch": item.epochs, "value": item.values}) for item in found if item.values
+        pd.DataFrame({"line": name, "epoch": by_name[name].epochs, "value": by_name[name].values}) for name in names
     ]
-    chart: alt.Chart = (
-        alt.Chart(pd.concat(lines, ignore_index=True))
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("value:Q", title=None),
-            color=alt.Color("loss:N", title=None, legend=alt.Legend(orient="bottom", columns=2)),
-            tooltip=["loss:N", "epoch:Q", alt.Tooltip("value:Q", format=".3f")],
-        )
-        .properties(height=240)
-    )
-    return chart
+    return line_chart(pd.concat(lines, ignore_index=True), names, None, 3, legend_columns=3)
 
 
 def _maps(selection: Selection, run: Run) -> None:

@@ -62,11 +62,13 @@ def show(selection: Selection) -> None:
             "Details of", list(names), default=networks[0].name, key="details", required=True, format_func=plain
         )
         network = names.get(str(picked), networks[0])
-    seen = network.see(images[which].cropped)
+    item = images[which]
+    seen = network.see(item.cropped)
+    st.subheader(plain(item.name), anchor=False)  # all below is of this image
     _details(network, seen)
     _downloads(network, networks, images, which, seen)
-    _nearest(selection, network, seen)
-    upload_store.show(selection.settings.gallery_store, network, seen)
+    _nearest(selection, network, seen, item.name)
+    upload_store.show(selection.settings, network, seen, item.name)
 
 
 def _networks(selection: Selection) -> tuple[dict[str, Network], list[str]]:
@@ -229,9 +231,10 @@ def _downloads(network: Network, networks: list[Network], images: list[Given], w
         )
 
 
-def _nearest(selection: Selection, network: Network, seen: Seen) -> None:
+def _nearest(selection: Selection, network: Network, seen: Seen, name: str) -> None:
     run, epoch = network.run, network.epoch
-    st.subheader(f"Nearest people in the gallery, by {plain(network.name)}", anchor=False)
+    st.subheader("Nearest people in the gallery", anchor=False)
+    st.caption(f"To {plain(name)}, by {plain(network.name)}")
     if epoch not in run.embedding_epochs():
         empty.say(
             f"{plain(run.name)} has no gallery embeddings at epoch {epoch}. Make them:",

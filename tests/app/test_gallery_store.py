@@ -23,7 +23,8 @@ def store(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The gallery of the drawn run k6."""
     place = tmp_path / "people.db"
     run = open_run(drawn / "runs" / "k6")
-    build(lambda network: open_store(str(place), network=network), run, run.weight_epochs()[-1], "gallery", show=False)
+    epoch, data = run.weight_epochs()[-1], drawn / "data"
+    build(lambda network: open_store(str(place), network=network), run, epoch, "gallery", data=data, show=False)
     monkeypatch.setenv(GALLERY, str(place))
     return place
 
@@ -33,7 +34,8 @@ def test_the_nearest_entries_are_shown_with_their_labels(open_page: Open, store:
     assert not test.exception
     assert HEADING in words(test)
     (table,) = (each.value for each in test.dataframe if "distance" in each.value)
-    assert list(table.columns) == ["rank", "distance", "identity", "camera", "time", "path"]
+    assert list(table.columns) == ["rank", "image", "distance", "identity", "camera", "path"]  # no times
+    assert table["image"].str.startswith("data:image/jpeg").all()
     assert list(table["rank"]) == list(range(1, 13))
     assert table["distance"].is_monotonic_increasing
     with open_store(str(store)) as opened:  # the page has let go of it

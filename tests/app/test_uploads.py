@@ -144,6 +144,8 @@ def test_several_networks_are_shown_on_one_image_and_say_what_they_were_trained_
     test = open_page("upload", run="k6", ckpt="k6 epoch 3")
     assert not test.exception
     assert "trained on drawn, 30 images of 6 people from 4 cameras" in words(test).replace("\\", "")
+    shown = test.selectbox(key="which").options[0]
+    assert shown in [heading.value.replace("\\", "") for heading in test.subheader]  # whose numbers follow
     unknown = open_page("upload", run="k6", ckpt="nope epoch 1")
     assert any("nope epoch 1" in warning.value.replace("\\", "") for warning in unknown.warning)
     assert exports.mask(np.zeros((2, 2), np.uint8), np.zeros((256, 3), np.uint8), SOURCE, "x")[:4] == b"\x89PNG"

@@ -21,6 +21,9 @@ _SETTLED = """() => {
   return app && app.dataset.testConnectionState === 'CONNECTED' && app.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-stale=true],[data-testid=stSkeleton],[data-testid=stAppSkeleton]');
 }"""
+_SIDEWAYS = """() => [...document.querySelectorAll('[data-testid=stDataFrame] .dvn-scroller')]
+  .filter((table) => table.scrollWidth > table.clientWidth)
+  .map((table) => [...table.querySelectorAll('th')].map((head) => head.innerText).join(', '))"""
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 # asked below a page's own path at a deep link, before Streamlit finds its root; its own doing, and harmless
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -138,6 +141,10 @@ class Tab:
     def said(self) -> str:
         """The text of the main part."""
         return self.page.inner_text("[data-testid=stMain]")
+
+    def sideways(self) -> list[str]:
+        """The tables in sight of which some columns are not, each by its columns."""
+        return list(self.page.evaluate(_SIDEWAYS))
 
     def url(self) -> str:
         """The address that a person would copy."""

@@ -58,6 +58,7 @@ def test_two_runs_are_compared_and_the_largest_difference_is_opened(tab: Tab) ->
     expect(tab.page.get_by_text("A - B")).not_to_have_count(0)
     viewer = component(tab)
     expect(viewer.locator("figure")).to_have_count(4)  # input, ground truth, A, B
+    assert tab.sideways() == []
     shown = tab.page.locator("[data-testid=stMain] strong").first.inner_text()
     tab.page.get_by_text("All its epochs").last.click()
     expect(tab.page.locator("h1")).to_have_text("Evolution")

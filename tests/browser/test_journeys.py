@@ -158,6 +158,7 @@ def test_tables_3_to_6_leave_in_two_clicks(tab: Tab) -> None:
     for name, column in columns.items():
         tab.page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
         file, data = download(tab, f"{name} (CSV)")
+        assert tab.sideways() == []  # at 1280 pixels
         assert file == f"{name.lower().replace(' ', '')}.csv"
         assert {column, "run", "epoch", "checkpoint", "schema"} <= set(
             pd.read_csv(io.BytesIO(data), encoding="utf-8-sig")

@@ -22,6 +22,7 @@ def test_own_runs_are_added_to_the_embedded_study(site: Site, chrome: Browser) -
         tab = Tab(chrome, address)
         tab.open("?view=table+and+curves&runs=k6&runs=contrast-k6")
         expect(tab.page.get_by_test_id("stDataFrame").first).to_be_visible()
+        assert tab.sideways() == []
         tab.page.get_by_test_id("stSidebar").get_by_text("Folders").click()
         sidebar = tab.page.get_by_test_id("stSidebar")
         expect(sidebar.get_by_text("embedded study: 12 runs")).to_be_visible()

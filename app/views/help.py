@@ -58,8 +58,9 @@ def show(_: Selection) -> None:
     )
     st.subheader("Your own runs", anchor=False)
     st.markdown(
-        "Start the app with your folders: they are added to the embedded study. A folder `runs` in the working "
-        "directory is read without being named. The sidebar lists the folders in use. Data folders hold the "
+        "Start the app with your folders: they are added to the embedded study, and the app opens on the newest of "
+        "your runs. A folder `runs` in the working directory is read without being named. The sidebar lists the "
+        "folders in use. Data folders hold the "
         "images and label maps of runs; links in them are followed into other data folders of the server only."
     )
     st.code(OWN.strip(), language="bash", wrap_lines=True)

@@ -75,7 +75,7 @@ def judge_parsing(
         bool,
         typer.Option(
             help="Also compute foreground masks that use neither identities nor training (an ellipse, position words, "
-            "both with GrabCut); needs the images (--data or --images), and a minute or two for 1,000 of them."
+            "both with GrabCut); needs the images (--data or --images), and a few minutes for 1,000 of them."
         ),
     ] = True,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV, Markdown and LaTeX.")] = None,

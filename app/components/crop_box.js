@@ -11,11 +11,13 @@ export default function ({ parentElement: root, data, setStateValue }) {
   if (state.id !== data.id) Object.assign(state, { id: data.id, box: data.box ? [...data.box] : [0, 0, 1, 1] });
   const { w, h } = data;
   const ratio = 2 * (w / h);  // height of a 1:2 box in parts of the image's height, for a width of 1
-  let resting = null, W = 0, H = 0;
+  let W = 0, H = 0;
 
+  // a rerun of the page may mount this again before the hand has rested: what is waiting is then told by the newest
+  state.tell = () => setStateValue("box", { id: data.id, box: state.box });
   const rest = () => {
-    clearTimeout(resting);
-    resting = setTimeout(() => setStateValue("box", { id: data.id, box: state.box }), 350);
+    clearTimeout(state.resting);
+    state.resting = setTimeout(() => state.tell(), 350);
   };
   const draw = () => {
     if (!state.image || state.serial !== serial) return;
@@ -84,25 +86,24 @@ export default function ({ parentElement: root, data, setStateValue }) {
     const area = canvas.getBoundingClientRect();
     return [inUnit((event.clientX - area.left) / area.width), inUnit((event.clientY - area.top) / area.height)];
   };
-  let drag = null;
   canvas.onpointerdown = (event) => {
     const point = at(event), grip = corners().findIndex(([x, y]) => Math.hypot((x - point[0]) * W, (y - point[1]) * H) <= GRIP);
     const [x0, y0, x1, y1] = state.box;
     const inside = point[0] > x0 && point[0] < x1 && point[1] > y0 && point[1] < y1;
     const all = x0 === 0 && y0 === 0 && x1 === 1 && y1 === 1;
-    if (grip >= 0) drag = { fixed: corners()[(grip + 2) % 4] };
-    else drag = inside && !all ? { last: point } : { fixed: point };
+    if (grip >= 0) state.drag = { fixed: corners()[(grip + 2) % 4] };
+    else state.drag = inside && !all ? { last: point } : { fixed: point };
     canvas.setPointerCapture(event.pointerId);
     whole.focus({ preventScroll: true });
     event.preventDefault();
   };
   canvas.onpointermove = (event) => {
-    if (!drag) return;
+    if (!state.drag) return;
     const point = at(event);
-    if (drag.fixed) set(span(drag.fixed, point));
-    else { move(point[0] - drag.last[0], point[1] - drag.last[1]); drag.last = point; }
+    if (state.drag.fixed) set(span(state.drag.fixed, point));
+    else { move(point[0] - state.drag.last[0], point[1] - state.drag.last[1]); state.drag.last = point; }
   };
-  canvas.onpointerup = canvas.onpointercancel = () => { if (drag) rest(); drag = null; };
+  canvas.onpointerup = canvas.onpointercancel = () => { if (state.drag) rest(); state.drag = null; };
 
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   whole.onkeydown = (event) => {
@@ -131,5 +132,5 @@ export default function ({ parentElement: root, data, setStateValue }) {
     sized.observe(whole);
     whole.dataset.ready = "1";
   });
-  return () => { sized.disconnect(); clearTimeout(resting); };
+  return () => sized.disconnect();
 }

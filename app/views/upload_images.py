@@ -26,7 +26,7 @@ EXAMPLES = 6
 SHOWN = (512, 256)  # height and width at which images are shown
 WIDE = 0.8  # width to height from which an image hardly shows one person alone
 CROP = (420, 420)  # CSS pixels at most
-_ROUND, _WHICH = "upload-round", "which"
+_ROUND, _WHICH, _TAKEN = "upload-round", "which", "upload-taken"
 
 
 def choose(selection: Selection, run: Run, place: DeltaGenerator) -> tuple[list[Given], int]:
@@ -93,8 +93,11 @@ def _widget(name: str) -> str:
 
 
 def _take(widget: str) -> None:
-    files = st.session_state.get(widget)
-    several = files if isinstance(files, list) else [files] if files is not None else []
+    """Takes each file once: a rerun that is cut short by the next one calls this again with the same files."""
+    files, taken = st.session_state.get(widget), st.session_state.setdefault(_TAKEN, set())
+    given_now = files if isinstance(files, list) else [files] if files is not None else []
+    several = [file for file in given_now if file.file_id not in taken]
+    taken.update(file.file_id for file in several)
     if several:
         _add([(file.name, file.getvalue()) for file in several[: MOST + 1]], len(several))
         st.session_state[_ROUND] += 1  # the images are listed below, and stay when the page changes

@@ -95,7 +95,8 @@ def look(source: Run, data: DataSet, out: Path, *, epoch: int | None = None, sho
         known = tuple(str(reason) for reason in there.get("broken", ()))
         return Looked(out, len(paths) - len(known), True, 0, known)
     work = out.absolute().with_name(f".{out.absolute().name}.{NAME}")
-    require_room(out, len(paths) * 3 * _bytes_each(parser) + 2 * _weights(source, epoch).stat().st_size)
+    needed = len(paths) * 3 * _bytes_each(parser) + 2 * _weights(source, epoch).stat().st_size
+    require_room(out, needed, "this look", "choose another disk with --out")
     with contextlib.ExitStack() as held:
         held.enter_context(sole_writer(work))
         _begin(work, key)

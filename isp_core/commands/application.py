@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from isp_core.errors import IspError
+from isp_core.errors import InterruptedCommandError, IspError
 from isp_core.paths import as_path
 from isp_core.text_files import SHOWN, printable, shown
 
@@ -58,6 +58,8 @@ class Application(typer.Typer):
             _fail(name, f"{place}{error.strerror or str(error) or type(error).__name__}", 1)
         except MemoryError as error:
             _fail(name, f"not enough memory{f' ({error})' if str(error) else ''}", 1)
+        except InterruptedCommandError as error:
+            _fail(name, f"interrupted; {error}", _INTERRUPTED)
         except KeyboardInterrupt:
             _fail(name, f"interrupted; {interrupted}", _INTERRUPTED)
         if status == _INTERRUPTED:  # what Typer makes of Ctrl+C

@@ -237,12 +237,15 @@ def _number(entry: Path) -> int:
     return -1 if number is None else number
 
 
-def require_room(path: Path, needed: int) -> None:
-    """RunError where the disk at `path` has less than `needed` bytes free."""
+def require_room(path: Path, needed: int, what: str, way_out: str) -> None:
+    """RunError where the disk at `path` has less than `needed` bytes free.
+
+    what: takes them, such as "this run". way_out: what to do then.
+    """
     existing = next(folder for folder in [path, *path.resolve().parents] if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise RunError(
-            f"{path}: this run will take about {needed / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free. "
-            "Keep fewer checkpoints (--set run.keep=last), or choose another disk with --out"
+            f"{path}: {what} will take about {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free; "
+            f"{way_out}"
         )

@@ -328,7 +328,8 @@ class _Training:
         writer = RunWriter(self.out)
         if self.main:
             needed = bytes_needed(self.config, self.data, self.network)
-            require_room(self.out, needed)
+            way_out = "keep fewer checkpoints (--set run.keep=last), or choose another disk with --out"
+            require_room(self.out, needed, "this run", way_out)
             info = run_info(self.config, self.data, self.network)
             writer = RunWriter.create(self.out, info, self.data.records, self.held)
             self.report(f"{self.out}: {opening_line(info, needed, self.processes.count)}")

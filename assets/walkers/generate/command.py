@@ -9,6 +9,7 @@ import typer
 
 from isp_assets.walkers.generate.dataset import Recipe
 from isp_assets.walkers.generate.rendering import render
+from isp_core.errors import InterruptedCommandError
 from isp_core.progress import progress_bar
 
 
@@ -30,8 +31,7 @@ def render_walkers(
         with progress_bar("rendering", 0) as bar:
             rendered = render(recipe, out, jobs=jobs, watch=bar.move)
     except KeyboardInterrupt:
-        typer.echo(f"isp: interrupted; the same command continues in {out}", err=True)
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(f"the same command continues in {out}") from None
     table, seconds = rendered.table, time.perf_counter() - begun
     people = f"{len(table):,} images of {table['identity'].nunique():,} people"
     if rendered.rendered:

@@ -168,9 +168,9 @@ def test_only_one_process_writes(path: Path) -> None:
 
 
 def test_too_little_room_is_refused_before_the_run(tmp_path: Path) -> None:
-    require_room(tmp_path / "not" / "there", 1)
-    with pytest.raises(RunError, match="this run will take about"):
-        require_room(tmp_path, 10**18)
+    require_room(tmp_path / "not" / "there", 1, "this run", "buy a disk")
+    with pytest.raises(RunError, match=r"this run will take about 1,000,000,000,000 MB and .* free; buy a disk$"):
+        require_room(tmp_path, 10**18, "this run", "buy a disk")
 
 
 def test_a_run_is_not_written_over(path: Path, tmp_path: Path) -> None:

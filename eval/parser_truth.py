@@ -21,6 +21,7 @@ from isp_core.images import MAX_PIXELS, images_below, read_label_map
 from isp_core.images.opening import opened
 from isp_core.metrics.spaces import load_space
 from isp_core.palette import Palette, class_palette
+from isp_core.paths import written
 from isp_core.progress import counted
 from isp_core.text_files import shown
 from isp_eval.parsers.parsed import Parsed, Parser
@@ -115,8 +116,7 @@ def make_truth(parser: Parser, source: Source, out: Path, *, progress: bool = Fa
     total = max(1, counts.sum())
     space = load_space(parser.space)
     shares = {each.name: float(counts[each.index] / total) for each in space.classes if counts[each.index]}
-    written = len(confidences) - kept
-    return TruthReport(written, kept, confidences, tuple(empty), shares, tuple(broken))
+    return TruthReport(len(confidences) - kept, kept, confidences, tuple(empty), shares, tuple(broken))
 
 
 def overlay_sheet(source: Source, out: Path, report: TruthReport, space_name: str) -> Path:
@@ -128,7 +128,8 @@ def overlay_sheet(source: Source, out: Path, report: TruthReport, space_name: st
     palette = _palette_of(space_name)
     sheet = _tiles([(source.root / path, out / source.map_of(path), report.maps[path]) for path in shown], palette)
     file = out / SHEET
-    sheet.save(file)
+    with written(file):
+        sheet.save(file)
     return file
 
 
@@ -198,4 +199,5 @@ def _save(file: Path, parsed: Parsed, palette: list[int]) -> None:
         temporary.replace(file)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise IspError(f"{file} could not be written ({error.strerror or error})") from error
+        why = error.strerror or error
+        raise IspError(f"{file} could not be written ({why}): make room, and start the command again") from error

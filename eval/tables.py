@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from isp_core import tables
-from isp_core.errors import IspError
+from isp_core.paths import written
 from isp_core.text_files import printable
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
@@ -23,12 +23,12 @@ _MARKUP = re.compile(r"[\\|<\[`]")  # what would end a cell, or be a link, an im
 
 def write_table(frame: pd.DataFrame, folder: Path, name: str, caption: str, decimals: int = 1) -> list[Path]:
     """Writes NAME.csv (all digits), NAME.md and NAME.tex into `folder`; returns the files."""
-    files = [write_csv(frame, folder, name), *(folder / f"{name}{suffix}" for suffix in (".md", ".tex"))]
-    try:
-        files[1].write_text(f"{printable(caption)}\n\n{markdown(frame, decimals)}\n", encoding="utf-8")
-        files[2].write_text(latex(frame, caption, decimals), encoding="utf-8")
-    except OSError as error:
-        raise IspError(f"{folder}: the table {name} could not be written ({error.strerror or error})") from error
+    files = [write_csv(frame, folder, name)]
+    texts = {".md": f"{printable(caption)}\n\n{markdown(frame, decimals)}\n", ".tex": latex(frame, caption, decimals)}
+    for suffix, text in texts.items():
+        with written(folder / f"{name}{suffix}") as file:
+            file.write_text(text, encoding="utf-8")
+        files.append(file)
     return files
 
 

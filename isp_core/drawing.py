@@ -22,6 +22,7 @@ from isp_core.data.pictures import Picture, as_image
 from isp_core.errors import IspError
 from isp_core.noted_parts import part_classes, read_document
 from isp_core.palette import Palette, assign, mean_heights
+from isp_core.paths import written
 from isp_core.runs import Run, open_run
 from isp_core.runs.maps import CHUNK
 from isp_core.runs.schema import MapKind, Split
@@ -79,9 +80,10 @@ def label_image(labels: Labels, palette: Palette | None = None, size: tuple[int,
 def save_label_map(
     labels: Labels, file: Path, palette: Palette | None = None, size: tuple[int, int] | None = None
 ) -> None:
-    """Writes `label_image` as PNG, making the folder where needed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    label_image(labels, palette, size).save(file, "PNG", optimize=True)
+    """Writes `label_image` as PNG, making the folder where needed. PathError where it cannot be written."""
+    image = label_image(labels, palette, size)
+    with written(file):
+        image.save(file, "PNG", optimize=True)
 
 
 def overlay(picture: Picture, labels: Labels, palette: Palette | None = None, opacity: float = 0.55) -> Image.Image:

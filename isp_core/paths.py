@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -117,6 +118,30 @@ def _check_place(path: Path, folder: Path, named: str) -> None:
         raise PathError(f"{named} cannot be written: {shown(above)} is not a folder")
     if not os.access(above, os.W_OK | os.X_OK):
         raise PathError(f"{named} cannot be written: {shown(above)} may not be written to")
+
+
+@contextlib.contextmanager
+def written(target: Path, kind: type[IspError] = PathError) -> Iterator[Path]:
+    """A result that a command writes in place, such as one of thousands of images: its folder is made.
+
+    What a full disk leaves of it is removed. Files of a run, which must never be halves, are written by isp_core.runs.
+
+    Raises:
+        kind: it cannot be written, or not all of it.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield target
+    except OSError as error:
+        if error.errno in _HALF:
+            with contextlib.suppress(OSError):
+                target.unlink()
+        reason = error.strerror or str(error) or type(error).__name__
+        raise kind(f"{shown(target)} could not be written ({reason}): {_WAY_OUT}") from error
+
+
+_HALF = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_WAY_OUT = "make room, or choose another place, and start the command again"
 
 
 def find_moved(recorded: Path, near: Iterable[Path]) -> Path:

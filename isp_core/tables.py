@@ -14,6 +14,7 @@ import pandas as pd
 
 from isp_core import parquet_files
 from isp_core.errors import IspError
+from isp_core.paths import written
 from isp_core.text_files import read_text, shown
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -85,11 +86,8 @@ def write_csv(table: pd.DataFrame, file: Path) -> Path:
     Raises:
         TableError: it cannot be written there.
     """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with written(file, TableError):
         file.write_bytes(to_csv(table))
-    except OSError as error:
-        raise TableError(f"{shown(file)} could not be written ({error.strerror or error})") from error
     return file
 
 

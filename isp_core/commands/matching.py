@@ -10,7 +10,7 @@ import typer
 from isp_core.commands.options import EpochOption, JsonOption, VisibilityOption, print_json
 from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
-from isp_core.paths import writable_file
+from isp_core.paths import writable_file, written
 
 
 def match_images(
@@ -47,11 +47,8 @@ def match_images(
     terms, distance = terms_of(explanation, palette), float(explanation.distance[0])
     labels = (seen.labels[0], seen.labels[1]) if parser.parts else None
     sheet = pair_sheet((first, second), labels, terms, distance, palette)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with written(target):
         sheet.save(target)
-    except OSError as error:
-        raise IspError(f"{target} cannot be written ({error.strerror or error}): give --out another place") from error
     if as_json:
         found = [{"name": term.name, "distance": term.distance, "counts": term.counts} for term in terms]
         print_json(

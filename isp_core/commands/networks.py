@@ -29,7 +29,7 @@ from isp_core.commands.options import (
 )
 from isp_core.commands.readers import ReaderOption, open_reader
 from isp_core.errors import IspError
-from isp_core.paths import writable_folder
+from isp_core.paths import writable_folder, written
 from isp_core.progress import counted
 from isp_core.text_files import shown
 
@@ -126,17 +126,17 @@ def parse_pictures(
         parsing = parser.parse([image for _, _, image in batch])
         for row, (file, name, image) in enumerate(batch):
             save_label_map(parsing.labels[row], out / "labels" / f"{name}.png", palette, image.size)
-            target = out / "overlays" / f"{name}.png"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            overlay(image, parsing.labels[row], palette).save(target)
+            shaded = overlay(image, parsing.labels[row], palette)
+            with written(out / "overlays" / f"{name}.png") as target:
+                shaded.save(target)
             shares = {f"share_{columns[part]}": share for part, share in enumerate(parsing.part_share[row], start=1)}
             seen = {f"visible_{columns[part]}": flag.item() for part, flag in enumerate(parsing.visibility[row] * 1, 1)}
             rows.append({"image": shown(file)} | seen | shares)
     if rows:
         write_csv(pd.DataFrame(rows).round(4), out / "parts.csv")
-        (out / "parts.json").write_text(
-            json_text({"run": run.name, "visibility": describe_rule(parser.visibility)}), encoding="utf-8"
-        )
+        about = json_text({"run": run.name, "visibility": describe_rule(parser.visibility)})
+        with written(out / "parts.json") as target:
+            target.write_text(about, encoding="utf-8")
         _done(
             as_json,
             {"out": str(out), "pictures": len(rows), "visibility": parser.visibility},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -334,4 +335,6 @@ def _explained(where: str) -> Iterator[None]:
     except IspError:
         raise
     except (MilvusException, grpc.RpcError) as error:
-        raise GalleryError(f"{where}: Milvus says: {_reason(error)}") from error
+        reason = _reason(error)
+        way_out = "; make room and start the command again" if os.strerror(errno.ENOSPC) in reason else ""
+        raise GalleryError(f"{where}: Milvus says: {reason}{way_out}") from error

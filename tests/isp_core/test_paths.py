@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -17,7 +18,16 @@ from isp_core.errors import IspError
 from isp_core.labelling.sources import parse_labels
 from isp_core.metrics.spaces import load_space
 from isp_core.models.weights import NAMED_SOURCES
-from isp_core.paths import PathError, absolute, as_path, find_moved, place_of_run, writable_file, writable_folder
+from isp_core.paths import (
+    PathError,
+    absolute,
+    as_path,
+    find_moved,
+    place_of_run,
+    writable_file,
+    writable_folder,
+    written,
+)
 from isp_core.runs import open_run
 from tests.isp_core.test_commands import TINY, isp
 
@@ -329,3 +339,21 @@ def test_a_tilde_is_expanded_in_text_that_may_name_a_file(home: Path) -> None:
         load_space("~/none.yaml")
     with pytest.raises(IspError, match="~nobody-of-this-name"):
         load("~nobody-of-this-name/people")  # type: ignore[arg-type]
+
+
+def test_a_result_on_a_full_disk_is_named_and_no_half_of_it_stays(tmp_path: Path) -> None:
+    def fill_the_disk(file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    target = tmp_path / "deep" / "sheet.png"
+    with pytest.raises(PathError, match=r"sheet\.png could not be written \(No space .*: make room"), written(target):
+        fill_the_disk(target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_file_that_may_not_be_written_stays(tmp_path: Path) -> None:
+    (tmp_path / "sheet.png").write_bytes(b"mine")
+    with pytest.raises(PathError, match="Permission denied"), written(tmp_path / "sheet.png"):
+        raise OSError(errno.EACCES, "Permission denied")
+    assert (tmp_path / "sheet.png").read_bytes() == b"mine"

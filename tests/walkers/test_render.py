@@ -103,4 +103,4 @@ def test_a_disk_that_is_too_small_is_named_before_anything_is_planned(
     with pytest.raises(SystemExit) as exit_:
         main(["walkers", str(tmp_path / "out"), "--train", "1000000"])
     assert exit_.value.code == 1
-    assert "needs about 120.01 GB and the disk has 0.00 GB free" in capsys.readouterr().err
+    assert "needs about 120,008 MB and the disk has 1 MB free" in capsys.readouterr().err

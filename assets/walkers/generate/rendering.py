@@ -147,7 +147,7 @@ def _require_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RenderError(
-            f"{folder}: rendering needs about {needed / 1e9:.2f} GB and the disk has {free / 1e9:.2f} GB free; "
+            f"{folder}: rendering needs about {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free; "
             "choose another disk, or fewer people with --train and --test"
         )
 

@@ -45,6 +45,7 @@ def search_gallery(
     """
     # imported here: --help need not wait for torch
     extras.require("gallery", "faiss")
+    from isp_core.data.people import called
     from isp_core.gallery import GalleryIndex
     from isp_core.runs import open_run
 
@@ -65,9 +66,15 @@ def search_gallery(
     query = parser.embed([*pictures])
     found = indexed.search(query, top, max(top, candidates))
     records = opened.records("gallery")
+    people = called(records)
     results = [
         [
-            {"path": str(records.path[int(row)]), "identity": int(records.identity[int(row)]), "distance": float(far)}
+            {
+                "path": str(records.path[int(row)]),
+                "identity": int(records.identity[int(row)]),
+                "person": people[int(row)],
+                "distance": float(far),
+            }
             for row, far in zip(rows, distances, strict=True)
             if row >= 0
         ]
@@ -88,7 +95,7 @@ def search_gallery(
     for picture, near in zip(pictures, results, strict=True):
         typer.echo(f"{picture}, nearest of {len(gallery)} at epoch {epoch}, visibility by {parser.visibility}:")
         for rank, item in enumerate(near, start=1):
-            typer.echo(f"{rank:4}  {item['distance']:.4f}  {item['path']}  (person {item['identity']})")
+            typer.echo(f"{rank:4}  {item['distance']:.4f}  {item['path']}  (person {item['person']})")
 
 
 def _reader(run: Run, epoch: int | None, onnx: Path | None, visibility: str | None) -> tuple[ImageParser, int]:

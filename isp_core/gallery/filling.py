@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from isp_core.data import PictureError, read_picture
+from isp_core.data.people import called
 from isp_core.data.record_paths import file_of_record
 from isp_core.gallery.entries import (
     Image,
@@ -166,10 +167,10 @@ def _new(store: GalleryStore, images: Sequence[Image], filled: Filled) -> list[i
 
 
 def _labels_of(records: pd.DataFrame) -> list[Labels]:
-    """Cameras below 1 are unknown ones, which a look numbers one by one."""
+    """People by their names where they have some. Cameras below 1 are unknown ones, which a look numbers one by one."""
     column = next((name for name in TIMES if name in records and pd.api.types.is_numeric_dtype(records[name])), None)
     times: Iterable[float] = [float("nan")] * len(records) if column is None else records[column].astype(float)
     return [
-        Labels(str(identity), str(camera) if camera > 0 else "", None if pd.isna(time) else float(time))
-        for identity, camera, time in zip(records["identity"], records["camera"], times, strict=True)
+        Labels(person, str(camera) if camera > 0 else "", None if pd.isna(time) else float(time))
+        for person, camera, time in zip(called(records), records["camera"], times, strict=True)
     ]

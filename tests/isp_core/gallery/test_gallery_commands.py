@@ -16,6 +16,7 @@ from PIL import Image
 pytest.importorskip("milvus_lite", reason="the extra `gallery` is not installed")
 
 from isp_core.gallery.milvus import MilvusStore
+from isp_core.runs import RunWriter, open_run
 from tests.isp_core.test_commands import TINY, isp
 
 
@@ -69,6 +70,20 @@ def test_a_store_ranks_as_isp_search_does(run: Path, people: Path, store: Path, 
     for line in isp("gallery", "search", asked[0], "--run", run, "--store", store).stdout.splitlines()[1:]:
         assert "(person " in line
         assert "camera " in line
+
+
+def test_people_are_called_by_the_names_that_the_run_knows(run: Path, people: Path, tmp_path: Path) -> None:
+    named = Path(shutil.copytree(run, tmp_path / "named"))
+    own = open_run(named).records()
+    RunWriter(named).add_columns(own, own.assign(identity_name="anna-" + own["identity"].astype(str)))
+    isp("gallery", "build", named, "--store", tmp_path / "names.db", "--data", people)
+    asked = sorted((people / "query").glob("*.jpg"))[0]
+    found = document("search", asked, "--run", named, "--store", tmp_path / "names.db", "--identity", "anna-8")
+    assert {near["identity"] for near in found["images"][0]["nearest"]} == {"anna-8"}
+    said = isp("search", asked, "--run", named).stdout
+    assert "(person anna-" in said
+    nearest = json.loads(isp("search", asked, "--run", named, "--json").stdout)["images"][0]["nearest"][0]
+    assert nearest["person"] == f"anna-{nearest['identity']}"
 
 
 def test_filters_choose_cameras_and_people(run: Path, people: Path, store: Path) -> None:

@@ -113,13 +113,16 @@ def write_pictures(root: Path, table: pd.DataFrame) -> None:
         Image.fromarray(labels).save(map_file)
 
 
-def config(parts: int) -> Config:
+BACKBONE = "mobilenetv2_100"
+
+
+def config(parts: int, backbone: str = BACKBONE) -> Config:
     """A small network's configuration; its features have as many channels as the drawn embeddings."""
-    wishes = {"model.backbone": "mobilenetv2_100", "model.channels": 16, "data.size": [128, 64]}
+    wishes = {"model.backbone": backbone, "model.channels": 16, "data.size": [128, 64]}
     return load_config(overrides=wishes | ({"labels.parts": parts} if parts else {"labels.source": "none"}))
 
 
-def info(table: pd.DataFrame, parts: int, name: str = "drawn", **more: object) -> RunInfo:
+def info(table: pd.DataFrame, parts: int, name: str = "drawn", backbone: str = BACKBONE, **more: object) -> RunInfo:
     splits = {
         str(split): SplitCount(
             pictures=len(rows), identities=rows["identity"].nunique(), cameras=rows["camera"].nunique()
@@ -129,9 +132,9 @@ def info(table: pd.DataFrame, parts: int, name: str = "drawn", **more: object) -
     fields = {
         "created": dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC),
         "data": DataInfo(name=name, fingerprint="f" * 64, splits=splits),
-        "config": config(parts).model_dump(mode="json"),
+        "config": config(parts, backbone).model_dump(mode="json"),
         "parts": parts,
-        "backbone": "mobilenetv2_100",
+        "backbone": backbone,
         "size": (128, 64),
         "labels": "clustering" if parts else "none",
     }
@@ -169,13 +172,25 @@ def write_run(
     vectors: bool = True,
     weights: bool = False,
     noted: bool = True,
+    backbone: str = BACKBONE,
     **more: object,
 ) -> Path:
     """A small finished run. Rows of metrics use the columns of isp_core.training."""
     table = records(train, test, shots)
-    writer = RunWriter.create(path, info(table, parts, **more), table)
+    writer = RunWriter.create(path, info(table, parts, backbone=backbone, **more), table)
     for epoch in range(epochs + 1):
-        write_epoch(writer, table, parts, epoch, epochs, maps=maps, spread=spread, vectors=vectors, weights=weights)
+        write_epoch(
+            writer,
+            table,
+            parts,
+            epoch,
+            epochs,
+            maps=maps,
+            spread=spread,
+            vectors=vectors,
+            weights=weights,
+            backbone=backbone,
+        )
     if noted and parts:
         write_notes(path, parts, epochs)
     return path
@@ -208,6 +223,7 @@ def write_epoch(
     spread: float = 1.2,
     vectors: bool = True,
     weights: bool = False,
+    backbone: str = BACKBONE,
 ) -> None:
     progress = epoch / max(epochs, 1)
     rng = np.random.default_rng([23, epoch, parts])
@@ -225,7 +241,7 @@ def write_epoch(
             writer.write_embeddings(split, epoch, embeddings(rows, parts, spread, seed=len(split)))
     if weights and epoch == epochs:
         torch.manual_seed(epoch)
-        network = ISPNet(network_spec(config(parts), train["identity"].nunique()), weights="none")
+        network = ISPNet(network_spec(config(parts, backbone), train["identity"].nunique()), weights="none")
         writer.write_checkpoint(epoch, network.state_dict(), None)
     row = {
         "loss_total": 6.0 - 4 * progress,

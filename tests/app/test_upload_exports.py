@@ -12,19 +12,20 @@ from isp_app.reading.parse_upload import Network, networks_of
 from isp_core.errors import IspError
 from isp_core.exported import FOLDER
 from isp_core.runs import open_run
+from tests.app import synthetic
 from tests.app.conftest import Open, words
 
 pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
 
 
 @pytest.fixture(scope="module")
-def exported(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn run k6 with an export of its last epoch; shared: do not write to it."""
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn run of a very small network with an export of its last epoch; shared: do not write to it."""
     from isp_core.export import export_onnx
     from isp_core.parser import HumanParser
 
     runs = tmp_path_factory.mktemp("exported")
-    path = Path(shutil.copytree(drawn / "runs" / "k6", runs / "k6"))
+    path = synthetic.write_run(runs / "k6", parts=6, epochs=3, weights=True, backbone="test_efficientnet")
     run = open_run(path)
     export_onnx(HumanParser.load(run, 3, device="cpu"), path / FOLDER / "epoch_0003.onnx", run=run, epoch=3)
     return runs

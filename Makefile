@@ -3,9 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # CI runs everything; by hand the slow tests are left out (`make test SLOW=1` runs them too)
 SLOW ?= $(CI)
-# one worker more than there are cores, at most 4: tests also wait, for servers and for processes of their own
-WORKERS := $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 3 ? $$1 : 3) + 1}')
-SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15
+SHARED := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 
 .PHONY: setup app test tests browser-tests check lint lint-javascript types docs figures clean
 

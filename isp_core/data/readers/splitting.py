@@ -15,11 +15,11 @@ QUERY_RULE = (
 )
 RULE = (
     f"No splits were given: every {TEST_EVERY}th identity (by number) is for testing, the rest for training. "
-    f"{QUERY_RULE} A CSV with a split column says otherwise."
+    f"{QUERY_RULE} To choose the split yourself, give a CSV file with a column `split`."
 )
 TOO_FEW = (
     f"No splits were given, and fewer than {TEST_EVERY} identities: all people are for training, nothing can be "
-    "evaluated. A CSV with a split column says otherwise."
+    "evaluated. To choose the split yourself, give a CSV file with a column `split`."
 )
 
 
